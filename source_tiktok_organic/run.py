@@ -1,0 +1,75 @@
+"""The command `source-tiktok-organic spec | check | discover | read`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
+from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.models import AirbyteMessageSerializer, FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from orjson import dumps
+
+from source_tiktok_organic.source import SourceTiktokOrganic, config_problem, load_manifest
+
+T = TypeVar("T")
+logger = logging.getLogger("airbyte")
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    """Run one command of the Airbyte protocol; messages go to stdout, one JSON object a line.
+
+    Whatever goes wrong ends in an ERROR trace message and exit code 1; a `check` of a config that can never work ends in
+    a FAILED connection status and exit code 0, as the protocol wants it.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    init_uncaught_exception_handler(logger)
+    parsed = AirbyteEntrypoint.parse_args(args or ["--help"])
+    try:
+        launch(_create_source(parsed), args)
+    except AirbyteTracedException as error:
+        status = error.as_connection_status_message() if parsed.command == "check" else None
+        if status is None:
+            raise
+        print(dumps(AirbyteMessageSerializer.dump(status)).decode())  # noqa: T201
+
+
+def _create_source(parsed: argparse.Namespace) -> SourceTiktokOrganic:
+    """The source for the files named on the command line.
+
+    Raises:
+        AirbyteTracedException: config error, when a file cannot be read or the config does not fit the spec.
+    """
+    if parsed.command == "spec":
+        return SourceTiktokOrganic()
+    config = _read("config", SourceTiktokOrganic.read_config, parsed.config)
+    _refuse_misfit(config)
+    if parsed.command != "read":
+        return SourceTiktokOrganic(config=config)
+    catalog = _read("catalog", SourceTiktokOrganic.read_catalog, parsed.catalog)
+    state = _read("state", SourceTiktokOrganic.read_state, parsed.state)
+    return SourceTiktokOrganic(catalog=catalog, config=config, state=state)
+
+
+def _refuse_misfit(config: Mapping[str, Any]) -> None:
+    schema = load_manifest()["spec"]["connection_specification"]
+    AirbyteEntrypoint.set_up_secret_filter(config, schema)
+    problem = config_problem(config, schema)
+    if problem:
+        raise _config_error(f"The configuration of this source is not valid: {problem}", problem)
+
+
+def _read(kind: str, reader: Callable[[str], T], path: str) -> T:
+    try:
+        return reader(path)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        raise _config_error(f"The {kind} file {path} is missing or is no {kind} in JSON.", detail) from None
+
+
+def _config_error(message: str, detail: str) -> AirbyteTracedException:
+    return AirbyteTracedException(
+        message=message, internal_message=detail, failure_type=FailureType.config_error
+    )
