@@ -5,6 +5,7 @@ Only `RotatingTokenAuthenticator` makes requests; everything else shapes those o
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -28,49 +29,6 @@ from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 logger = logging.getLogger("airbyte")
-
-SIGN_IN_AGAIN = "Sign in to TikTok again and put the new credentials into this source."
-ANSWER_LOST = (
-    "TikTok's answer to a token refresh was lost on its way, and the refresh token, which works only once, may have been "
-    f"used up by it. If the next sync does not work either: {SIGN_IN_AGAIN}"
-)
-# Values of `error` in TikTok's token answers [docs: developers.tiktok.com/doc/oauth-error-handling].
-TOKEN_ERRORS: Mapping[str, tuple[FailureType, str]] = {
-    "invalid_grant": (
-        FailureType.config_error,
-        f"TikTok does not accept the refresh token: it has expired, was revoked or was used before. {SIGN_IN_AGAIN}",
-    ),
-    "invalid_client": (
-        FailureType.config_error,
-        "TikTok does not accept the client key and client secret. Copy both from your app's page on TikTok for Developers.",
-    ),
-    "unauthorized_client": (
-        FailureType.config_error,
-        "TikTok does not let this app sign in. Check on TikTok for Developers that Login Kit is enabled for the app and "
-        "that the app is approved, or use its sandbox credentials.",
-    ),
-    "access_denied": (
-        FailureType.config_error,
-        f"The owner of the TikTok account, or TikTok, denied the access. {SIGN_IN_AGAIN}",
-    ),
-    "invalid_scope": (
-        FailureType.config_error,
-        "TikTok refuses a permission of this app. Add the scopes user.info.basic, user.info.profile, user.info.stats and "
-        f"video.list to the app on TikTok for Developers. {SIGN_IN_AGAIN}",
-    ),
-    "invalid_request": (
-        FailureType.system_error,
-        "TikTok refused the token refresh as malformed. This is a fault of the connector: please report it with the log.",
-    ),
-    "unsupported_grant_type": (
-        FailureType.system_error,
-        "TikTok refused the kind of token refresh. This is a fault of the connector: please report it with the log.",
-    ),
-    "server_error": (FailureType.transient_error, "TikTok's sign-in reports an internal error. Try again later."),
-    "temporarily_unavailable": (FailureType.transient_error, "TikTok's sign-in is not available. Try again later."),
-}
-TOKEN_ENDPOINT_UNAVAILABLE = "TikTok's sign-in gave no valid answer. Try again later."  # noqa: S105
-UNKNOWN_TOKEN_ERROR = "TikTok refused the token refresh for a reason this connector does not know. Please report the log."  # noqa: S105
 
 
 class TokenRequestFailed(AirbyteTracedException):
@@ -99,12 +57,16 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
     config: Config
     url_base: str
     token_path: str
+    token_errors: Mapping[str, Mapping[str, str]]
 
     TIMEOUT_S = (10, 30)
     WAITS_S = (1, 4, 16)
     REFRESH_AHEAD = timedelta(minutes=1)
 
-    def __init__(self, config: Config, url_base: str, token_path: str) -> None:
+    def __init__(
+        self, config: Config, url_base: str, token_path: str, token_errors: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self._errors = token_errors
         credentials = config.get("credentials", {})
         super().__init__(
             config,
@@ -118,7 +80,7 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
         """Exchange the refresh token. Called by the CDK under its lock; it then stores and prints the new config.
 
         Raises:
-            TokenRequestFailed: config, transient or system error, see `TOKEN_ERRORS`.
+            TokenRequestFailed: config, transient or system error, see `token_errors` in the manifest.
         """
         answer = self._make_handled_request()
         for name in ("access_token", "refresh_token"):
@@ -134,6 +96,11 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
             end = ab_datetime_now() + timedelta(seconds=int(answer["refresh_expires_in"]))
             self._set_config_value_by_path(("credentials", "refresh_token_expiry_date"), str(end))
 
+    def _emit_control_message(self) -> None:
+        super()._emit_control_message()
+        # The CDK's stdout keeps lines back for a moment; a process killed in it would take the only valid token along.
+        sys.stdout.flush()
+
     def _extract_token_expiry_date(self, response_data: Mapping[str, Any]) -> AirbyteDateTime:
         # A request signed just before the end would arrive after it; a tenth of very short lifetimes is enough.
         end = super()._extract_token_expiry_date(response_data)
@@ -145,7 +112,7 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
         for wait in (*self.WAITS_S, None):
             try:
                 return self._post_refresh()
-            except TokenRequestFailed as error:
+            except TokenRequestFailed as error:  # noqa: PERF203
                 lost = lost or error.answer_lost
                 if error.failure_type != FailureType.transient_error or wait is None:
                     raise self._final(error, lost) from None
@@ -156,13 +123,13 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
     def _post_refresh(self) -> Mapping[str, Any]:
         try:
             response = requests.post(
-                self.get_token_refresh_endpoint(),  # type: ignore[arg-type]  # set in __init__
+                self.get_token_refresh_endpoint() or "",
                 data=self.build_refresh_request_body(),
                 timeout=self.TIMEOUT_S,
             )
             answer = response.json()
         except requests.exceptions.ConnectTimeout as error:
-            raise self._unavailable(type(error).__name__, answer_lost=False) from None
+            raise self._unavailable(type(error).__name__) from None
         except requests.exceptions.JSONDecodeError:
             raise self._unavailable(f"HTTP {response.status_code}, no JSON", answer_lost=response.ok) from None
         except requests.exceptions.RequestException as error:
@@ -171,25 +138,27 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
             return answer
         raise self._refused(answer, response.status_code)
 
-    @staticmethod
-    def _unavailable(detail: str, answer_lost: bool) -> TokenRequestFailed:
-        return TokenRequestFailed(FailureType.transient_error, TOKEN_ENDPOINT_UNAVAILABLE, detail, answer_lost)
+    def _unavailable(self, detail: str, answer_lost: bool = False) -> TokenRequestFailed:
+        return self._failure("no_valid_answer", detail, answer_lost)
 
     def _refused(self, answer: Any, status: int) -> TokenRequestFailed:
         body = answer if isinstance(answer, Mapping) else {}
         code = str(body.get("error", ""))
         detail = f"HTTP {status}, error={code!r}, log_id={body.get('log_id')!r}, {body.get('error_description')!r}"
-        if code in TOKEN_ERRORS:
-            return TokenRequestFailed(*TOKEN_ERRORS[code], self._redact_credentials(detail))
-        if not code or status >= 500:
-            return self._unavailable(self._redact_credentials(detail), answer_lost=False)
-        return TokenRequestFailed(FailureType.system_error, UNKNOWN_TOKEN_ERROR, self._redact_credentials(detail))
+        if code in self._errors:
+            return self._failure(code, detail)
+        return self._unavailable(detail) if not code or status >= 500 else self._failure("unknown", detail)
 
-    @staticmethod
-    def _final(error: TokenRequestFailed, lost: bool) -> TokenRequestFailed:
+    def _failure(self, code: str, detail: str, answer_lost: bool = False) -> TokenRequestFailed:
+        error = self._errors[code]
+        failure_type = FailureType[error["failure_type"]]
+        return TokenRequestFailed(failure_type, error["message"], self._redact_credentials(detail), answer_lost)
+
+    def _final(self, error: TokenRequestFailed, lost: bool) -> TokenRequestFailed:
         if not lost or error.failure_type == FailureType.system_error:
             return error
-        return TokenRequestFailed(error.failure_type, ANSWER_LOST, str(error.internal_message), answer_lost=True)
+        message = self._errors["answer_lost"]["message"]
+        return TokenRequestFailed(error.failure_type, message, str(error.internal_message), answer_lost=True)
 
 
 def _never_sent(error: requests.exceptions.RequestException) -> bool:
@@ -222,8 +191,8 @@ class AccessTokenAuthenticator(DeclarativeAuthenticator):
             AirbyteTracedException: config error, always.
         """
         raise AirbyteTracedException(
-            message="TikTok does not accept the access token: it has expired (after two hours) or was revoked. Get a new "
-            "one, or sign in with OAuth 2.0, which renews itself.",
+            message="TikTok does not accept the access token: it has expired (after two hours) or was revoked. Get a "
+            "new one, or sign in with OAuth 2.0, which renews itself.",
             internal_message="access_token_invalid, and credentials of type access_token cannot be refreshed",
             failure_type=FailureType.config_error,
         )
@@ -235,7 +204,7 @@ class FieldsRequester(HttpRequester):
 
     Why not YAML: the columns of one stream stand under the scopes that allow them, and one too many fails the request.
 
-    Example input: fields_by_scope {"video.list": ["id", "create_time", "title"]}, keys ["id"], selected columns {"title"}
+    Example input: fields_by_scope {"video.list": ["id", "create_time", "title"]}, keys ["id"], columns {"title"}
     Example output: {"fields": "id,title"}
 
     Attributes:
@@ -271,9 +240,9 @@ class FieldsRequester(HttpRequester):
 class BackwardCursorPaginationStrategy(PaginationStrategy):
     """Follows TikTok's cursor into the past, one page at a time, and refuses to go in circles.
 
-    Why not YAML: whether "before the cursor" includes the cursor's own second is not known, and several videos can share
-    one second at a page's edge. So the next page is asked for from the *end* of the last video's second: it brings that
-    second again, whole, and `OnceRecordFilter` drops what was there already.
+    Why not YAML: whether "before the cursor" includes the cursor's own second is not known, and several videos can
+    share one second at a page's edge. So the next page is asked for from the *end* of the last video's second: it
+    brings that second again, whole, and `OnceRecordFilter` drops what was there already.
 
     Example input: cursor 1759333357000 (ms), the create_time of the page's last video
     Example output: 1759333358000 (ms)
@@ -303,7 +272,9 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
         response: requests.Response,
         last_page_size: int,
         last_record: Record | None,
-        last_page_token_value: int | None = None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
     ) -> int | None:
         """The cursor (ms) of the next request, or None after the last page.
 
@@ -319,7 +290,8 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
             raise AirbyteTracedException(
                 message="TikTok says that there are more videos, but its cursor does not lead to them. Run the sync "
                 "again; if this happens every time, please report it with the cursors, which stand in the log.",
-                internal_message=f"has_more with cursor {cursor!r} after a request with cursor {last_page_token_value!r}",
+                internal_message=f"has_more with cursor {cursor!r} after a request with cursor "
+                f"{last_page_token_value!r}",
                 failure_type=FailureType.system_error,
             )
         return following if following > self._start_ms else None
@@ -339,8 +311,8 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
 class OnceRecordFilter(RecordFilter):
     """Lets each video pass once, and none from before the start date.
 
-    Why not YAML: pages overlap by a second (see `BackwardCursorPaginationStrategy`), so the filter needs a memory; and a
-    condition in Jinja costs 0.25 ms a record.
+    Why not YAML: pages overlap by a second (see `BackwardCursorPaginationStrategy`), so the filter needs a memory; and
+    a condition in Jinja costs 0.25 ms a record.
     """
 
     start_date: str = ""

@@ -21,8 +21,8 @@ logger = logging.getLogger("airbyte")
 def run(argv: Sequence[str] | None = None) -> None:
     """Run one command of the Airbyte protocol; messages go to stdout, one JSON object a line.
 
-    Whatever goes wrong ends in an ERROR trace message and exit code 1; a `check` of a config that can never work ends in
-    a FAILED connection status and exit code 0, as the protocol wants it.
+    Whatever goes wrong ends in an ERROR trace message and exit code 1; a `check` of a config that can never work ends
+    in a FAILED connection status and exit code 0, as the protocol wants it.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     init_uncaught_exception_handler(logger)
@@ -70,6 +70,4 @@ def _read(kind: str, reader: Callable[[str], T], path: str) -> T:
 
 
 def _config_error(message: str, detail: str) -> AirbyteTracedException:
-    return AirbyteTracedException(
-        message=message, internal_message=detail, failure_type=FailureType.config_error
-    )
+    return AirbyteTracedException(message=message, internal_message=detail, failure_type=FailureType.config_error)

@@ -52,8 +52,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         unknown = [s.stream.name for s in catalog.streams if s.stream.name not in known]
         if unknown:
             raise AirbyteTracedException(
-                message=f"The catalog asks for the stream {', '.join(unknown)}, which this source does not have. It has "
-                f"{' and '.join(known)}. Refresh the source's schema and select the streams again.",
+                message=f"The catalog asks for the stream {', '.join(unknown)}, which this source does not have. It "
+                f"has {' and '.join(known)}. Refresh the source's schema and select the streams again.",
                 internal_message=f"unknown streams in the catalog: {unknown}",
                 failure_type=FailureType.config_error,
             )

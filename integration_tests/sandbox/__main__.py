@@ -1,0 +1,88 @@
+"""Command line: `python -m integration_tests.sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+from integration_tests.sandbox.facts import AUTHORIZE_PATH
+from integration_tests.sandbox.sandbox import Sandbox
+from integration_tests.sandbox.settings import Settings
+
+_DESCRIPTION = """A local TikTok for a browser, a connector and a test.
+The first line on stdout is JSON: base_url, config (ready for the connector), client_key, client_secret, authorize_url.
+Ctrl-C or SIGTERM ends it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        sandbox = Sandbox(port=options.pop("port"), **options)
+        sandbox.start()
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    _announce(sandbox)
+    stop.wait()
+    sandbox.stop()
+
+
+def _announce(sandbox: Sandbox) -> None:
+    line = {
+        "base_url": sandbox.base_url,
+        "config": sandbox.config(),
+        "client_key": sandbox.client_key,
+        "client_secret": sandbox.client_secret,
+        "authorize_url": sandbox.base_url + AUTHORIZE_PATH,
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m integration_tests.sandbox",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0: a free one (default: 0)")
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in fields(Settings):
+        kind, help_text = get_args(hints[field.name])
+        flag = "--" + field.name.replace("_", "-")
+        parser.add_argument(flag, default=field.default, **_how_to_read(kind, help_text, field.default))
+    return parser
+
+
+def _how_to_read(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
+    """Arguments of `add_argument` for a field of type `kind`."""
+    if kind is bool:
+        return {
+            "action": argparse.BooleanOptionalAction,
+            "help": f"{help_text} (default: {'on' if default else 'off'})",
+        }
+    if get_origin(kind) is tuple:
+        text = ",".join(default)
+        return {"type": _comma_separated, "metavar": "A,B", "help": f"{help_text} (default: {text})"}
+    # `int | None`: the flag itself stands for a number.
+    number = next((part for part in get_args(kind) if part is not type(None)), kind)
+    shown = "" if default is None else f" (default: {default})"
+    return {"type": number, "metavar": number.__name__.upper(), "help": help_text + shown}
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What the documentation asks of a request to a data endpoint; anything else is a violation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from integration_tests.sandbox.errors import SandboxError, bad_params
+from integration_tests.sandbox.facts import (
+    DEFAULT_PAGE_SIZE,
+    FIRST_PLAUSIBLE_MILLISECOND,
+    MAX_PAGE_SIZE,
+    MAX_QUERY_IDS,
+)
+from integration_tests.sandbox.messages import JSON_TYPE, Call, Json
+
+
+def problem_with_names(kind: str, names: Iterable[str], known: Collection[str]) -> str | None:
+    """Say what is wrong with parameter names: unknown or repeated ones."""
+    seen: set[str] = set()
+    for name in names:
+        if name not in known:
+            return f"unknown {kind} '{name}'; known: {', '.join(known)}"
+        if name in seen:
+            return f"{kind} '{name}' is given twice"
+        seen.add(name)
+    return None
+
+
+def refuse(problem: str | None) -> None:
+    """Refuse the request when there is a problem."""
+    if problem:
+        raise bad_params(problem)
+
+
+def read_fields(call: Call, known: Collection[str]) -> tuple[str, ...]:
+    """The fields asked for in the query."""
+    refuse(problem_with_names("query parameter", (name for name, _ in call.query_pairs), ("fields",)))
+    text = call.query.get("fields", "")
+    if not text:
+        raise bad_params("query parameter 'fields' is missing")
+    fields = tuple(text.split(","))
+    refuse(next((f"unknown field '{field}'" for field in fields if field not in known), None))
+    return fields
+
+
+def read_json_object(call: Call, known: Collection[str]) -> Json:
+    """The JSON object in the body, with known keys only; an empty body stands for an empty object."""
+    if call.content_type != JSON_TYPE:
+        raise bad_params(f"Content-Type must be {JSON_TYPE}, not '{call.content_type}'")
+    body = {} if call.body is None else call.body
+    if not isinstance(body, dict):
+        raise bad_params("the body must be a JSON object")
+    refuse(problem_with_names("key of the body", body, known))
+    return body
+
+
+def read_page_size(body: Json) -> int:
+    """`max_count`: number of videos asked for."""
+    size = body.get("max_count", DEFAULT_PAGE_SIZE)
+    if not _is_integer(size) or not 1 <= size <= MAX_PAGE_SIZE:
+        raise bad_params(f"max_count must be an integer from 1 to {MAX_PAGE_SIZE}, not {size!r}")
+    return int(size)
+
+
+def read_cursor(body: Json) -> int | None:
+    """`cursor` in ms; None stands for the newest video."""
+    cursor = body.get("cursor", 0)
+    if not _is_integer(cursor):
+        raise bad_params(f"cursor must be an integer, not {cursor!r}")
+    if cursor and cursor < FIRST_PLAUSIBLE_MILLISECOND:
+        raise bad_params(f"cursor must be a time in milliseconds, not {cursor}")
+    return cursor or None
+
+
+def read_video_ids(body: Json, *, numbers: bool) -> list[int]:
+    """The video ids of a query; `numbers` allows them as JSON numbers too."""
+    filters = body.get("filters")
+    if not isinstance(filters, dict):
+        raise bad_params("key 'filters' of the body must be an object")
+    refuse(problem_with_names("key of filters", filters, ("video_ids",)))
+    ids = filters.get("video_ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_QUERY_IDS:
+        raise bad_params(f"filters.video_ids must be a list of 1 to {MAX_QUERY_IDS} ids")
+    return [_read_video_id(video_id, numbers=numbers) for video_id in ids]
+
+
+def _read_video_id(video_id: Any, *, numbers: bool) -> int:
+    if isinstance(video_id, str) and video_id.isdecimal():
+        return int(video_id)
+    if numbers and _is_integer(video_id):
+        return int(video_id)
+    raise bad_params(f"filters.video_ids must hold ids as strings of digits, not {video_id!r}")
+
+
+def _is_integer(value: Any) -> bool:
+    # true is an int in Python, not in JSON.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def wrong_method(call: Call, expected: str) -> SandboxError:
+    """The refusal of a method that the endpoint does not have."""
+    return bad_params(f"the method must be {expected}, not {call.method}")

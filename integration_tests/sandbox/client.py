@@ -1,0 +1,70 @@
+"""The smallest client of the API, for tests of the sandbox itself: sends what it is told, right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+import requests
+
+from integration_tests.sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_FIELDS, VIDEO_LIST_PATH
+from integration_tests.sandbox.messages import Json
+from integration_tests.sandbox.sandbox import Sandbox
+
+_TIMEOUT = 5.0  # s
+
+
+class Client:
+    """Calls a sandbox with one access token."""
+
+    def __init__(self, sandbox: Sandbox, access_token: str | None = None) -> None:
+        self._sandbox = sandbox
+        self._session = requests.Session()
+        self.access_token = access_token or sandbox.grant().access_token
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Send anything; `kwargs` are those of `requests`."""
+        url = self._sandbox.base_url + path
+        return self._session.request(method, url, timeout=_TIMEOUT, allow_redirects=False, **kwargs)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that carries the access token."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def user_info(self, fields: Sequence[str] = ("open_id",)) -> requests.Response:
+        """Ask for the user."""
+        return self.send("GET", USER_INFO_PATH, params={"fields": ",".join(fields)}, headers=self.bearer)
+
+    def video_list(self, fields: Sequence[str] = ("id", "create_time"), **body: Any) -> requests.Response:
+        """Ask for one page; `body` is `cursor` (ms) and `max_count`."""
+        params = {"fields": ",".join(fields)}
+        return self.send("POST", VIDEO_LIST_PATH, params=params, json=body, headers=self.bearer)
+
+    def pages(self, fields: Sequence[str] = VIDEO_FIELDS, max_count: int = 20, most: int = 1_000) -> Iterator[Json]:
+        """`data` of each page from the newest video until `has_more` is false, `most` pages at most."""
+        body: Json = {"max_count": max_count}
+        for _ in range(most):
+            data: Json = self.video_list(fields, **body).json()["data"]
+            yield data
+            if not data["has_more"]:
+                return
+            body["cursor"] = data["cursor"]
+
+    def token(self, **form: str) -> requests.Response:
+        """Ask the token endpoint, with the right client key and secret."""
+        client = {"client_key": self._sandbox.client_key, "client_secret": self._sandbox.client_secret}
+        return self.send("POST", TOKEN_PATH, data={**client, **form})
+
+    def refresh(self, refresh_token: str) -> requests.Response:
+        """Trade a refresh token for new tokens."""
+        return self.token(grant_type="refresh_token", refresh_token=refresh_token)

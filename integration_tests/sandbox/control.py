@@ -1,0 +1,92 @@
+"""Control of a sandbox in another process, over HTTP; these requests are not logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from integration_tests.sandbox.accounts import Account
+from integration_tests.sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
+from integration_tests.sandbox.faults import check_names
+from integration_tests.sandbox.messages import Answer, Call, Json, json_answer
+from integration_tests.sandbox.state import World
+from integration_tests.sandbox.tokens import Grant
+
+PREFIX = "/_sandbox/"
+
+
+def handle(world: World, call: Call) -> Answer:
+    """Answer one control request; what it asks wrongly comes back as a sentence with status 400."""
+    control = _CONTROLS.get((call.method, call.path.removeprefix(PREFIX)))
+    if control is None:
+        known = ", ".join(f"{method} {PREFIX}{name}" for method, name in _CONTROLS)
+        return json_answer({"error": f"Unknown control; known: {known}."}, 404)
+    try:
+        return json_answer(control(world, call.body or {}))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return json_answer({"error": str(error)}, 400)
+
+
+def oauth_config(grant: Grant) -> Json:
+    """A connector config with a refresh token."""
+    return {
+        "credentials": {
+            "auth_type": "oauth2.0",
+            "client_key": CLIENT_KEY,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": grant.refresh_token,
+        }
+    }
+
+
+def known_scopes(scopes: Any) -> tuple[str, ...]:
+    """The scopes as a tuple, in TikTok's order; ValueError for unknown ones."""
+    unknown = [scope for scope in scopes if scope not in ALL_SCOPES]
+    if unknown or isinstance(scopes, str):
+        raise ValueError(f"scopes must be a list of {', '.join(ALL_SCOPES)}, not {scopes!r}.")
+    return tuple(scope for scope in ALL_SCOPES if scope in scopes)
+
+
+def _truth(world: World, body: Json) -> Json:
+    accounts = [{"user": account.user, "videos": account.videos} for account in world.accounts]
+    return {"accounts": accounts}
+
+
+def _requests(world: World, body: Json) -> Json:
+    return {"requests": [asdict(entry) for entry in world.log]}
+
+
+def _reset(world: World, body: Json) -> Json:
+    world.reset()
+    return {}
+
+
+def _faults(world: World, body: Json) -> Json:
+    """Body: `{"path": "/v2/video/list/", "faults": ["http_500", null]}`."""
+    path, names = str(body["path"]), list(body["faults"])
+    check_names(path, names)
+    world.faults.fail(path, names)
+    return {}
+
+
+def _grant(world: World, body: Json) -> Json:
+    """Body, all optional: `{"scopes": [...], "account": "<open_id>"}`."""
+    account = _account(world, body.get("account"))
+    return oauth_config(world.tokens.grant(account, known_scopes(body.get("scopes", ALL_SCOPES))))
+
+
+def _account(world: World, open_id: str | None) -> Account:
+    account = world.accounts[0] if open_id is None else world.account_by_open_id(open_id)
+    if account is None:
+        raise ValueError(f"No account has the open_id {open_id!r}.")
+    return account
+
+
+_CONTROLS: dict[tuple[str, str], Callable[[World, Json], Json]] = {
+    ("GET", "truth"): _truth,
+    ("GET", "requests"): _requests,
+    ("POST", "reset"): _reset,
+    ("POST", "faults"): _faults,
+    ("POST", "grant"): _grant,
+}

@@ -1,0 +1,54 @@
+"""Names and limits of TikTok's Open API v2, as documented."""
+
+from __future__ import annotations
+
+AUTHORIZE_PATH = "/v2/auth/authorize/"
+TOKEN_PATH = "/v2/oauth/token/"
+REVOKE_PATH = "/v2/oauth/revoke/"
+USER_INFO_PATH = "/v2/user/info/"
+VIDEO_LIST_PATH = "/v2/video/list/"
+VIDEO_QUERY_PATH = "/v2/video/query/"
+
+OAUTH_PATHS = (TOKEN_PATH, REVOKE_PATH)
+DATA_PATHS = (USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH)
+PATHS = (AUTHORIZE_PATH, *OAUTH_PATHS, *DATA_PATHS)
+
+BASIC_SCOPE = "user.info.basic"
+VIDEO_SCOPE = "video.list"
+
+USER_FIELDS_BY_SCOPE = {
+    BASIC_SCOPE: ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_large_url", "display_name"),
+    "user.info.profile": ("bio_description", "profile_deep_link", "username", "is_verified"),
+    "user.info.stats": ("follower_count", "following_count", "likes_count", "video_count"),
+}
+ALL_SCOPES = (*USER_FIELDS_BY_SCOPE, VIDEO_SCOPE)
+SCOPE_OF_USER_FIELD = {field: scope for scope, fields in USER_FIELDS_BY_SCOPE.items() for field in fields}
+USER_FIELDS = tuple(SCOPE_OF_USER_FIELD)
+VIDEO_FIELDS = (
+    "id",
+    "create_time",
+    "cover_image_url",
+    "share_url",
+    "video_description",
+    "duration",
+    "height",
+    "width",
+    "title",
+    "embed_html",
+    "embed_link",
+    "like_count",
+    "comment_count",
+    "share_count",
+    "view_count",
+    "is_aigc",
+)
+
+DEFAULT_PAGE_SIZE = 10
+MAX_PAGE_SIZE = 20
+MAX_QUERY_IDS = 20
+# A Unix time below this is read as seconds: as milliseconds it would lie before September 2001.
+FIRST_PLAUSIBLE_MILLISECOND = 10**12
+
+CODE_LIFETIME = 300  # s
+CLIENT_KEY = "sandboxclientkey"
+CLIENT_SECRET = "sandbox-client-secret"

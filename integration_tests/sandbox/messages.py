@@ -1,0 +1,89 @@
+"""What goes in and out of the endpoints: plain data, no server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+Json = dict[str, Any]
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+HTML_TYPE = "text/html"
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, read to its end."""
+
+    method: str
+    path: str
+    query_pairs: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; the last one counts where a name is repeated."""
+        return dict(self.query_pairs)
+
+    @cached_property
+    def content_type(self) -> str:
+        """Media type of the body without its parameters, in lower case; empty when the header is missing."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @cached_property
+    def text(self) -> str:
+        """Body as text."""
+        return self.raw.decode("utf-8", errors="replace")
+
+    @cached_property
+    def form_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Body as form fields, each decoded once."""
+        return tuple(parse_qsl(self.text, keep_blank_values=True))
+
+    @cached_property
+    def body(self) -> Any:
+        """Body as its content type promises: parsed JSON, a dict of form fields, or text; None when empty."""
+        if not self.raw:
+            return None
+        if self.content_type == FORM_TYPE:
+            return dict(self.form_pairs)
+        try:
+            return json.loads(self.raw)
+        except ValueError:
+            return self.text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, with what the log keeps of it."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
+    videos: tuple[str, ...] = ()
+    error_code: str | None = None
+    violation: str | None = None
+
+
+def json_answer(payload: Json, status: int = 200, **kept: Any) -> Answer:
+    """An answer with a JSON body; `kept` are further fields of `Answer`."""
+    return Answer(status, _encode(payload).encode(), **kept)
+
+
+def html_answer(page: str, status: int = 200, **kept: Any) -> Answer:
+    """An answer with an HTML body; `kept` are further fields of `Answer`."""
+    return Answer(status, page.encode(), HTML_TYPE, **kept)
+
+
+def redirect(location: str, **kept: Any) -> Answer:
+    """A redirect as TikTok's consent page sends it."""
+    return Answer(302, b"", HTML_TYPE, headers={"Location": location}, **kept)

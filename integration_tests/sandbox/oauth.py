@@ -1,0 +1,193 @@
+"""Sign-in: the consent page, the token endpoint and the revoke endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from integration_tests.sandbox import pages
+from integration_tests.sandbox.accounts import Account
+from integration_tests.sandbox.checks import problem_with_names
+from integration_tests.sandbox.errors import bad_page_request, bad_token_request, page_error, token_error
+from integration_tests.sandbox.facts import ALL_SCOPES, BASIC_SCOPE, CLIENT_KEY, CLIENT_SECRET
+from integration_tests.sandbox.messages import FORM_TYPE, Answer, Call, html_answer, json_answer, redirect
+from integration_tests.sandbox.settings import Settings
+from integration_tests.sandbox.state import World
+
+_LOCAL_HOSTS = ("localhost", "127.0.0.1")
+_AUTHORIZE_PARAMETERS = (
+    "client_key",
+    "response_type",
+    "scope",
+    "redirect_uri",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "disable_auto_auth",
+)
+_GRANT_PARAMETERS = {
+    "authorization_code": ("client_key", "client_secret", "grant_type", "code", "redirect_uri", "code_verifier"),
+    "refresh_token": ("client_key", "client_secret", "grant_type", "refresh_token"),
+}
+_OPTIONAL = ("code_verifier",)
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+_HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an app asks of a person: a checked request for the consent page."""
+
+    scopes: tuple[str, ...]
+    redirect_uri: str
+    state: str
+    challenge: str
+    always_ask: bool
+
+
+def authorize(world: World, call: Call, log_id: str) -> Answer:
+    """`GET` shows the consent page or reuses an earlier consent, `POST` takes the person's decision."""
+    wish = _read_wish(call, world.settings)
+    if call.method == "POST":
+        return _decide(world, call, wish)
+    if call.method != "GET":
+        raise bad_page_request(f"the method must be GET, not {call.method}")
+    signed_in = next(reversed(world.consents), None)
+    account = None if signed_in is None or wish.always_ask else world.account_by_open_id(signed_in)
+    if account is not None:
+        return _consented(world, wish, account, world.consents[account.open_id])
+    choices = [(account.open_id, account.user["display_name"]) for account in world.accounts]
+    return html_answer(pages.consent_page(wish.scopes, choices))
+
+
+def token(world: World, call: Call, log_id: str) -> Answer:
+    """`POST /v2/oauth/token/`: a code or a refresh token for new tokens."""
+    form = _read_form(call)
+    grant_type = form.get("grant_type")
+    if grant_type not in _GRANT_PARAMETERS:
+        text = f"grant_type must be one of {', '.join(_GRANT_PARAMETERS)}, not {grant_type!r}"
+        raise token_error("unsupported_grant_type", text, violation=text)
+    _check_form(call, _GRANT_PARAMETERS[grant_type])
+    _check_client(form)
+    if grant_type == "refresh_token":
+        grant = world.tokens.refresh(form["refresh_token"])
+    else:
+        grant = world.tokens.exchange(form["code"], form["redirect_uri"], form.get("code_verifier", ""))
+    return json_answer(world.tokens.answer(grant))
+
+
+def revoke(world: World, call: Call, log_id: str) -> Answer:
+    """`POST /v2/oauth/revoke/`: end a consent by its access token."""
+    form = _read_form(call)
+    _check_form(call, ("client_key", "client_secret", "token"))
+    _check_client(form)
+    grant = world.tokens.revoke(form["token"])
+    world.consents.pop(grant.account.open_id, None)
+    return json_answer({})
+
+
+def _read_wish(call: Call, settings: Settings) -> Wish:
+    problem = problem_with_names("query parameter", (name for name, _ in call.query_pairs), _AUTHORIZE_PARAMETERS)
+    query = call.query
+    missing = [name for name in _AUTHORIZE_PARAMETERS[:5] if not query.get(name)]
+    if problem or missing:
+        raise bad_page_request(problem or f"query parameter '{missing[0]}' is missing")
+    if query["client_key"] != CLIENT_KEY:
+        raise page_error("invalid_client", "client_key is unknown")
+    if query["response_type"] != "code":
+        raise bad_page_request("response_type must be 'code'")
+    local = _check_redirect(query["redirect_uri"])
+    challenge = _read_challenge(query, required=local or settings.require_pkce)
+    scopes = _read_scopes(query["scope"], settings)
+    return Wish(scopes, query["redirect_uri"], query["state"], challenge, query.get("disable_auto_auth") == "1")
+
+
+def _check_redirect(uri: str) -> bool:
+    """Refuse a redirect_uri that could not be registered; True for that of a desktop app."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        raise bad_page_request("redirect_uri is not a URL") from None
+    local = parts.hostname in _LOCAL_HOSTS
+    if "?" in uri or "#" in uri:
+        raise bad_page_request("redirect_uri must have no query and no fragment")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise bad_page_request("redirect_uri must be absolute and https, or http on localhost or 127.0.0.1")
+    if local and port is None:
+        raise bad_page_request("redirect_uri on localhost or 127.0.0.1 must have a port")
+    return local
+
+
+def _read_challenge(query: dict[str, str], *, required: bool) -> str:
+    challenge, method = query.get("code_challenge", ""), query.get("code_challenge_method", "")
+    if not (challenge or method or required):
+        return ""
+    if method != "S256":
+        raise bad_page_request("code_challenge_method must be 'S256'")
+    if not _HEX_SHA256.fullmatch(challenge):
+        raise bad_page_request("code_challenge must be the SHA-256 of the verifier as 64 hexadecimal digits")
+    return challenge
+
+
+def _read_scopes(text: str, settings: Settings) -> tuple[str, ...]:
+    scopes = tuple(text.split(","))
+    problem = problem_with_names("scope", scopes, ALL_SCOPES)
+    if problem:
+        raise page_error("invalid_scope", problem, violation=problem)
+    refused = [scope for scope in scopes if scope not in settings.app_scopes]
+    if refused:
+        raise page_error("invalid_scope", f"the app does not have the scope {', '.join(refused)}")
+    return scopes
+
+
+def _decide(world: World, call: Call, wish: Wish) -> Answer:
+    """Follow the consent page's form: `decision`, `account` and one `scope` for each switch that is on."""
+    form = dict(call.form_pairs)
+    if form.get("decision") not in ("authorize", "cancel"):
+        raise bad_page_request("the form has no decision")
+    on = {value for name, value in call.form_pairs if name == "scope"} | {BASIC_SCOPE}
+    granted = tuple(scope for scope in wish.scopes if scope in on)
+    account = world.account_by_open_id(form.get("account", world.accounts[0].open_id))
+    if account is None:
+        raise bad_page_request("the form names an unknown account")
+    if form["decision"] == "cancel" or not granted:
+        denied = {"error": "access_denied", "error_description": "The user denied the request.", "state": wish.state}
+        return redirect(f"{wish.redirect_uri}?{urlencode(denied)}", error_code="access_denied")
+    world.consents.pop(account.open_id, None)
+    world.consents[account.open_id] = granted
+    return _consented(world, wish, account, granted)
+
+
+def _consented(world: World, wish: Wish, account: Account, consent: tuple[str, ...]) -> Answer:
+    scopes = tuple(scope for scope in wish.scopes if scope in consent)
+    code = world.tokens.issue_code(account, scopes, wish.redirect_uri, wish.challenge)
+    query = urlencode({"code": code, "scopes": ",".join(scopes), "state": wish.state})
+    return redirect(f"{wish.redirect_uri}?{query}")
+
+
+def _read_form(call: Call) -> dict[str, str]:
+    if call.method != "POST":
+        raise bad_token_request(f"the method must be POST, not {call.method}")
+    if call.query_pairs:
+        raise bad_token_request("parameters belong in the body, not in the query")
+    if call.content_type != FORM_TYPE:
+        raise bad_token_request(f"Content-Type must be {FORM_TYPE}, not '{call.content_type}'")
+    return dict(call.form_pairs)
+
+
+def _check_form(call: Call, known: Collection[str]) -> None:
+    problem = problem_with_names("form field", (name for name, _ in call.form_pairs), known)
+    form = dict(call.form_pairs)
+    missing = [name for name in known if name not in _OPTIONAL and not form.get(name)]
+    if problem or missing:
+        raise bad_token_request(problem or f"form field '{missing[0]}' is missing")
+    if "code_verifier" in form and not _VERIFIER.fullmatch(form["code_verifier"]):
+        raise bad_token_request("code_verifier must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~")
+
+
+def _check_client(form: dict[str, str]) -> None:
+    if (form["client_key"], form["client_secret"]) != (CLIENT_KEY, CLIENT_SECRET):
+        raise token_error("invalid_client")

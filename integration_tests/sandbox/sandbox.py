@@ -1,0 +1,141 @@
+"""The sandbox as a test sees it: start it, look into it, make it fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from integration_tests.sandbox import control
+from integration_tests.sandbox.accounts import Account
+from integration_tests.sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
+from integration_tests.sandbox.faults import check_names
+from integration_tests.sandbox.messages import Json
+from integration_tests.sandbox.server import Server
+from integration_tests.sandbox.settings import Settings
+from integration_tests.sandbox.state import LoggedRequest, World
+from integration_tests.sandbox.tokens import Grant
+
+
+class Sandbox:
+    """A local TikTok, to be used as a context manager; every method may be called from any thread.
+
+    Args:
+        settings: all switches; default: `Settings()`.
+        port: TCP port on 127.0.0.1; 0 takes a free one.
+        switches: single switches by name, as a shorthand for `Settings(...)`.
+    """
+
+    client_key = CLIENT_KEY
+    client_secret = CLIENT_SECRET
+
+    def __init__(self, settings: Settings | None = None, *, port: int = 0, **switches: Any) -> None:
+        self.settings = replace(settings or Settings(), **switches)
+        self._world = World(self.settings)
+        self._server = Server(self._world, port)
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Serve; returns when requests are answered."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop serving; requests in flight are dropped."""
+        self._server.stop()
+
+    @property
+    def base_url(self) -> str:
+        """Where the API, the consent page and the token endpoint are; empty before the start."""
+        return self._server.base_url
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts."""
+        return self._world.accounts
+
+    @property
+    def account(self) -> Account:
+        """The first account."""
+        return self._world.accounts[0]
+
+    def grant(self, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES) -> Grant:
+        """A person's consent, with the tokens that it leads to."""
+        with self._world.lock:
+            return self._world.tokens.grant(account or self.account, control.known_scopes(scopes))
+
+    def config(self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any) -> Json:
+        """A connector config with the refresh token of a fresh consent."""
+        return {**control.oauth_config(self.grant(account, scopes)), **top_level}
+
+    def access_token_config(
+        self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any
+    ) -> Json:
+        """A connector config with the access token of a fresh consent."""
+        token = self.grant(account, scopes).access_token
+        return {"credentials": {"auth_type": "access_token", "access_token": token}, **top_level}
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """All requests in the order of arrival."""
+        with self._world.lock:
+            return list(self._world.log)
+
+    def requests_to(self, path: str) -> list[LoggedRequest]:
+        """The requests to one path."""
+        return [entry for entry in self.requests if entry.path == path]
+
+    def in_flight_peak(self, path: str) -> int:
+        """The largest number of requests to a path that were in flight at one time."""
+        with self._world.lock:
+            return self._world.in_flight_peaks[path]
+
+    @property
+    def violations(self) -> list[str]:
+        """What the client did against the documentation."""
+        return [entry.violation for entry in self.requests if entry.violation]
+
+    def check(self) -> None:
+        """Raise when the client did anything against the documentation."""
+        if self.violations:
+            raise AssertionError("The client broke rules of TikTok's API:\n" + "\n".join(self.violations))
+
+    def fail(self, path: str, *names: str | None) -> None:
+        """Let the next requests to a path meet these faults, one each; None lets one pass."""
+        check_names(path, names)
+        with self._world.lock:
+            self._world.faults.fail(path, names)
+
+    def fail_on(self, path: str, names: Mapping[int, str]) -> None:
+        """Let the n-th request to a path, counted from 1 at the start or the last reset, meet a fault."""
+        check_names(path, names.values())
+        with self._world.lock:
+            self._world.faults.fail_on(path, names)
+
+    def revoke_access_tokens(self) -> None:
+        """Let all access tokens stop working before their time."""
+        with self._world.lock:
+            self._world.tokens.revoke_access_tokens()
+
+    def expire_refresh_tokens(self) -> None:
+        """Let all refresh tokens stop working."""
+        with self._world.lock:
+            self._world.tokens.expire_refresh_tokens()
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock forward by `seconds`: lifetimes of tokens and rate windows."""
+        with self._world.lock:
+            self._world.clock.advance(seconds)
+
+    def reset(self) -> None:
+        """Forget log, faults, tokens, consents, rate windows and moves of the clock; accounts stay as they are."""
+        with self._world.lock:
+            self._world.reset()

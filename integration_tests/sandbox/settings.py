@@ -1,0 +1,72 @@
+"""Every switch of the sandbox, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from integration_tests.sandbox.facts import ALL_SCOPES
+
+SECONDS_PER_YEAR = 31_557_600
+SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sandbox holds and how it behaves where TikTok's own behaviour is unknown or has changed.
+
+    The note beside a field is also the help of its command line flag.
+    """
+
+    seed: Annotated[int, "number from which all accounts are made: the same seed makes the same accounts"] = 7
+    accounts: Annotated[int, "number of accounts"] = 1
+    videos: Annotated[int, "number of public videos of each account"] = 100
+    years: Annotated[float, "length of each account's history before `now`, in years"] = 3.0
+    now: Annotated[int | None, "time at which the sandbox's clock starts, in epoch s; none: the time of the start"] = (
+        None
+    )
+    same_second: Annotated[int, "number of videos that share one second, at a few places, one across a page edge"] = 3
+    ids_as_numbers: Annotated[bool, "send video ids as JSON numbers"] = False
+
+    latency: Annotated[float, "s that each API request takes"] = 0.0
+    hang_seconds: Annotated[float, "s without an answer under the fault `hang`"] = 30.0
+    rate_limit: Annotated[int, "requests to one endpoint that one rate window allows; 0: no limit"] = 600
+    rate_window: Annotated[float, "length of the sliding rate window, in s"] = 60.0
+
+    access_token_lifetime: Annotated[int, "s that an access token works"] = 7_200
+    refresh_token_lifetime: Annotated[int, "s that a refresh token works"] = 180 * 86_400
+    refresh_prolongs: Annotated[bool, "a refresh starts the refresh token's lifetime anew"] = False
+    rotate_refresh_tokens: Annotated[bool, "a refresh gives a new refresh token and ends the old one"] = True
+    require_pkce: Annotated[bool, "ask for PKCE from web redirects too"] = False
+    app_scopes: Annotated[tuple[str, ...], "scopes that the app has, comma-separated"] = ALL_SCOPES
+
+    token_error_status: Annotated[int, "HTTP status of errors of the token endpoint"] = 400
+    data_error_status: Annotated[int | None, "HTTP status of all data errors; none: each code's own"] = None
+    scope_error: Annotated[str, "code that answers a scope which was not granted"] = "scope_not_authorized"
+
+    cursor_inclusive: Annotated[bool, "a page also holds the videos of the cursor's own second"] = False
+    split_seconds: Annotated[bool, "cut a page at its size even between two videos of one second"] = False
+    short_pages: Annotated[bool, "pages hold fewer videos than asked for although more follow"] = False
+    empty_pages: Annotated[bool, "now and then a page is empty although more follow; its cursor moves"] = False
+    stuck_cursor: Annotated[bool, "the cursor does not move although more videos follow"] = False
+    gone_without_cursor: Annotated[bool, "no cursor although more videos follow"] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be served, so that a test fails where the mistake was made."""
+        for problem in self._problems():
+            raise ValueError(problem)
+
+    def _problems(self) -> list[str]:
+        """Sentences that each name the fields at fault."""
+        unknown = [scope for scope in self.app_scopes if scope not in ALL_SCOPES]
+        found = {
+            "accounts must be at least 1": self.accounts < 1,
+            "videos must not be negative": self.videos < 0,
+            "same_second must be at least 1": self.same_second < 1,
+            "years is too short: videos need a second each": self.videos > self.years * SECONDS_PER_YEAR / 2,
+            "Either stuck_cursor or gone_without_cursor may be set, not both": self.stuck_cursor
+            and self.gone_without_cursor,
+            f"app_scopes has unknown scopes {unknown}; known: {', '.join(ALL_SCOPES)}": bool(unknown),
+            f"scope_error must be one of {', '.join(SCOPE_ERRORS)}": self.scope_error not in SCOPE_ERRORS,
+        }
+        return [text for text, wrong in found.items() if wrong]

@@ -1,0 +1,178 @@
+"""Everything that changes while the sandbox runs: clock, rate windows, log, planned faults."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from integration_tests.sandbox.accounts import Account, make_accounts
+from integration_tests.sandbox.errors import data_error
+from integration_tests.sandbox.messages import Answer, Call
+from integration_tests.sandbox.settings import Settings
+from integration_tests.sandbox.tokens import TokenDesk
+
+
+@dataclass
+class LoggedRequest:
+    """One request in the order of arrival.
+
+    Attributes:
+        at: arrival, in epoch s of the sandbox's clock.
+        body: parsed JSON, a dict of form fields, or text; None when empty.
+        status: HTTP status of the answer; 0 when none was sent.
+        fault: name of the fault that was played, None for none.
+        error_code: TikTok's code of a refusal, None for a good answer.
+        videos: ids of the videos that the client could read from the answer.
+        violation: what the client did wrong, None for nothing.
+        log_id: the log id in the answer.
+    """
+
+    at: float
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    fault: str | None
+    log_id: str
+    status: int = 0
+    error_code: str | None = None
+    videos: tuple[str, ...] = ()
+    violation: str | None = None
+
+
+class Clock:
+    """The sandbox's time in epoch s: runs like a real clock, and jumps when a test says so."""
+
+    def __init__(self, start: int | None) -> None:
+        self.start = int(time.time()) if start is None else start
+        self._started = time.monotonic()
+        self._jumped = 0.0
+
+    def __call__(self) -> float:
+        """Now, in epoch s."""
+        return self.start + time.monotonic() - self._started + self._jumped
+
+    def advance(self, seconds: float) -> None:
+        """Jump forward by `seconds`."""
+        self._jumped += seconds
+
+    def reset(self) -> None:
+        """Take back all jumps."""
+        self._jumped = 0.0
+
+
+class RateWindows:
+    """Requests of the app to each endpoint within a sliding window; a refused request does not count."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def reset(self) -> None:
+        """Forget all requests."""
+        self._admitted.clear()
+
+    def admit(self, path: str) -> None:
+        """Count a request or refuse it."""
+        if not self._settings.rate_limit:
+            return
+        admitted, now = self._admitted[path], self._clock()
+        while admitted and admitted[0] <= now - self._settings.rate_window:
+            admitted.popleft()
+        if len(admitted) >= self._settings.rate_limit:
+            raise data_error("rate_limit_exceeded")
+        admitted.append(now)
+
+
+class FaultPlan:
+    """Which request to which path meets which fault."""
+
+    def __init__(self) -> None:
+        self._next: defaultdict[str, deque[str | None]] = defaultdict(deque)
+        self._by_ordinal: defaultdict[str, dict[int, str]] = defaultdict(dict)
+
+    def reset(self) -> None:
+        """Forget all that was planned."""
+        self._next.clear()
+        self._by_ordinal.clear()
+
+    def fail(self, path: str, names: Iterable[str | None]) -> None:
+        """Plan a fault for each of the next requests; None lets one pass."""
+        self._next[path].extend(names)
+
+    def fail_on(self, path: str, names: Mapping[int, str]) -> None:
+        """Plan faults by the ordinal of the request to the path, counted from 1 at the start or the last reset."""
+        self._by_ordinal[path].update(names)
+
+    def take(self, path: str, ordinal: int) -> str | None:
+        """The fault that this request meets; the ordinal goes before the queue."""
+        planned = self._by_ordinal[path].pop(ordinal, None)
+        if planned is not None or not self._next[path]:
+            return planned
+        return self._next[path].popleft()
+
+
+class World:
+    """All state of one sandbox. Hold `lock` to read or change it from another thread than the server's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.lock = threading.RLock()
+        self.settings = settings
+        self.clock = Clock(settings.now)
+        self.accounts: tuple[Account, ...] = make_accounts(settings, self.clock.start, self.clock)
+        self.tokens = TokenDesk(settings, self.clock)
+        self.rate_windows = RateWindows(settings, self.clock)
+        self.faults = FaultPlan()
+        self.log: list[LoggedRequest] = []
+        self.in_flight_peaks: Counter[str] = Counter()
+        self._ordinals: Counter[str] = Counter()
+        self._in_flight: Counter[str] = Counter()
+        self._log_ids = 0
+        # The consent that TikTok reuses silently: open_id -> scopes, the account signed in last at the end.
+        self.consents: dict[str, tuple[str, ...]] = {}
+
+    def reset(self) -> None:
+        """Forget everything but the accounts and the requests that are being answered."""
+        for part in (self.clock, self.tokens, self.rate_windows, self.faults):
+            part.reset()
+        self.log.clear()
+        self.consents.clear()
+        self._ordinals.clear()
+        self.in_flight_peaks.clear()
+
+    def account_by_open_id(self, open_id: str) -> Account | None:
+        """The account with this open_id, if there is one."""
+        return next((account for account in self.accounts if account.open_id == open_id), None)
+
+    def arrive(self, call: Call) -> LoggedRequest:
+        """Log a request on its arrival and choose the fault that it meets."""
+        self._ordinals[call.path] += 1
+        self._in_flight[call.path] += 1
+        self.in_flight_peaks[call.path] = max(self.in_flight_peaks[call.path], self._in_flight[call.path])
+        fault = self.faults.take(call.path, self._ordinals[call.path])
+        entry = LoggedRequest(self.clock(), call.method, call.path, call.query, call.body, fault, self._new_log_id())
+        self.log.append(entry)
+        return entry
+
+    def leave(self, entry: LoggedRequest) -> None:
+        """Count a request as no longer in flight."""
+        self._in_flight[entry.path] -= 1
+
+    @staticmethod
+    def record(entry: LoggedRequest, answer: Answer) -> None:
+        """Complete the log before the client can see the answer."""
+        entry.status = answer.status
+        entry.error_code = answer.error_code
+        entry.videos = answer.videos
+        entry.violation = answer.violation and f"{entry.method} {entry.path}: {answer.violation}"
+
+    def _new_log_id(self) -> str:
+        """34 characters like TikTok's: 14 digits of UTC time and 20 hexadecimal ones, never twice the same."""
+        self._log_ids += 1
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self.clock()))
+        return f"{stamp}{self._log_ids * 0x9E3779B97F4A7C15F39C % 16**20:020X}"

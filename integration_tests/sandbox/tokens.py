@@ -1,0 +1,145 @@
+"""Consents, codes and tokens, with their lifetimes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from integration_tests.sandbox.accounts import Account
+from integration_tests.sandbox.errors import bad_token_request, data_error, token_error
+from integration_tests.sandbox.facts import CODE_LIFETIME
+from integration_tests.sandbox.messages import Json
+from integration_tests.sandbox.settings import Settings
+
+
+@dataclass(eq=False)
+class Grant:
+    """A person's consent and the tokens that it has led to; follows every refresh.
+
+    Attributes:
+        scopes: what the person granted.
+        expires_at: end of the newest access token, in epoch s of the sandbox's clock.
+        refresh_expires_at: end of the refresh token, likewise.
+    """
+
+    account: Account
+    scopes: tuple[str, ...]
+    access_token: str = ""
+    expires_at: float = 0.0
+    refresh_token: str = ""
+    refresh_expires_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Code:
+    """What an authorization code stands for; `expires_at` is in epoch s."""
+
+    account: Account
+    scopes: tuple[str, ...]
+    redirect_uri: str
+    challenge: str
+    expires_at: float
+
+
+class TokenDesk:
+    """Hands out tokens and knows which of them work."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._codes: dict[str, Code] = {}
+        self._by_access: dict[str, tuple[Grant, float]] = {}
+        self._by_refresh: dict[str, Grant] = {}
+
+    def reset(self) -> None:
+        """Forget every code and token."""
+        self._codes.clear()
+        self._by_access.clear()
+        self._by_refresh.clear()
+
+    def grant(self, account: Account, scopes: tuple[str, ...]) -> Grant:
+        """A new consent with its first pair of tokens."""
+        grant = Grant(account, scopes)
+        grant.refresh_expires_at = self._clock() + self._settings.refresh_token_lifetime
+        self._new_refresh_token(grant)
+        self._new_access_token(grant)
+        return grant
+
+    def issue_code(self, account: Account, scopes: tuple[str, ...], redirect_uri: str, challenge: str) -> str:
+        """A code that can be exchanged once; it holds the characters that are easily decoded twice or not at all."""
+        code = f"{secrets.token_urlsafe(24)}*0!{secrets.randbelow(9000) + 1000}.va%2A"
+        self._codes[code] = Code(account, scopes, redirect_uri, challenge, self._clock() + CODE_LIFETIME)
+        return code
+
+    def exchange(self, code: str, redirect_uri: str, verifier: str) -> Grant:
+        """Turn a code into tokens; the attempt uses it up."""
+        stored = self._codes.pop(code, None)
+        if stored is None or stored.expires_at <= self._clock():
+            raise token_error("invalid_grant", "Authorization code is invalid or expired.")
+        if stored.redirect_uri != redirect_uri:
+            raise bad_token_request("redirect_uri differs from the one with which the code was requested")
+        # Hex, not base64url as in RFC 7636.
+        if stored.challenge and hashlib.sha256(verifier.encode()).hexdigest() != stored.challenge.lower():
+            raise token_error("invalid_grant", "Code verifier or code challenge is invalid.")
+        return self.grant(stored.account, stored.scopes)
+
+    def refresh(self, token: str) -> Grant:
+        """New tokens for a refresh token; earlier access tokens go on working until they expire."""
+        grant = self._by_refresh.get(token)
+        if grant is None or grant.refresh_expires_at <= self._clock():
+            raise token_error("invalid_grant")
+        if self._settings.refresh_prolongs:
+            grant.refresh_expires_at = self._clock() + self._settings.refresh_token_lifetime
+        if self._settings.rotate_refresh_tokens:
+            del self._by_refresh[token]
+            self._new_refresh_token(grant)
+        self._new_access_token(grant)
+        return grant
+
+    def bearer(self, token: str) -> Grant:
+        """The consent behind an access token that works now."""
+        grant, expires_at = self._by_access.get(token, (None, 0.0))
+        if grant is None or expires_at <= self._clock():
+            raise data_error("access_token_invalid")
+        return grant
+
+    def revoke(self, token: str) -> Grant:
+        """End a consent with all its tokens."""
+        grant, _ = self._by_access.get(token, (None, 0.0))
+        if grant is None:
+            raise token_error("invalid_request", "Access token is invalid or expired.")
+        self._by_access = {key: held for key, held in self._by_access.items() if held[0] is not grant}
+        self._by_refresh = {key: held for key, held in self._by_refresh.items() if held is not grant}
+        return grant
+
+    def revoke_access_tokens(self) -> None:
+        """End all access tokens before their time."""
+        self._by_access.clear()
+
+    def expire_refresh_tokens(self) -> None:
+        """End all refresh tokens; access tokens go on working until they expire."""
+        self._by_refresh.clear()
+
+    def answer(self, grant: Grant) -> Json:
+        """The flat answer of the token endpoint; both lifetimes are in s."""
+        now = self._clock()
+        return {
+            "access_token": grant.access_token,
+            "expires_in": round(grant.expires_at - now),
+            "open_id": grant.account.open_id,
+            "refresh_expires_in": round(grant.refresh_expires_at - now),
+            "refresh_token": grant.refresh_token,
+            "scope": ",".join(grant.scopes),
+            "token_type": "Bearer",
+        }
+
+    def _new_access_token(self, grant: Grant) -> None:
+        grant.access_token = f"act.{secrets.token_urlsafe(32)}!{secrets.randbelow(9000) + 1000}.va"
+        grant.expires_at = self._clock() + self._settings.access_token_lifetime
+        self._by_access[grant.access_token] = (grant, grant.expires_at)
+
+    def _new_refresh_token(self, grant: Grant) -> None:
+        grant.refresh_token = f"rft.{secrets.token_urlsafe(32)}!{secrets.randbelow(9000) + 1000}.va"
+        self._by_refresh[grant.refresh_token] = grant

@@ -1,0 +1,138 @@
+"""Accounts follow from the seed alone, and change only where a test changes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integration_tests.sandbox import Sandbox, Settings
+from integration_tests.sandbox.client import Client
+from integration_tests.sandbox.facts import USER_FIELDS
+
+_NOW = 1_790_000_000
+_YEAR = 31_557_600  # s
+
+
+def _content(**switches: Any) -> list[Any]:
+    return [(account.user, account.videos) for account in Sandbox(now=_NOW, accounts=2, **switches).accounts]
+
+
+def test_given_the_same_seed_when_made_twice_then_the_accounts_are_the_same() -> None:
+    assert _content(seed=3) == _content(seed=3)
+    assert _content(seed=3) != _content(seed=4)
+
+
+def test_given_settings_or_switches_when_made_then_both_mean_the_same() -> None:
+    settings = Settings(videos=12, now=_NOW)
+
+    assert Sandbox(settings).account.videos == Sandbox(videos=12, now=_NOW).account.videos
+    assert Sandbox(settings, videos=3).settings == Settings(videos=3, now=_NOW)
+
+
+def test_given_years_when_made_then_the_videos_lie_in_them_newest_first() -> None:
+    times = [video["create_time"] for video in Sandbox(videos=500, years=2, now=_NOW).account.videos]
+
+    assert times == sorted(times, reverse=True)
+    assert _NOW - 0.1 * _YEAR < times[0] < _NOW
+    assert _NOW - 2.01 * _YEAR < times[-1] < _NOW - 1.9 * _YEAR
+
+
+def test_given_many_videos_when_made_then_ids_are_unique_and_some_seconds_are_shared() -> None:
+    videos = Sandbox(videos=500).account.videos
+    times = [video["create_time"] for video in videos]
+
+    assert len({video["id"] for video in videos}) == 500
+    assert max(map(times.count, times)) == 3
+    assert times[18] == times[19] == times[20]
+
+
+def test_given_several_accounts_when_made_then_all_forms_of_open_id_and_an_empty_bio_occur() -> None:
+    users = [account.user for account in Sandbox(accounts=3, videos=2).accounts]
+
+    assert all(set(user) == set(USER_FIELDS) for user in users)
+    assert [user["open_id"][:4] for user in users][::2] == ["-000", "_000"]
+    assert len(users[1]["open_id"].split("-")) == 5
+    assert [user["bio_description"] == "" for user in users] == [False, True, False]
+    assert len({user["open_id"] for user in users}) == 3
+
+
+def test_given_age_when_videos_are_compared_then_old_ones_have_more_views() -> None:
+    views = [video["view_count"] for video in Sandbox(videos=400, years=1, now=_NOW).account.videos]
+
+    assert sum(views[:20]) < sum(views[200:220])
+    assert all(video["like_count"] <= video["view_count"] for video in Sandbox(videos=400).account.videos)
+
+
+def test_given_a_running_sandbox_when_the_account_changes_then_the_next_request_shows_it() -> None:
+    with Sandbox(videos=5, now=_NOW) as sandbox, Client(sandbox) as client:
+        account = sandbox.account
+        gone, changed = account.videos[1]["id"], account.videos[2]["id"]
+        posted = account.post(create_time=_NOW - 5, title="new", view_count=1)
+        account.delete(gone)
+        account.change(changed, like_count=77)
+        account.change_user(bio_description="moved")
+
+        listed = [video for page in client.pages() for video in page["videos"]]
+        user = client.user_info(USER_FIELDS).json()["data"]["user"]
+
+    by_id = {video["id"]: video for video in listed}
+    assert listed == account.videos
+    assert (posted["title"], posted["view_count"], posted["create_time"]) == ("new", 1, _NOW - 5)
+    assert by_id[posted["id"]] == posted
+    assert (gone in by_id, by_id[changed]["like_count"]) == (False, 77)
+    assert (user["video_count"], user["bio_description"]) == (5, "moved")
+
+
+def test_given_added_videos_when_compared_then_they_lie_between_the_newest_and_now() -> None:
+    sandbox = Sandbox(videos=5, now=_NOW)
+    before = sandbox.account.videos
+    added = sandbox.account.add_videos(3)
+
+    assert sandbox.account.videos == added + before
+    assert before[0]["create_time"] < added[-1]["create_time"]
+    assert added[0]["create_time"] < _NOW + 1
+    assert len(Sandbox(videos=0).account.add_videos(2)) == 2
+
+
+def test_given_a_wrong_change_when_made_then_it_is_refused() -> None:
+    account = Sandbox(videos=1).account
+    with pytest.raises(ValueError, match=r"no public video 123\."):
+        account.delete("123")
+    with pytest.raises(ValueError, match=r"likes cannot be set; known: .*like_count"):
+        account.post(likes=1)
+    with pytest.raises(ValueError, match=r"video_count cannot be set"):
+        account.change_user(video_count=1)
+    assert len(account.videos) == 1
+
+
+@pytest.mark.parametrize(
+    ("switches", "text"),
+    [
+        ({"accounts": 0}, "accounts must be at least 1"),
+        ({"videos": -1}, "videos must not be negative"),
+        ({"same_second": 0}, "same_second must be at least 1"),
+        ({"videos": 1_000, "years": 0.00001}, "years is too short"),
+        ({"stuck_cursor": True, "gone_without_cursor": True}, "stuck_cursor or gone_without_cursor"),
+        ({"app_scopes": ("video.all",)}, "unknown scopes"),
+        ({"scope_error": "ok"}, "scope_error must be one of"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_given_settings_that_cannot_be_served_when_made_then_the_error_names_them(
+    switches: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        Settings(**switches)
+
+
+def test_given_an_unknown_scope_when_granted_then_it_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"scopes must be a list of user\.info\.basic"):
+        Sandbox(videos=0).grant(scopes=("video.all",))
+
+
+def test_given_a_taken_port_when_started_then_the_error_comes_in_the_callers_thread() -> None:
+    with Sandbox(videos=0) as first:
+        second = Sandbox(videos=0, port=int(first.base_url.rpartition(":")[2]))
+        with pytest.raises(OSError, match="address already in use"):
+            second.start()

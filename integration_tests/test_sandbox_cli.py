@@ -1,0 +1,135 @@
+"""The sandbox as a command of its own, and its control endpoints."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from integration_tests.sandbox import Sandbox, Settings
+from integration_tests.sandbox.__main__ import main
+from integration_tests.sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
+
+_ROOT = Path(__file__).parents[1]
+_TIMEOUT = 5  # s
+
+
+@contextmanager
+def _command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """The running command and the first line that it prints."""
+    command = [sys.executable, "-m", "integration_tests.sandbox", *arguments]
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def _get(base_url: str, control: str) -> Any:
+    return requests.get(f"{base_url}/_sandbox/{control}", timeout=_TIMEOUT).json()
+
+
+def _post(base_url: str, control: str, body: Any = None) -> Any:
+    return requests.post(f"{base_url}/_sandbox/{control}", json=body, timeout=_TIMEOUT).json()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_given_the_command_when_signalled_then_it_ends_quietly(number: signal.Signals) -> None:
+    with _command("--videos", "3", "--now", "1790000000") as (process, line):
+        answer = _refresh(line)
+        truth = _get(line["base_url"], "truth")
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=_TIMEOUT)
+
+    assert set(line) == {"base_url", "config", "client_key", "client_secret", "authorize_url"}
+    assert line["authorize_url"] == line["base_url"] + "/v2/auth/authorize/"
+    assert answer["access_token"].startswith("act.")
+    assert truth["accounts"][0]["videos"] == Sandbox(videos=3, now=1_790_000_000).account.videos
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def _refresh(line: Any) -> Any:
+    """Use the printed config as a connector would."""
+    form = {key: value for key, value in line["config"]["credentials"].items() if key != "auth_type"}
+    form["grant_type"] = "refresh_token"
+    return requests.post(line["base_url"] + TOKEN_PATH, data=form, timeout=_TIMEOUT).json()
+
+
+def test_given_help_when_asked_then_every_setting_has_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(f"--{field.name.replace('_', '-')}" in text for field in fields(Settings))
+    assert "s that each API request takes (default: 0.0)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [(["--videos", "many"], "invalid int value"), (["--accounts", "0"], "accounts must be at least 1")],
+)
+def test_given_a_wrong_flag_when_started_then_a_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert text in capsys.readouterr().err
+
+
+def test_given_every_kind_of_flag_when_parsed_then_the_settings_follow() -> None:
+    flags = "--short-pages --no-rotate-refresh-tokens --latency 0.01 --app-scopes user.info.basic,video.list --videos 0"
+    with _command(*flags.split()) as (_, line):
+        first = _refresh(line)
+        assert _refresh(line)["refresh_token"] == first["refresh_token"]
+
+
+def test_given_control_over_http_when_used_then_it_does_what_the_methods_do_and_is_not_logged() -> None:
+    with Sandbox(videos=2) as sandbox:
+        url = sandbox.base_url
+        granted = _post(url, "grant", {"scopes": ["user.info.basic"], "account": sandbox.account.open_id})
+        _post(url, "faults", {"path": TOKEN_PATH, "faults": ["token_500", None]})
+        answers = [_refresh({"base_url": url, "config": granted}) for _ in range(2)]
+        logged = _get(url, "requests")["requests"]
+        _post(url, "reset")
+
+        assert (answers[0]["error"], answers[1]["scope"]) == ("server_error", "user.info.basic")
+        assert [(entry["path"], entry["status"], entry["fault"]) for entry in logged] == [
+            (TOKEN_PATH, 500, "token_500"),
+            (TOKEN_PATH, 200, None),
+        ]
+        assert _get(url, "truth") == {"accounts": [{"user": sandbox.account.user, "videos": sandbox.account.videos}]}
+        assert _get(url, "requests") == {"requests": []}
+        assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("control", "body", "text"),
+    [
+        ("faults", {"path": VIDEO_LIST_PATH, "faults": ["nonsense"]}, "has no fault 'nonsense'; known: "),
+        ("faults", {"path": VIDEO_LIST_PATH}, "faults"),
+        ("faults", [], "path"),
+        ("grant", {"scopes": "video.list"}, "scopes must be a list"),
+        ("grant", {"account": "me"}, "No account has the open_id 'me'."),
+        ("nonsense", {}, "Unknown control; known: GET /_sandbox/truth"),
+    ],
+)
+def test_given_a_wrong_control_request_when_sent_then_a_sentence_says_so(control: str, body: Any, text: str) -> None:
+    with Sandbox(videos=0) as sandbox:
+        assert text in _post(sandbox.base_url, control, body)["error"]
+
+
+def test_given_a_browser_when_it_asks_for_an_icon_then_that_is_no_violation() -> None:
+    with Sandbox(videos=0) as sandbox:
+        status = requests.get(f"{sandbox.base_url}/favicon.ico", timeout=_TIMEOUT).status_code
+
+        assert (status, sandbox.requests) == (204, [])

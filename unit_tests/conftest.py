@@ -1,0 +1,48 @@
+"""Fixtures of the unit tests: a mocked TikTok, frozen time, and waits that are noted instead of slept."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import freezegun
+import pytest
+import requests_mock
+from freezegun.api import FrozenDateTimeFactory
+
+from unit_tests.connector import Connector
+from unit_tests.tiktok import NOW, TikTok
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _clock() -> Iterator[FrozenDateTimeFactory]:
+    with freezegun.freeze_time(NOW) as clock:  # once: it takes 0.1 s
+        yield clock
+
+
+@pytest.fixture(autouse=True)
+def waits(_clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time stands still at NOW; every wait (s) that the code under test asks for is noted and only moves the clock."""
+    monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
+    noted: list[float] = []
+
+    def wait(seconds: float) -> None:
+        noted.append(seconds)
+        _clock.tick(seconds)
+
+    _clock.move_to(NOW)
+    monkeypatch.setattr("time.sleep", wait)
+    return noted
+
+
+@pytest.fixture
+def tiktok() -> Iterator[TikTok]:
+    """TikTok's three endpoints; a request to anything that a test did not announce is an error."""
+    with requests_mock.Mocker() as mocker:
+        yield TikTok(mocker)
+
+
+@pytest.fixture
+def connector(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Connector:
+    """The connector's command line."""
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # run() replaces it; each test gets it back
+    return Connector(tmp_path, capfd)
