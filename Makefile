@@ -33,7 +33,7 @@ lock: ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
 	@$(LOCK)/bin/poetry export --all-extras --without-hashes --output constraints.txt
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) .mypy_cache .ruff_cache build dist *.egg-info demo.duckdb
+	rm -rf $(DEV) $(DEMO) $(LOCK) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."

@@ -7,7 +7,8 @@ import pytest
 
 from source_tiktok_organic import SourceTiktokOrganic
 from source_tiktok_organic.source import config_problem, load_manifest
-from unit_tests.connector import Connector, catalog
+from unit_tests.connector import Connector
+from unit_tests.outcome import catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
 PREFIX = "The configuration of this source is not valid: "

@@ -1,0 +1,47 @@
+"""Months without holes, and bars of block characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of an account, by the day of posting.
+
+    Attributes:
+        name: "2026-03", in UTC.
+        videos: how many were posted in it.
+        views: their views to date.
+    """
+
+    name: str
+    videos: int = 0
+    views: int = 0
+
+
+def without_holes(months: Iterable[Month]) -> list[Month]:
+    """All months from the first to the last, in order; those without videos are empty."""
+    known = {month.name: month for month in months}
+    if not known:
+        return []
+    first, last = _number(min(known)), _number(max(known))
+    names = [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(first, last + 1)]
+    return [known.get(name, Month(name)) for name in names]
+
+
+def _number(name: str) -> int:
+    """Months since the year 0, so that one month follows another by 1."""
+    year, month = name.split("-")
+    return int(year) * 12 + int(month) - 1
+
+
+def bar(value: int, largest: int, cells: int) -> str:
+    """A bar for `value`, as long as `cells` characters for `largest`; whatever is more than nothing can be seen."""
+    if value <= 0:
+        return ""
+    eighths = max(1, round(value / largest * cells * 8))
+    return (EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()

@@ -1,0 +1,83 @@
+"""What is under way: a spinner on a terminal, a line that grows elsewhere; then a line with the outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+NAME_WIDTH = 10
+SECONDS_BETWEEN_NOTES = 2.0
+
+
+class Step:
+    """One step of the demo.
+
+    Attributes:
+        done: what to show when it is over.
+    """
+
+    def __init__(self, console: Console, name: str, doing: str) -> None:
+        self.done = ""
+        self._console = console
+        self._name = Text(f"{name:<{NAME_WIDTH}} ", style="bold")
+        self._spinner = Spinner("dots", self._name + Text(doing))
+        # PyAirbyte's chatter on stderr must stay where it is redirected to, which a Live would undo.
+        self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._start = self._last_note = time.monotonic()
+
+    def show(self, text: str, on_terminal: str | None = None) -> None:
+        """How far it is: `on_terminal`, which may be richer, replaces what is shown; elsewhere `text` is added."""
+        if self._console.is_terminal:
+            self._spinner.update(text=self._name + Text(on_terminal or text))
+        elif time.monotonic() - self._last_note >= SECONDS_BETWEEN_NOTES:
+            self._last_note = time.monotonic()
+            self._console.print(f"{text} ... ", end="", soft_wrap=True, highlight=False)
+
+    @contextmanager
+    def running(self) -> Iterator[Step]:
+        """Show the step while the block runs, and its outcome afterwards."""
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self._console.print(Text("  ") + self._name, end="... ", soft_wrap=True)
+        succeeded = False
+        try:
+            yield self
+            succeeded = True
+        finally:
+            self._end(succeeded)
+
+    def _end(self, succeeded: bool) -> None:
+        took = f"{time.monotonic() - self._start:.1f} s"
+        outcome = self.done if succeeded else "failed"
+        if not self._console.is_terminal:
+            self._console.print(f"{outcome} ({took})", soft_wrap=True, highlight=False)
+            return
+        self._live.stop()
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column(no_wrap=True)
+        line.add_column(ratio=1)
+        line.add_column(justify="right", no_wrap=True, style="dim")
+        mark = Text("✓", style="green") if succeeded else Text("✗", style="red")
+        line.add_row(mark + Text(" ") + self._name, Text(outcome), took)
+        self._console.print(line)
+
+
+class Steps:
+    """The steps of the demo, one after the other on one console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, name: str, doing: str) -> Iterator[Step]:
+        """Show `doing` until the block is over, then the `done` that it set."""
+        with Step(self._console, name, doing).running() as step:
+            yield step

@@ -1,0 +1,73 @@
+"""What a command of the connector printed, and the catalogs it is run with; shared by unit and integration tests."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from source_tiktok_organic.source import load_manifest
+
+PRIMARY_KEYS = {"user_info": [["open_id"]], "videos": [["id"]]}
+
+
+@dataclass
+class Outcome:
+    """What one command printed.
+
+    Attributes:
+        messages: every message, parsed; the command fails its test when a line of stdout is no message.
+        exit_code: of the command; 0, or 1 after an exception (which the process would print as a trace).
+    """
+
+    messages: list[dict[str, Any]]
+    exit_code: int = 0
+    error: BaseException | None = None
+    stderr: str = ""
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The messages of one type, without their envelope."""
+        names = {"CONNECTION_STATUS": "connectionStatus"}
+        return [m[names.get(kind, kind.lower())] for m in self.messages if m["type"] == kind]
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        """The records of one stream, in order."""
+        return [r["data"] for r in self.of("RECORD") if r["stream"] == stream]
+
+    @property
+    def errors(self) -> list[tuple[str, str]]:
+        """Failure type and message of every error trace."""
+        traces = [t["error"] for t in self.of("TRACE") if t["type"] == "ERROR"]
+        return [(error["failure_type"], error["message"]) for error in traces]
+
+    @property
+    def configs(self) -> list[dict[str, Any]]:
+        """The configs that the connector asked the platform to store."""
+        return [c["connectorConfig"]["config"] for c in self.of("CONTROL")]
+
+    @property
+    def logs(self) -> str:
+        """All log messages."""
+        return "\n".join(log["message"] for log in self.of("LOG"))
+
+    def statuses(self, stream: str) -> list[str]:
+        """The stream statuses of one stream, in order."""
+        found = [t["stream_status"] for t in self.of("TRACE") if t["type"] == "STREAM_STATUS"]
+        return [s["status"] for s in found if s["stream_descriptor"]["name"] == stream]
+
+
+def catalog(*streams: str, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+    """A configured catalog: every column of the named streams (both, if none is named), or the columns given."""
+    schemas = load_manifest()["schemas"]
+    chosen = []
+    for name in streams or ("user_info", "videos"):
+        schema = copy.deepcopy(schemas[name])
+        if columns and name in columns:
+            schema["properties"] = {c: schema["properties"][c] for c in columns[name]}
+        stream = {
+            "name": name,
+            "json_schema": schema,
+            "supported_sync_modes": ["full_refresh"],
+            "source_defined_primary_key": PRIMARY_KEYS[name],
+        }
+        chosen.append({"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"})
+    return {"streams": chosen}
