@@ -3,12 +3,19 @@
 import logging
 import os
 import pkgutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, FailureType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
+from airbyte_cdk.sources.types import StreamSlice
+from airbyte_cdk.utils.datetime_helpers import ab_datetime_now, ab_datetime_parse
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from jsonschema import Draft7Validator, FormatChecker, ValidationError
@@ -17,6 +24,7 @@ logger = logging.getLogger("airbyte")
 
 BASE_URL_VARIABLE = "TIKTOK_API_BASE_URL"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SIGN_IN_WARNING = timedelta(days=14)
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
 
 
@@ -34,6 +42,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ) -> None:
         super().__init__(catalog=catalog, config=config, state=state, source_config=load_manifest())
+        if BASE_URL_VARIABLE in os.environ:
+            logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
 
     def read(
         self,
@@ -57,7 +67,56 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 internal_message=f"unknown streams in the catalog: {unknown}",
                 failure_type=FailureType.config_error,
             )
+        self._warn_of_what_a_person_should_know()
         yield from super().read(logger, config, catalog, state)
+
+    def _warn_of_what_a_person_should_know(self) -> None:
+        start_date = self._config.get("start_date", "")
+        if start_date > ab_datetime_now().date().isoformat():
+            logger.warning(f"The start date {start_date} lies in the future: no videos are read before it has come.")
+        end = self._config["credentials"].get("refresh_token_expiry_date")
+        if end and ab_datetime_parse(end) - ab_datetime_now() < SIGN_IN_WARNING:
+            logger.warning(
+                f"The sign-in to TikTok ends on {end[:10]}. Sign in to TikTok again before that day and put the new "
+                "credentials into this source."
+            )
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        """The streams of the manifest; that of `videos` with an `AccountCursor`."""
+        streams = super().streams(config)
+        for stream in streams:
+            if isinstance(stream.cursor, ConcurrentPerPartitionCursor):
+                # The CDK makes the cursor itself and offers no way to name another class.
+                stream.cursor.__class__ = AccountCursor
+        return streams
+
+
+class AccountCursor(ConcurrentPerPartitionCursor):
+    """The CDK's cursor with a state per account, which it changes in two points.
+
+    It prints the state after each window: the CDK does so every 600 s, so that a sync that is killed would start over.
+    And it reads a small account in one window: an empty window costs a request.
+    """
+
+    # Five pages: reading them one after the other takes no longer than asking 50 windows, several at once.
+    SMALL_ACCOUNT_VIDEOS = 95
+    _is_small_account = False
+
+    def _throttle_state_message(self) -> float:
+        return time.time()
+
+    def _generate_slices_from_partition(
+        self, partition: StreamSlice, parent_state: Mapping[str, Any]
+    ) -> Iterable[StreamSlice]:
+        count = partition.extra_fields.get("video_count")
+        self._is_small_account = count is not None and count <= self.SMALL_ACCOUNT_VIDEOS
+        yield from super()._generate_slices_from_partition(partition, parent_state)
+
+    def _create_cursor(self, cursor_state: Any, runtime_lookback_window: int = 0) -> ConcurrentCursor:
+        cursor = super()._create_cursor(cursor_state, runtime_lookback_window)
+        if self._is_small_account:
+            cursor._slice_range = timedelta.max
+        return cursor
 
 
 def load_manifest() -> dict[str, Any]:
@@ -71,7 +130,6 @@ def load_manifest() -> dict[str, Any]:
     base_url = os.environ.get(BASE_URL_VARIABLE)
     if base_url:
         manifest["definitions"]["url_base"] = _checked(base_url)
-        logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go to {base_url} instead of TikTok.")
     return manifest
 
 

@@ -35,6 +35,13 @@ class Connector:
         """Run `read` of whole streams, or of some of their columns."""
         return self.read_catalog(config, catalog(*streams, columns=columns or {}))
 
+    def read_from(self, state: Any, config: Any) -> Outcome:
+        """Run an incremental `read` of `videos` from a stream state, given as it stands."""
+        descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
+        files = {"config": config, "catalog": catalog("videos", sync_mode="incremental"), "state": [descriptor]}
+        paths = {name: self.file(name, body) for name, body in files.items()}
+        return self.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
+
     def read_catalog(self, config: Any, configured: Any) -> Outcome:
         """Run `read` with a catalog as it stands."""
         return self.run("read", "--config", self.file("config", config), "--catalog", self.file("catalog", configured))

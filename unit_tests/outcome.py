@@ -49,25 +49,40 @@ class Outcome:
         """All log messages."""
         return "\n".join(log["message"] for log in self.of("LOG"))
 
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """The states of `videos`, in order, as the platform would hand them to the next sync."""
+        found = [s["stream"] for s in self.of("STATE")]
+        return [s.get("stream_state") or {} for s in found if s["stream_descriptor"]["name"] == "videos"]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The messages of all warnings but the one about the sandbox's address."""
+        logs = [log["message"] for log in self.of("LOG") if log["level"] == "WARN"]
+        return [message for message in logs if "TIKTOK_API_BASE_URL" not in message]
+
     def statuses(self, stream: str) -> list[str]:
         """The stream statuses of one stream, in order."""
         found = [t["stream_status"] for t in self.of("TRACE") if t["type"] == "STREAM_STATUS"]
         return [s["status"] for s in found if s["stream_descriptor"]["name"] == stream]
 
 
-def catalog(*streams: str, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+def catalog(
+    *streams: str, columns: Mapping[str, Sequence[str]] | None = None, sync_mode: str = "full_refresh"
+) -> dict[str, Any]:
     """A configured catalog: every column of the named streams (both, if none is named), or the columns given."""
     schemas = load_manifest()["schemas"]
     chosen = []
     for name in streams or ("user_info", "videos"):
+        mode = sync_mode if name == "videos" else "full_refresh"
         schema = copy.deepcopy(schemas[name])
         if columns and name in columns:
             schema["properties"] = {c: schema["properties"][c] for c in columns[name]}
         stream = {
             "name": name,
             "json_schema": schema,
-            "supported_sync_modes": ["full_refresh"],
+            "supported_sync_modes": ["full_refresh", "incremental"] if name == "videos" else ["full_refresh"],
             "source_defined_primary_key": PRIMARY_KEYS[name],
         }
-        chosen.append({"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"})
+        chosen.append({"stream": stream, "sync_mode": mode, "destination_sync_mode": "append"})
     return {"streams": chosen}

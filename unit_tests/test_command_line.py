@@ -44,6 +44,12 @@ MISFITS = [
     ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a date in the form YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be a date in the form YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be text."),
+    ({**OAUTH_CONFIG, "lookback_window_days": -1}, "`lookback_window_days` must be between 0 and 3650."),
+    ({**OAUTH_CONFIG, "lookback_window_days": "30"}, "`lookback_window_days` must be a whole number."),
+    (
+        {**OAUTH_CONFIG, "additional_full_sync": "daily"},
+        "`additional_full_sync` must be one of never, weekly, monthly.",
+    ),
     ({**OAUTH_CONFIG, "num_workers": 0}, "`num_workers` must be between 2 and 40."),
     ({**OAUTH_CONFIG, "num_workers": 1000}, "`num_workers` must be between 2 and 40."),
     ({**OAUTH_CONFIG, "num_workers": "8"}, "`num_workers` must be a whole number."),

@@ -105,7 +105,7 @@ def test_given_the_raw_manifest_when_components_are_counted_then_each_stands_onc
 
 def test_given_both_streams_when_resolved_then_they_share_requester_authenticator_and_error_handler() -> None:
     streams = {s["name"]: s["retriever"]["requester"] for s in resolved()["streams"]}
-    own = {"path", "http_method", "keys", "columns", "fields_by_scope"}
+    own = {"class_name", "path", "http_method", "keys", "columns", "fields_by_scope"}
     shared = [{k: v for k, v in requester.items() if k not in own} for requester in streams.values()]
     assert shared[0] == shared[1]
 

@@ -1,4 +1,7 @@
-"""Paging through video/list: every video once, whatever TikTok does at a page's edge, and never in circles."""
+"""Paging through video/list: every video once, whatever TikTok does at a page's edge, and never in circles.
+
+The account is small (`video_count` 3), so it is read in one window; test_windows.py is about the windows.
+"""
 
 import itertools
 from typing import Any

@@ -67,7 +67,7 @@ def test_given_a_full_read_when_requests_are_made_then_they_ask_for_every_field_
     tiktok.with_an_account()
     connector.read(OAUTH_CONFIG)
     asked = {query["fields"] for query in tiktok.queries("user")}
-    assert asked == {"open_id", ",".join(USER_COLUMNS)}
+    assert asked == {"open_id,video_count", ",".join(USER_COLUMNS)}
     (query,) = tiktok.queries("videos")
     assert set(query["fields"].split(",")) == set(VIDEO_COLUMNS) - {"open_id"}
 

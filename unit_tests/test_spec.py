@@ -37,6 +37,8 @@ def test_given_the_spec_when_printed_then_these_properties_and_no_others(schema:
         "credentials[Access Token].auth_type",
         "credentials[Access Token].access_token",
         "start_date",
+        "lookback_window_days",
+        "additional_full_sync",
         "num_workers",
     ]
 

@@ -84,10 +84,23 @@ class TikTok:
         self._bearers.append((urlsplit(request.url).path, request.headers.get("Authorization", "")))
         return True
 
-    def with_an_account(self, *pages: Answer) -> "TikTok":
-        """Announce a sign-in that works, a profile, and these pages of videos."""
-        self.answers("token", {"json": TOKEN_ANSWER}).answers("user", good({"user": USER}))
+    def with_an_account(self, *pages: Answer, video_count: int = 3) -> "TikTok":
+        """Announce a sign-in that works, a profile, and these pages of videos, whichever cursor is asked for."""
+        user = {**USER, "video_count": video_count}
+        self.answers("token", {"json": TOKEN_ANSWER}).answers("user", good({"user": user}))
         return self.answers("videos", *(pages or [page([], False)]))
+
+    def with_videos(self, *create_times: int, video_count: int = 1000) -> "TikTok":
+        """Announce an account with these videos (s), of which each request gets the 20 newest before its cursor."""
+        self.with_an_account(video_count=video_count)
+        videos = [video(t) for t in sorted(create_times, reverse=True)]
+
+        def answer(request: Any, context: Any) -> dict[str, Any]:
+            before = request.json().get("cursor", 10**16)
+            found = [v for v in videos if v["create_time"] * 1000 < before]
+            return dict(page(found[:20], has_more=len(found) > 20)["json"])
+
+        return self.answers("videos", {"json": answer})
 
     def requests(self, endpoint: str) -> list[Any]:
         """The requests an endpoint has got, in order."""
