@@ -154,8 +154,7 @@ def _never_sent(error: requests.exceptions.RequestException) -> bool:
 class AccessTokenAuthenticator(DeclarativeAuthenticator):
     """Signs requests with the access token from the config and says so when it has ended.
 
-    Why not YAML: a BearerAuthenticator cannot take part in REFRESH_TOKEN_THEN_RETRY, so the CDK would repeat a request
-    with a dead token six times.
+    Why not YAML: with a BearerAuthenticator the CDK would repeat a request that has a dead token six times.
     """
 
     config: Config
@@ -370,10 +369,7 @@ class AccountStateMigration(StateMigration):
 
     Why not YAML: the CDK starts an account that it has no state of where the other accounts stand (the key `state`), so
     that its older videos would never be read.
-
-    Example input: {"states": [{"partition": {"open_id": "_000abc"}, "cursor": {"create_time": "1759333357"}}],
-                    "state": {"create_time": "1759333357"}}
-    Example output: the same without `state`
+    Result: {"states": [{"partition": {"open_id": "_000abc"}, "cursor": {"create_time": "1759333357"}}]} (s)
     """
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:

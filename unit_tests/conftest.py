@@ -14,22 +14,22 @@ from unit_tests.tiktok import NOW, TikTok
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _clock() -> Iterator[FrozenDateTimeFactory]:
+def clock() -> Iterator[FrozenDateTimeFactory]:
     with freezegun.freeze_time(NOW) as clock:  # once: it takes 0.1 s
         yield clock
 
 
 @pytest.fixture(autouse=True)
-def waits(_clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Time stands still at NOW; every wait (s) that the code under test asks for is noted and only moves the clock."""
     monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
     noted: list[float] = []
 
     def wait(seconds: float) -> None:
         noted.append(seconds)
-        _clock.tick(seconds)
+        clock.tick(seconds)
 
-    _clock.move_to(NOW)
+    clock.move_to(NOW)
     monkeypatch.setattr("time.sleep", wait)
     return noted
 

@@ -7,7 +7,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import NOW, OAUTH_CONFIG, TikTok
+from unit_tests.tiktok import NOW, OAUTH_CONFIG, TikTok, page, video
 
 DAY = 86_400
 OWN, OTHER = "_000account", "_000somebody_else"
@@ -65,6 +65,15 @@ def test_given_videos_around_every_edge_when_read_then_each_once(tiktok: TikTok,
     assert (outcome.errors, times(outcome)) == ([], [t for t in posted if t >= edges[0]])
 
 
+def test_given_a_pinned_post_out_of_order_when_read_then_it_comes_once_listed_again_or_not(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    pinned, new, old = video(at("2024-05-05")), video(NOW_S - 5), video(NOW_S - 9)
+    tiktok.with_an_account(page([pinned, new, old], False))
+    outcome = connector.read(config(), "videos")
+    assert times(outcome) == sorted(v["create_time"] for v in (pinned, new, old))
+
+
 def test_given_a_small_account_when_read_then_one_window_and_no_more_requests_than_pages(
     tiktok: TikTok, connector: Connector
 ) -> None:
@@ -114,7 +123,7 @@ def test_given_a_state_when_read_then_from_the_lookback_before_it(
     outcome = connector.read_from(state_of(NOW_S - 10 * DAY), config(**options))
 
     assert outcome.errors == []
-    assert set(times(outcome)) - {_old} == {_same, NOW_S - 10 * DAY, NOW_S - DAY}
+    assert times(outcome) == sorted({_same, NOW_S - 10 * DAY, NOW_S - DAY})
     assert len(tiktok.bodies()) == 1
     assert outcome.states[-1]["states"] == state_of(NOW_S - DAY)["states"]
 
@@ -139,9 +148,9 @@ def test_given_nothing_new_when_read_then_the_state_stays(tiktok: TikTok, connec
     ],
 )
 def test_given_an_additional_full_sync_when_its_day_has_come_then_everything_is_read_again(
-    today: str, setting: str, everything: bool, tiktok: TikTok, connector: Connector, _clock: FrozenDateTimeFactory
+    today: str, setting: str, everything: bool, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
-    _clock.move_to(today)
+    clock.move_to(today)
     recent, old = at("2026-10-20"), at("2024-02-01")
     tiktok.with_videos(recent, old)
 
