@@ -1,22 +1,19 @@
-"""The custom parts of manifest.yaml: one class for each thing about TikTok that YAML cannot say.
+"""The custom parts of manifest.yaml for requests, records and state: one class for each thing that YAML cannot say.
 
-Nothing here imports from the rest of the package, so that the connector could become manifest-only by moving two files.
-Only `RotatingTokenAuthenticator` makes requests; everything else shapes those of the CDK's requester.
+Nothing here imports from the rest of the package and nothing makes requests of its own: they go through the CDK's
+requester, so that retries, request budget and token refresh apply to all of them.
 """
 
 import logging
-import sys
 import threading
-import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
-from airbyte_cdk.sources.declarative.auth.oauth import DeclarativeSingleUseRefreshTokenOauth2Authenticator
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
@@ -24,156 +21,35 @@ from airbyte_cdk.sources.declarative.requesters.http_requester import HttpReques
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 from airbyte_cdk.sources.declarative.requesters.query_properties.property_selector import PropertySelector
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
-from airbyte_cdk.sources.types import Config, Record, StreamSlice
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
-from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now
+from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.utils.datetime_helpers import ab_datetime_now
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 logger = logging.getLogger("airbyte")
-TokenErrors = Mapping[str, Mapping[str, str]]
 
 
-class TokenRequestFailed(AirbyteTracedException):
-    """A token request that brought no access token."""
-
-    answer_lost = False  # TikTok may have used up the refresh token without our seeing the new one
-
-
-class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authenticator):
-    """Signs requests with an access token, and renews it with TikTok's refresh token, which works only once.
-
-    Why not YAML: TikTok may send a token error with HTTP 200, which the CDK takes for success; the CDK sets no timeout
-    and posts a single-use token again for five minutes; scope, open_id and the refresh token's end would be dropped.
-
-    Token answer (recorded, integration_tests/recorded/token_refresh.json; both lifetimes in s):
-        {"access_token": "act.…", "expires_in": 86400, "refresh_token": "rft.…", "refresh_expires_in": 31535980,
-         "open_id": "…", "scope": "user.info.basic,video.list", "token_type": "Bearer"}
-    """
-
-    config: Config
-    url_base: str
-    token_path: str
-    token_errors: TokenErrors
-
-    TIMEOUT_S = (10, 30)
-    WAITS_S = (1, 4, 16)
-    REFRESH_AHEAD = timedelta(minutes=1)
-
-    def __init__(self, config: Config, url_base: str, token_path: str, token_errors: TokenErrors) -> None:
-        self._errors = token_errors
-        credentials = config.get("credentials", {})
-        super().__init__(
-            config,
-            url_base + token_path,
-            client_id_name="client_key",
-            client_id=credentials.get("client_key"),
-            client_secret=credentials.get("client_secret"),
-        )
-
-    def refresh_access_token(self) -> tuple[str, AirbyteDateTime, str | None]:  # type: ignore[override]
-        """Exchange the refresh token; raises `TokenRequestFailed`, see `token_errors` in the manifest.
-
-        Called by the CDK under its lock; it then stores and prints the new config.
-        """
-        answer = self._make_handled_request()
-        for name in ("access_token", "refresh_token"):
-            add_to_secrets(answer.get(name) or "")
-        self._keep_what_was_granted(answer)
-        return answer["access_token"], self._extract_token_expiry_date(answer), answer.get("refresh_token")
-
-    def _keep_what_was_granted(self, answer: Mapping[str, Any]) -> None:
-        for name in ("scope", "open_id"):
-            if answer.get(name):
-                self._set_config_value_by_path(("credentials", name), answer[name])
-        if answer.get("refresh_expires_in"):
-            end = ab_datetime_now() + timedelta(seconds=int(answer["refresh_expires_in"]))
-            self._set_config_value_by_path(("credentials", "refresh_token_expiry_date"), str(end))
-
-    def _emit_control_message(self) -> None:
-        super()._emit_control_message()
-        # The CDK's stdout keeps lines back for a moment; a process killed in it would take the only valid token along.
-        sys.stdout.flush()
-
-    def _extract_token_expiry_date(self, response_data: Mapping[str, Any]) -> AirbyteDateTime:
-        # A request signed just before the end would arrive after it; a tenth of very short lifetimes is enough.
-        end = super()._extract_token_expiry_date(response_data)
-        lifetime: timedelta = end - ab_datetime_now()
-        return end - min(self.REFRESH_AHEAD, lifetime / 10)
-
-    def _make_handled_request(self) -> Any:
-        lost = False
-        for wait in (*self.WAITS_S, None):
-            try:
-                return self._post_refresh()
-            except TokenRequestFailed as error:  # noqa: PERF203
-                lost = lost or error.answer_lost
-                if lost:
-                    error.message = self._errors["answer_lost"]["message"]
-                if error.failure_type != FailureType.transient_error or wait is None:
-                    raise
-                logger.info(f"Token refresh failed ({error.internal_message}); trying again in {wait} s.")
-                time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
-
-    def _post_refresh(self) -> Mapping[str, Any]:
-        url, form = self.get_token_refresh_endpoint() or "", self.build_refresh_request_body()
-        try:
-            response = requests.post(url, data=form, timeout=self.TIMEOUT_S)
-            answer = response.json()
-        except requests.exceptions.JSONDecodeError:
-            raise self._failure("no_valid_answer", f"HTTP {response.status_code}, no JSON", response.ok) from None
-        except requests.exceptions.RequestException as error:
-            raise self._failure("no_valid_answer", type(error).__name__, not _never_sent(error)) from None
-        if isinstance(answer, Mapping) and answer.get("access_token"):
-            return answer
-        raise self._refused(answer if isinstance(answer, Mapping) else {}, response.status_code)
-
-    def _refused(self, body: Mapping[str, Any], status: int) -> TokenRequestFailed:
-        code = str(body.get("error", ""))
-        detail = f"HTTP {status}, error={code!r}, log_id={body.get('log_id')!r}, {body.get('error_description')!r}"
-        if code not in self._errors:
-            code = "no_valid_answer" if not code or status >= 500 else "unknown"
-        return self._failure(code, detail)
-
-    def _failure(self, code: str, detail: str, answer_lost: bool = False) -> TokenRequestFailed:
-        error = self._errors[code]
-        failure_type = FailureType[error["failure_type"]]
-        failure = TokenRequestFailed(self._redact_credentials(detail), error["message"], failure_type)
-        failure.answer_lost = answer_lost
-        return failure
-
-
-def _never_sent(error: requests.exceptions.RequestException) -> bool:
-    """Whether no connection was made (no such host, a closed port), so that TikTok cannot have seen the request."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    unsent = ("NewConnectionError", "NameResolutionError", "SSLError")
-    return isinstance(error, requests.exceptions.ConnectTimeout) or type(reason).__name__ in unsent
-
-
-@dataclass
-class AccessTokenAuthenticator(DeclarativeAuthenticator):
-    """Signs requests with the access token from the config and says so when it has ended.
-
-    Why not YAML: with a BearerAuthenticator the CDK would repeat a request that has a dead token six times.
-    """
-
-    config: Config
-
-    auth_header = "Authorization"
-
-    @property
-    def token(self) -> str:
-        """The header's value."""
-        return f"Bearer {self.config['credentials']['access_token']}"
-
-    def refresh_and_set_access_token(self) -> None:
-        """Called by the CDK when TikTok does not accept the token: raises a config error."""
-        raise AirbyteTracedException(
-            "access_token_invalid, and credentials of type access_token cannot be refreshed",
-            "TikTok does not accept the access token: it has expired (after two hours) or was revoked. Get a new one, "
-            "or sign in with OAuth 2.0, which renews itself.",
-            FailureType.config_error,
-        )
+# What the CDK's HttpClient says when it gives up, and what a person should be told.
+GIVEN_UP: Mapping[str, tuple[FailureType, str]] = {
+    "Refreshed OAuth access token is rejected": (
+        FailureType.config_error,
+        "TikTok does not accept a new access token either: the owner of the account has probably removed the app. Sign "
+        "in to TikTok again and put the new credentials into this source.",
+    ),
+    "API rejects the current OAuth access token": (
+        FailureType.transient_error,
+        "TikTok ended the access token early, and a new one could not be had at the moment. Run the sync again later.",
+    ),
+    "API rate limit exceeded": (
+        FailureType.transient_error,
+        "TikTok's limit of 600 requests a minute stayed reached, though the connector waited. Other accounts share the "
+        "limit of one app: let their syncs start apart. Run the sync again later.",
+    ),
+    "Exhausted available request attempts": (
+        FailureType.transient_error,
+        "TikTok gave no valid answer, though the connector asked seven times in about a minute. Run the sync again "
+        "later; it goes on from the last state.",
+    ),
+}
 
 
 @dataclass
@@ -198,6 +74,16 @@ class FieldsRequester(HttpRequester):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._warned = self.only_granted
+
+    def send_request(self, *args: Any, **kwargs: Any) -> requests.Response | None:
+        """Send a request; what the CDK raises when it gives up becomes a sentence that says whose turn it is."""
+        try:
+            return super().send_request(*args, **kwargs)
+        except AirbyteTracedException as error:
+            for beginning, (failure_type, message) in GIVEN_UP.items():
+                if (error.message or "").startswith(beginning):
+                    raise AirbyteTracedException(error.internal_message, message, failure_type) from error
+            raise
 
     def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
         """The query parameters of a request, `fields` among them; a config error if a key's scope was not granted."""
@@ -330,23 +216,39 @@ class OnceRecordFilter(RecordFilter):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         day = InterpolatedString.create(self.start_date, parameters=parameters).eval(self.config)
         self._start = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp())
-        self._seen: set[int] = set()
+        self._seen: set[int | str] = set()
         self._lock = threading.Lock()
 
     def filter_records(
         self, records: Iterable[Mapping[str, Any]], *_: Any, **context: Any
     ) -> Iterable[Mapping[str, Any]]:
-        """Yield the records of a page (`id` as string or number, `create_time` in s) that have not passed before."""
+        """The records of a page that have not passed before; a system error for one without an id."""
         page, start = list(records), int(context["stream_slice"]["start_time"])
-        while page and page[-1]["create_time"] < start:
+        while page and _posted(page[-1], default=start) < start:
             page.pop()
-        return [r for r in page if r["create_time"] >= self._start and self._is_new(int(r["id"]))]
+        return [r for r in page if _posted(r, default=start) >= self._start and self._is_new(r)]
 
-    def _is_new(self, video_id: int) -> bool:
+    def _is_new(self, video: Mapping[str, Any]) -> bool:
+        video_id = str(video.get("id") or "")
+        if not video_id:
+            raise AirbyteTracedException(
+                f"a video without id, with the fields {sorted(video)}",
+                "TikTok sent a video without an id, which no table can take. Run the sync again; if this happens every "
+                "time, please report it.",
+                FailureType.system_error,
+            )
         with self._lock:
             known = len(self._seen)
-            self._seen.add(video_id)
+            self._seen.add(int(video_id) if video_id.isdecimal() else video_id)  # a number takes half the memory
             return len(self._seen) > known
+
+
+def _posted(video: Mapping[str, Any], default: int) -> int:
+    """When a video was posted (s); a video whose time is missing or no number is taken to belong where it came."""
+    try:
+        return int(video["create_time"])
+    except (KeyError, TypeError, ValueError):
+        return default
 
 
 @dataclass
@@ -361,6 +263,42 @@ class VideoKeysTransformation(RecordTransformation):
         """Change `record` in place."""
         record["id"] = str(record["id"])
         record["open_id"] = context["stream_slice"]["open_id"]
+
+
+@dataclass
+class TypeWatchTransformation(RecordTransformation):
+    """Counts values that are not of the type of their column, without changing them; `source.py` reports the counts.
+
+    Why not YAML: the CDK's schema normalization would convert every value of every record, which costs more than
+    reading them, or say nothing.
+    Example: {"like_count": "12"} counts ("videos", "like_count", "str")
+    """
+
+    stream: str
+    properties: Mapping[str, Any]
+
+    PYTHON_TYPES = {"string": str, "integer": int, "boolean": bool, "null": type(None)}  # noqa: RUF012
+
+    def __post_init__(self) -> None:
+        names = {column: definition["type"] for column, definition in self.properties.items()}
+        self._allowed = {
+            column: {self.PYTHON_TYPES[name] for name in ([kind] if isinstance(kind, str) else kind)}
+            for column, kind in names.items()
+        }
+        self._required = [column for column, kind in names.items() if isinstance(kind, str)]
+
+    def transform(self, record: dict[str, Any], *_: Any, **__: Any) -> None:
+        """Count what does not fit."""
+        for column, value in record.items():
+            if type(value) not in self._allowed.get(column, (type(value),)):
+                misfits[self.stream, column, type(value).__name__] += 1
+        for column in self._required:
+            if column not in record:
+                misfits[self.stream, column, "missing"] += 1
+
+
+# (stream, column, Python type or "missing") of values that did not fit their column, in the sync under way.
+misfits: Counter[tuple[str, str, str]] = Counter()
 
 
 @dataclass

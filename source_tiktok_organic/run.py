@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,20 +17,34 @@ from orjson import dumps
 from source_tiktok_organic.source import SourceTiktokOrganic, config_problem, load_manifest
 
 T = TypeVar("T")
+SIGTERM_EXIT, SIGPIPE_EXIT = 128 + 15, 128 + 13  # as a shell reports them
 logger = logging.getLogger("airbyte")
+
+
+class Stopped(BaseException):
+    """SIGTERM has come. No Exception, so that nothing on the way takes it for a failure of a stream."""
+
+
+def _stop(_number: int, _frame: Any) -> None:
+    raise Stopped
 
 
 def run(argv: Sequence[str] | None = None) -> None:
     """Run one command of the Airbyte protocol; messages go to stdout, one JSON object a line.
 
+    SIGTERM and a reader that has gone away end the process at once, after what is ready has been printed.
     Whatever goes wrong ends in an ERROR trace message and exit code 1; a `check` of a config that can never work ends
     in a FAILED connection status and exit code 0, as the protocol wants it.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     init_uncaught_exception_handler(logger)
     parsed = AirbyteEntrypoint.parse_args(args or ["--help"])
+    signal.signal(signal.SIGTERM, _stop)
     try:
         launch(_create_source(parsed), args)
+    except (BrokenPipeError, Stopped) as end:
+        # Worker threads may wait for TikTok for a minute; Python would wait for them.
+        os._exit(SIGTERM_EXIT if isinstance(end, Stopped) else SIGPIPE_EXIT)
     except AirbyteTracedException as error:
         status = error.as_connection_status_message() if parsed.command == "check" else None
         if status is None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, FailureType
+from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, FailureType, Type
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
@@ -19,6 +19,8 @@ from airbyte_cdk.utils.datetime_helpers import ab_datetime_now, ab_datetime_pars
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from jsonschema import Draft7Validator, FormatChecker, ValidationError
+
+from source_tiktok_organic.components import misfits
 
 logger = logging.getLogger("airbyte")
 
@@ -68,7 +70,26 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 failure_type=FailureType.config_error,
             )
         self._warn_of_what_a_person_should_know()
-        yield from super().read(logger, config, catalog, state)
+        misfits.clear()
+        yield from self._with_the_streams_failure_type(super().read(logger, config, catalog, state))
+        for (stream, column, kind), count in misfits.items():
+            logger.warning(
+                f"{stream}.{column} was not of its column's type but {kind}, {count} times; sent as it came."
+            )
+
+    @staticmethod
+    def _with_the_streams_failure_type(messages: Iterator[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+        """The messages; the CDK's closing error, a config error whatever happened, gets the type of the streams'."""
+        failures: set[FailureType | None] = set()
+        try:
+            for message in messages:
+                if message.type is Type.TRACE and message.trace and message.trace.error:
+                    failures.add(message.trace.error.failure_type)
+                yield message
+        except AirbyteTracedException as error:
+            serious = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+            error.failure_type = next((kind for kind in serious if kind in failures), error.failure_type)
+            raise
 
     def _warn_of_what_a_person_should_know(self) -> None:
         start_date = self._config.get("start_date", "")
