@@ -1,5 +1,6 @@
 """The source: manifest.yaml, read for one config, catalog and state."""
 
+import ast
 import logging
 import os
 import pkgutil
@@ -9,7 +10,15 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, FailureType, Type
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    FailureType,
+    Status,
+    Type,
+)
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
@@ -46,6 +55,33 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         super().__init__(catalog=catalog, config=config, state=state, source_config=load_manifest())
         if BASE_URL_VARIABLE in os.environ:
             logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Whether the profile can be read; also says which permissions are missing for the rest."""
+        result = super().check(logger, config)
+        if result.status is Status.SUCCEEDED:
+            result.message = self._missing_permissions()
+            if result.message:
+                logger.warning(result.message)
+        elif result.message:
+            # The CDK sends the repr of its sentence, which begins with the stream that it tried.
+            result.message = ast.literal_eval(result.message).removeprefix("Stream user_info is not available: ")
+        return result
+
+    def _missing_permissions(self) -> str | None:
+        granted = self._config["credentials"].get("scope")
+        needed = {
+            scope: stream["name"]
+            for stream in self.resolved_manifest["streams"]
+            for scope in stream["retriever"]["requester"]["fields_by_scope"]
+        }
+        missing = [f"{s} (stream {stream})" for s, stream in needed.items() if granted and s not in granted.split(",")]
+        if not missing:
+            return None
+        return (
+            f"The owner of the TikTok account did not grant {', '.join(missing)}. What these permissions allow cannot "
+            "be read; to read it, sign in to TikTok again and leave all permissions on."
+        )
 
     def read(
         self,
