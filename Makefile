@@ -3,19 +3,27 @@ PYTHON ?= python3
 DEV = .venv
 DEMO = .venv-demo
 LOCK = .venv-lock
+BENCH = .venv-bench
+ACCEPTANCE = .venv-acceptance
+QA = .venv-qa
+IMAGE = airbyte/source-tiktok-organic:dev
+# The first of these that works here.
+ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
+CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
+CONNECTORS_QA = $(AIRBYTE)/airbyte-ci/connectors/connectors_qa
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PACKAGES = source_tiktok_organic unit_tests integration_tests demo main.py
+PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format bench docs lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from the real one with secrets/config.json
 	@$(DEMO)/bin/python -m demo
 
 test: lint ## lint, then every test
-	@$(DEV)/bin/python -m pytest --quiet
+	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2
 
 lint: $(DEV)/installed ## ruff and mypy
 	@$(DEV)/bin/ruff check $(PACKAGES)
@@ -26,14 +34,38 @@ format: $(DEV)/installed ## ruff's fixes and layout
 	@$(DEV)/bin/ruff check --fix $(PACKAGES)
 	@$(DEV)/bin/ruff format $(PACKAGES)
 
+bench: $(DEV)/installed ## the connector and its peers, side by side, into benchmarks/RESULTS.md (half an hour)
+	@$(DEV)/bin/python -m benchmarks
+
+docs: $(DEV)/installed ## docs/tiktok-organic-skill.md from the manifest and the documentation page
+	@$(DEV)/bin/python docs/generate.py
+
 lock: ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
 	@test -x $(LOCK)/bin/poetry || $(PYTHON) -m venv $(LOCK)
 	@$(LOCK)/bin/python -m pip install --quiet 'poetry>=2.1,<3' poetry-plugin-export poetry-plugin-pypi-mirror
 	@$(LOCK)/bin/poetry lock
 	@$(LOCK)/bin/poetry export --all-extras --without-hashes --output constraints.txt
 
+image: ## the connector's image, with docker, podman or buildah
+	$(or $(ENGINE),$(error An image needs docker, podman or buildah)) build -f docker/Dockerfile -t $(IMAGE) .
+
+image-test: $(DEV)/installed ## builds the image with buildah and runs each command in it; needs root, no Docker
+	@$(DEV)/bin/python -m pytest --quiet -s -m image_tests integration_tests/test_image.py
+
+airbyte-tests: $(DEV)/installed ## Airbyte's own command for its standard tests
+	@$(DEV)/bin/python -m integration_tests.airbyte.connector_test
+
+airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older acceptance tests: AIRBYTE=<checkout of airbytehq/airbyte>
+	@test -d '$(CAT)' || { echo 'AIRBYTE must name a checkout of airbytehq/airbyte with connector-acceptance-test in it.'; exit 2; }
+	@$(DEV)/bin/python -m integration_tests.airbyte.acceptance $(ACCEPTANCE)/bin/python '$(CAT)'
+
+airbyte-qa: $(DEV)/installed ## Airbyte's QA checks at support level 300: AIRBYTE=<checkout of airbytehq/airbyte>
+	@test -d '$(CONNECTORS_QA)' || { echo 'AIRBYTE must name a checkout of airbytehq/airbyte with connectors_qa in it.'; exit 2; }
+	@test -x $(QA)/bin/connectors-qa || { $(PYTHON) -m venv $(QA) && $(QA)/bin/python -m pip install --quiet '$(CONNECTORS_QA)'; }
+	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/connectors-qa '$(AIRBYTE)'
+
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."
@@ -46,4 +78,9 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 	@echo "Installing PyAirbyte and DuckDB into $(DEMO) (600 MB, once) ..."
 	@$(PYTHON) -m venv $(DEMO)
 	@$(DEMO)/bin/python $(PIP_INSTALL) --editable '.[demo]'
+	@touch $@
+
+$(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt
+	@python3.11 -m venv $(ACCEPTANCE)
+	@$(ACCEPTANCE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -57,6 +57,16 @@ def test_given_rotation_when_refreshed_then_the_new_token_works_and_the_old_one_
     sandbox.check()
 
 
+def test_given_fixed_tokens_when_used_then_those_of_each_account_work_also_after_a_reset() -> None:
+    with Sandbox(videos=1, accounts=2, fixed_tokens=True) as sandbox:
+        for _ in range(2):
+            for number, account in enumerate(sandbox.accounts):
+                with Client(sandbox, f"act.sandbox.{number}") as client:
+                    assert client.user_info().json()["data"]["user"] == {"open_id": account.open_id}
+                    assert client.refresh(f"rft.sandbox.{number}").json()["open_id"] == account.open_id
+            sandbox.reset()
+
+
 def test_given_no_rotation_when_refreshed_then_the_same_token_comes_back_and_goes_on_working() -> None:
     with Sandbox(rotate_refresh_tokens=False, videos=0) as sandbox, Client(sandbox) as client:
         token = sandbox.grant().refresh_token

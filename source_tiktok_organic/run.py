@@ -1,6 +1,7 @@
 """The command `source-tiktok-organic spec | check | discover | read`."""
 
 import argparse
+import ctypes
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from orjson import dumps
 from source_tiktok_organic.source import SourceTiktokOrganic, config_problem, load_manifest
 
 T = TypeVar("T")
+M_ARENA_MAX = -8  # malloc.h
 SIGTERM_EXIT, SIGPIPE_EXIT = 128 + 15, 128 + 13  # as a shell reports them
 logger = logging.getLogger("airbyte")
 
@@ -40,6 +42,7 @@ def run(argv: Sequence[str] | None = None) -> None:
     init_uncaught_exception_handler(logger)
     parsed = AirbyteEntrypoint.parse_args(args or ["--help"])
     signal.signal(signal.SIGTERM, _stop)
+    _keep_memory_together()
     try:
         launch(_create_source(parsed), args)
     except (BrokenPipeError, Stopped) as end:
@@ -50,6 +53,17 @@ def run(argv: Sequence[str] | None = None) -> None:
         if status is None:
             raise
         print(dumps(AirbyteMessageSerializer.dump(status)).decode())  # noqa: T201
+
+
+def _keep_memory_together() -> None:
+    """Let all threads share two of glibc's memory arenas.
+
+    By default each worker thread gets one of its own, and what is left over in each adds up: 132 instead of 104 MB
+    after 30,000 videos. Other C libraries have no such setting.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(M_ARENA_MAX, 2)
 
 
 def _create_source(parsed: argparse.Namespace) -> SourceTiktokOrganic:

@@ -6,6 +6,7 @@ import os
 import pkgutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
-from airbyte_cdk.sources.types import StreamSlice
+from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_now, ab_datetime_parse
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
@@ -35,7 +36,9 @@ logger = logging.getLogger("airbyte")
 
 BASE_URL_VARIABLE = "TIKTOK_API_BASE_URL"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+RECORDS_WAITING = 200
 SIGN_IN_WARNING = timedelta(days=14)
+CLOCK_ERROR_S = 86_400  # by which this machine's clock may be slow
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
 
 
@@ -53,6 +56,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ) -> None:
         super().__init__(catalog=catalog, config=config, state=state, source_config=load_manifest())
+        # The CDK lets 10,000 records of 5 KB wait to be printed; a few pages are enough to keep the printing busy.
+        self._concurrent_source._queue.maxsize = RECORDS_WAITING
         if BASE_URL_VARIABLE in os.environ:
             logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
 
@@ -149,10 +154,12 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
 
 class AccountCursor(ConcurrentPerPartitionCursor):
-    """The CDK's cursor with a state per account, which it changes in two points.
+    """The CDK's cursor with a state per account, which it changes in three points.
 
     It prints the state after each window: the CDK does so every 600 s, so that a sync that is killed would start over.
-    And it reads a small account in one window: an empty window costs a request.
+    It reads a small account in one window: an empty window costs a request.
+    And a video's time that cannot be leaves the state alone: one to come would keep all videos before it from being
+    read, one that is no time at all would end the sync.
     """
 
     # Five pages: reading them one after the other takes no longer than asking 50 windows, several at once.
@@ -162,11 +169,17 @@ class AccountCursor(ConcurrentPerPartitionCursor):
     def _throttle_state_message(self) -> float:
         return time.time()
 
+    def observe(self, record: Record) -> None:
+        """Let the state follow a record, if its time can be."""
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            if int(record["create_time"]) < time.time() + CLOCK_ERROR_S:
+                super().observe(record)
+
     def _generate_slices_from_partition(
         self, partition: StreamSlice, parent_state: Mapping[str, Any]
     ) -> Iterable[StreamSlice]:
         count = partition.extra_fields.get("video_count")
-        self._is_small_account = count is not None and count <= self.SMALL_ACCOUNT_VIDEOS
+        self._is_small_account = isinstance(count, int) and count <= self.SMALL_ACCOUNT_VIDEOS
         yield from super()._generate_slices_from_partition(partition, parent_state)
 
     def _create_cursor(self, cursor_state: Any, runtime_lookback_window: int = 0) -> ConcurrentCursor:

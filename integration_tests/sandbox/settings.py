@@ -37,6 +37,7 @@ class Settings:
     refresh_token_lifetime: Annotated[int, "s that a refresh token works"] = 180 * 86_400
     refresh_prolongs: Annotated[bool, "a refresh starts the refresh token's lifetime anew"] = False
     rotate_refresh_tokens: Annotated[bool, "a refresh gives a new refresh token and ends the old one"] = True
+    fixed_tokens: Annotated[bool, "each account starts with a consent whose tokens are the same in each run"] = False
     require_pkce: Annotated[bool, "ask for PKCE from web redirects too"] = False
     app_scopes: Annotated[tuple[str, ...], "scopes that the app has, comma-separated"] = ALL_SCOPES
 

@@ -135,6 +135,7 @@ class World:
         self._log_ids = 0
         # The consent that TikTok reuses silently: open_id -> scopes, the account signed in last at the end.
         self.consents: dict[str, tuple[str, ...]] = {}
+        self._grant_fixed()
 
     def reset(self) -> None:
         """Forget everything but the accounts and the requests that are being answered."""
@@ -144,6 +145,12 @@ class World:
         self.consents.clear()
         self._ordinals.clear()
         self.in_flight_peaks.clear()
+        self._grant_fixed()
+
+    def _grant_fixed(self) -> None:
+        if self.settings.fixed_tokens:
+            for number, account in enumerate(self.accounts):
+                self.tokens.grant_fixed(account, number)
 
     def account_by_open_id(self, open_id: str) -> Account | None:
         """The account with this open_id, if there is one."""

@@ -67,6 +67,14 @@ class TokenDesk:
         self._new_access_token(grant)
         return grant
 
+    def grant_fixed(self, account: Account, number: int) -> Grant:
+        """A consent to all scopes with the tokens `act.sandbox.<number>` and `rft.sandbox.<number>`."""
+        grant = self.grant(account, self._settings.app_scopes)
+        self._by_access[f"act.sandbox.{number}"] = self._by_access.pop(grant.access_token)
+        self._by_refresh[f"rft.sandbox.{number}"] = self._by_refresh.pop(grant.refresh_token)
+        grant.access_token, grant.refresh_token = f"act.sandbox.{number}", f"rft.sandbox.{number}"
+        return grant
+
     def issue_code(self, account: Account, scopes: tuple[str, ...], redirect_uri: str, challenge: str) -> str:
         """A code that can be exchanged once; it holds the characters that are easily decoded twice or not at all."""
         code = f"{secrets.token_urlsafe(24)}*0!{secrets.randbelow(9000) + 1000}.va%2A"

@@ -1,0 +1,95 @@
+"""What the connector has to reach, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.results import Results, times_as_fast
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One value with its limit.
+
+    Attributes:
+        value: from the results; KeyError when a run that it needs is not there.
+        decimals: of the value in the table.
+    """
+
+    what: str
+    value: Callable[[Results], float]
+    limit: float
+    at_least: bool = False
+    decimals: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bar and what was measured; None for nothing, or nothing valid."""
+
+    bar: Bar
+    measured: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bar was reached; None when that is not known."""
+        if self.measured is None:
+            return None
+        return self.measured >= self.bar.limit if self.bar.at_least else self.measured <= self.bar.limit
+
+
+def _longer_than_low_code(results: Results) -> float:
+    return results["50"]["connector"].seconds - results["50"]["low_code"].seconds
+
+
+def _memory_of_a_large_account(results: Results) -> float:
+    return results["100000-0ms"]["connector"].memory - results["1000-0ms"]["connector"].memory
+
+
+def _start(results: Results) -> float:
+    return results["startup"]["spec"].seconds / results["startup"]["import"].seconds
+
+
+BARS = (
+    Bar(
+        "10,000 videos, 300 ms: times as fast as the plain loop",
+        lambda results: times_as_fast(results, "10000-300ms", "connector"),
+        10,
+        at_least=True,
+        decimals=1,
+    ),
+    Bar("10,000 videos, 300 ms: list requests", lambda r: r["10000-300ms"]["connector"].requests, 560),
+    Bar("10,000 videos, 300 ms: answers 429", lambda r: r["10000-300ms"]["connector"].refused, 0),
+    Bar("50 videos, default config: list requests", lambda r: r["50"]["connector"].requests, 60),
+    Bar("50 videos: s longer than low-code without windows", _longer_than_low_code, 0.5, decimals=2),
+    Bar("Nothing new: list requests", lambda r: r["incremental"]["connector"].requests, 5),
+    Bar("Nothing new: token refreshes", lambda r: r["incremental"]["connector"].token_requests, 0),
+    Bar("100,000 videos: MB of peak memory above 1,000 videos", _memory_of_a_large_account, 20, decimals=1),
+    Bar("10,000 videos, 0 ms: s of CPU", lambda r: r["10000-0ms"]["connector"].cpu, 6, decimals=1),
+    Bar("`spec`: times as long as `import airbyte_cdk`", _start, 1.5, decimals=2),
+    Bar("14,000 videos at full speed: answers 429", lambda r: r["14000-0ms"]["connector"].refused, 3),
+)
+
+
+def verdicts(results: Results, bars: Sequence[Bar] = BARS) -> list[Verdict]:
+    """One for each bar, in their order."""
+    return [Verdict(bar, _value(bar, results)) for bar in bars]
+
+
+def _value(bar: Bar, results: Results) -> float | None:
+    try:
+        return bar.value(results)
+    except KeyError:
+        return None
+
+
+def valid(results: Results) -> Results:
+    """Without the runs that read something wrongly: whoever fails at once would reach every bar."""
+    return {case: {reader: run for reader, run in runs.items() if not run.problems} for case, runs in results.items()}
+
+
+def faults(results: Results) -> list[str]:
+    """Everything that was read wrongly, by row and reader; any of it fails the whole benchmark."""
+    named = ((case, reader, run) for case, runs in results.items() for reader, run in runs.items())
+    return [f"{case}, {reader}: {problem}" for case, reader, run in named for problem in run.problems]

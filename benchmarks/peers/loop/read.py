@@ -1,0 +1,36 @@
+"""What anybody would write first: one request after the other, one JSON line per video. Usage: read.py config.json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+
+FIELDS = (
+    "id,create_time,cover_image_url,share_url,video_description,duration,height,width,title,embed_html,embed_link,"
+    "like_count,comment_count,share_count,view_count,is_aigc"
+)
+
+
+def pages(base_url: str, access_token: str) -> Iterator[list[dict[str, Any]]]:
+    """The videos of each page, newest first."""
+    body: dict[str, Any] = {"max_count": 20}
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {access_token}"
+        more = True
+        while more:
+            answer = session.post(f"{base_url}/v2/video/list/", params={"fields": FIELDS}, json=body, timeout=60)
+            answer.raise_for_status()
+            data = answer.json()["data"]
+            yield data["videos"]
+            body["cursor"], more = data["cursor"], data["has_more"]
+
+
+if __name__ == "__main__":
+    for page in pages(**json.loads(Path(sys.argv[1]).read_text())):
+        for video in page:
+            sys.stdout.write(json.dumps(video) + "\n")

@@ -1,0 +1,134 @@
+"""What Airbyte's older Connector Acceptance Tests ask beyond FAST, with the files of `acceptance-test-config.yml`.
+
+Those tests are still asked of certified connectors, and want an engine for containers. integration_tests/airbyte runs
+them as they are.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from integration_tests.acceptance import FOLDER, acceptance_sandbox, kept
+from integration_tests.command import Command
+from source_tiktok_organic.source import load_manifest
+from unit_tests.outcome import Outcome
+
+ROOT = FOLDER.parent
+SECTIONS = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text())["acceptance_tests"]
+CONFIG = kept("configs/valid_config.json")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with acceptance_sandbox() as sandbox:
+        yield Command(sandbox, tmp_path_factory.mktemp("acceptance"))
+    sandbox.check()
+
+
+@pytest.fixture(scope="module")
+def discovered(run: Command) -> dict[str, Any]:
+    (catalog,) = run.discover(CONFIG).of("CATALOG")
+    return {stream["name"]: stream for stream in catalog["streams"]}
+
+
+@pytest.fixture(scope="module")
+def full_refresh(run: Command, discovered: dict[str, Any]) -> Outcome:
+    return read(run, configured("full_refresh", discovered))
+
+
+def configured(name: str, discovered: dict[str, Any]) -> dict[str, Any]:
+    """A kept catalog with the streams as `discover` describes them, which is what Airbyte's tests read with."""
+    streams = kept(f"catalogs/{name}.json")["streams"]
+    return {"streams": [{**chosen, "stream": discovered[chosen["stream"]["name"]]} for chosen in streams]}
+
+
+def read(run: Command, catalog: dict[str, Any], state: Any = None) -> Outcome:
+    content = {"config": CONFIG, "catalog": catalog} | ({} if state is None else {"state": state})
+    argv = [part for name, body in content.items() for part in (f"--{name}", run.file(name, body))]
+    outcome = run.run("read", *argv)
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    return outcome
+
+
+def ids(outcome: Outcome) -> set[str]:
+    return {video["id"] for video in outcome.records("videos")}
+
+
+def resumable(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """A state message as the platform hands it back."""
+    return [{"type": state["type"], "stream": state["stream"]}]
+
+
+def test_given_the_config_when_its_files_are_looked_up_then_each_is_there_and_each_section_has_tests() -> None:
+    named = [
+        path
+        for section in SECTIONS.values()
+        for test in section["tests"]
+        for key, path in {**test, **test.get("future_state", {})}.items()
+        if key.endswith("_path")
+    ]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+    assert list(SECTIONS) == ["spec", "connection", "discovery", "basic_read", "full_refresh", "incremental"]
+
+
+def test_given_the_kept_catalogs_when_compared_with_discover_then_the_same_streams(discovered: dict[str, Any]) -> None:
+    for name in ("full_refresh", "incremental"):
+        for chosen in kept(f"catalogs/{name}.json")["streams"]:
+            stream = {**chosen["stream"], "json_schema": None}
+            assert stream.items() <= {**discovered[stream["name"]], "json_schema": None}.items()
+            assert chosen["sync_mode"] in stream["supported_sync_modes"]
+
+
+def test_given_the_manifest_when_spec_then_it_is_printed_as_it_stands_there(run: Command) -> None:
+    (printed,) = run.spec().of("SPEC")
+    written = load_manifest()["spec"]
+    assert printed["connectionSpecification"] == written["connection_specification"]
+    assert printed["documentationUrl"] == written["documentation_url"]
+    assert printed.get("advanced_auth") == written.get("advanced_auth")
+
+
+def test_given_the_expected_records_when_read_then_each_is_among_the_records(full_refresh: Outcome) -> None:
+    expected = [json.loads(line) for line in (FOLDER / "expected_records.jsonl").read_text().splitlines()]
+    assert {record["stream"] for record in expected} == {"user_info", "videos"}
+    assert [r for r in expected if r["data"] not in full_refresh.records(r["stream"])] == []
+
+
+def test_given_a_full_refresh_when_read_again_then_the_same_records_later_and_a_state_for_each_stream(
+    run: Command, discovered: dict[str, Any], full_refresh: Outcome
+) -> None:
+    again = read(run, configured("full_refresh", discovered))
+
+    for name in discovered:
+        rows = [sorted(json.dumps(row, sort_keys=True) for row in o.records(name)) for o in (full_refresh, again)]
+        assert rows[0] == rows[1] != []
+        assert again.statuses(name) == ["STARTED", "RUNNING", "COMPLETE"]
+    assert max(r["emitted_at"] for r in full_refresh.of("RECORD")) < min(r["emitted_at"] for r in again.of("RECORD"))
+    states = again.of("STATE")
+    assert {s["stream"]["stream_descriptor"]["name"] for s in states} == set(discovered)
+    assert all("recordCount" in s["sourceStats"] for s in states)
+
+
+def test_given_a_state_in_the_future_when_read_then_no_record_and_a_state(
+    run: Command, discovered: dict[str, Any]
+) -> None:
+    outcome = read(run, configured("incremental", discovered), kept("states/future_state.json"))
+    assert outcome.of("RECORD") == []
+    assert len(outcome.of("STATE")) >= 1
+
+
+def test_given_each_state_of_a_sync_when_read_from_it_then_nothing_that_was_still_to_come_is_missing(
+    run: Command, discovered: dict[str, Any]
+) -> None:
+    catalog = configured("incremental", discovered)
+    first = read(run, catalog)
+    position = {id(m): n for n, m in enumerate(first.messages)}
+    states = {json.dumps(m["state"]["stream"], sort_keys=True): m for m in first.messages if m["type"] == "STATE"}
+
+    for message in states.values():
+        resumed = read(run, catalog, resumable(message["state"]))
+        later = [m for m in first.messages[position[id(message)] :] if m["type"] == "RECORD"]
+        assert {m["record"]["data"]["id"] for m in later} <= ids(resumed)
+        assert 0 < len(ids(resumed)) < len(ids(first))

@@ -1,0 +1,232 @@
+"""Both ways to sign in, in a real Chromium on the sandbox's consent page, and the connector with what came of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from integration_tests.airbyte_platform import Platform
+from integration_tests.browser import Browser, start_browser
+from integration_tests.command import Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.sandbox import Sandbox
+
+CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
+# There is no such host, so the browser stops with this address in its bar.
+PLATFORM_REDIRECT = "https://airbyte.invalid/auth_flow"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with start_browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture
+def sandbox(start_sandbox: StartSandbox) -> Sandbox:
+    return start_sandbox(videos=30)
+
+
+@pytest.fixture
+def connector(sandbox: Sandbox, command: Callable[[Sandbox], Command]) -> Command:
+    return command(sandbox)
+
+
+@pytest.fixture
+def platform(sandbox: Sandbox, connector: Command) -> Platform:
+    (spec,) = connector.spec().of("SPEC")
+    parameters = {"client_key": sandbox.client_key, "client_secret": sandbox.client_secret}
+    return Platform(spec, parameters, dict.fromkeys((CONSENT, API), sandbox.base_url))
+
+
+class SignIn:
+    """The command in a process of its own; BROWSER names a program that only notes the link it gets."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, *argv: str) -> None:
+        self._folder = folder
+        self._link = folder / "link"
+        opener = folder / "browser.py"
+        opener.write_text(f"import sys; open({str(self._link)!r}, 'w').write(sys.argv[1])")
+        env = {
+            **os.environ,
+            "BROWSER": f"{sys.executable} {opener} %s",
+            "TIKTOK_API_BASE_URL": sandbox.base_url,
+            "TIKTOK_CLIENT_KEY": sandbox.client_key,
+            "TIKTOK_CLIENT_SECRET": sandbox.client_secret,
+        }
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        script = [sys.executable, "-m", "source_tiktok_organic.sign_in"]
+        self.process = subprocess.Popen([*script, *argv], env=env, cwd=folder, text=True, **pipes)
+        self.out = ""
+
+    def link(self) -> str:
+        """The link to the consent page, as printed."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.out += line
+            if "/v2/auth/authorize/" in line:
+                return line.strip()
+        raise AssertionError(f"no link: {self.out}{self.process.stderr and self.process.stderr.read()}")
+
+    def link_in_browser(self) -> str:
+        """The link to the consent page, as the browser got it."""
+        printed = self.link()
+        for _ in range(200):
+            if self._link.exists() and self._link.read_text() == printed:
+                return printed
+            time.sleep(0.05)
+        raise AssertionError("no browser was opened")
+
+    def end(self, stdin: str | None = None) -> tuple[int, str, str]:
+        """Exit code, and all of stdout and stderr."""
+        out, err = self.process.communicate(stdin, timeout=30)
+        return self.process.returncode, self.out + out, err
+
+
+@pytest.fixture
+def sign_in(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., SignIn]]:
+    started: list[SignIn] = []
+
+    def start(*argv: str) -> SignIn:
+        started.append(SignIn(tmp_path, sandbox, *argv))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.communicate()
+
+
+def told(sandbox: Sandbox, err: str) -> str:
+    """What stderr says besides the warning that this is not TikTok."""
+    warning = f"TIKTOK_API_BASE_URL is set: you sign in at {sandbox.base_url} instead of TikTok.\n"
+    assert err.startswith(warning)
+    return err.removeprefix(warning).strip()
+
+
+def test_given_the_platforms_button_when_a_person_consents_then_check_succeeds_without_a_refresh(
+    browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
+) -> None:
+    browser.open(platform.consent_url(PLATFORM_REDIRECT))
+    assert browser.switches() == dict.fromkeys(
+        ["user.info.basic", "user.info.profile", "user.info.stats", "video.list"], True
+    )
+    browser.picture("consent")
+    browser.press_on("Authorize", Keys.ENTER)
+    config = platform.config(browser.wait_for(PLATFORM_REDIRECT))
+
+    outcome = connector.check(config)
+
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert config["credentials"]["open_id"] == sandbox.account.open_id
+    assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
+
+
+def test_given_the_platforms_button_when_a_scope_is_refused_then_check_succeeds_and_read_gives_the_rest(
+    browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
+) -> None:
+    browser.open(platform.consent_url(PLATFORM_REDIRECT))
+    browser.refuse("user.info.stats")
+    browser.press_on("Authorize", Keys.ENTER)
+    config = platform.config(browser.wait_for(PLATFORM_REDIRECT))
+
+    check, read = connector.check(config), connector.read(config)
+
+    assert config["credentials"]["scope"] == "user.info.basic,user.info.profile,video.list"
+    assert check.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert (read.exit_code, len(read.records("videos"))) == (0, 30)
+    assert [r.get("follower_count") for r in read.records("user_info")] == [None]
+    assert {r.error_code for r in sandbox.requests} == {None}
+
+
+def test_given_the_command_when_a_person_consents_by_keyboard_then_check_succeeds(
+    browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
+) -> None:
+    run = sign_in("--output", "secrets/mine.json")
+    browser.open(run.link_in_browser())
+    browser.press_on("Authorize", Keys.ENTER)
+    browser.wait_for("/callback/?")
+    browser.picture("callback")
+
+    exit_code, out, err = run.end()
+
+    assert (exit_code, told(sandbox, err)) == (0, "")
+    assert browser.heading == "TikTok's answer has arrived"
+    user = sandbox.account.user
+    assert f"Signed in as {user['display_name']} @{user['username']}." in out
+    outcome = connector.run("check", "--config", str(tmp_path / "secrets/mine.json"))
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
+
+
+def test_given_the_command_when_scopes_are_refused_then_their_cost_is_told_and_check_succeeds(
+    browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
+) -> None:
+    run = sign_in("--no-browser")
+    browser.open(run.link())
+    browser.refuse("user.info.profile")
+    browser.refuse("video.list")
+    browser.press_on("Authorize", Keys.ENTER)
+
+    exit_code, out, err = run.end()
+
+    assert (exit_code, told(sandbox, err)) == (0, "")
+    assert re.findall(r"^Refused: (\S+),", out, re.MULTILINE) == ["user.info.profile", "video.list"]
+    assert f"Signed in as {sandbox.account.user['display_name']}." in out
+    outcome = connector.run("check", "--config", str(tmp_path / "secrets/config.json"))
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert {r.error_code for r in sandbox.requests} == {None}
+
+
+def test_given_cancel_on_the_page_when_pressed_then_the_sentence_for_a_refused_consent(
+    browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    run = sign_in()
+    browser.open(run.link_in_browser())
+    browser.press_on("Cancel", Keys.ENTER)
+    browser.wait_for("/callback/?")
+    browser.picture("refused")
+
+    exit_code, _, err = run.end()
+
+    assert browser.heading == "The sign-in did not work"
+    assert (exit_code, told(sandbox, err)) == (
+        1,
+        "The consent was refused: run the command again and choose Authorize on TikTok's page. "
+        "(TikTok says: access_denied; The user denied the request.)",
+    )
+    assert list((tmp_path / "secrets").iterdir()) == []
+
+
+def test_given_a_browser_on_another_machine_when_its_last_address_is_pasted_then_signed_in(
+    browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
+) -> None:
+    run = sign_in("--no-browser")
+    browser.open(run.link())
+    with browser.cut_off_from("*/callback/*"):
+        browser.press_on("Authorize", Keys.ENTER)
+        address = browser.wait_for("/callback/?")
+
+    exit_code, _, err = run.end(stdin=f"{address}\n")
+
+    assert (exit_code, told(sandbox, err)) == (0, "")
+    outcome = connector.run("check", "--config", str(tmp_path / "secrets/config.json"))
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+
+
+def test_given_ctrl_c_when_the_command_waits_then_one_sentence_and_130(
+    sign_in: Callable[..., SignIn], sandbox: Sandbox
+) -> None:
+    run = sign_in("--no-browser")
+    run.link()
+    run.process.send_signal(signal.SIGINT)
+    exit_code, _, err = run.end()
+    assert (exit_code, told(sandbox, err)) == (130, "Stopped. Run the command again to sign in.")

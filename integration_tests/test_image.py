@@ -1,0 +1,123 @@
+"""The image: what it says of itself, what it adds to its base, and each command in it as Airbyte runs it.
+
+`make image-test` runs these; `make test` does not, as they build an image.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests import image
+from integration_tests.command import SCRIPT
+from integration_tests.conftest import StartSandbox
+from integration_tests.image import Container
+from unit_tests.outcome import Outcome, catalog
+
+pytestmark = pytest.mark.image_tests
+
+METADATA = (image.ROOT / "metadata.yaml").read_text()
+MOST_MB = 250
+MOST_TIMES = 1.5
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    missing = image.missing_tools()
+    if missing:
+        pytest.exit(f"The image cannot be tested without {' and '.join(missing)}: apt-get install them as root.", 2)
+    return image.base_image(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def built(base: str) -> str:
+    return image.build(base)
+
+
+@pytest.fixture(scope="module")
+def container(built: str) -> Iterator[Container]:
+    with image.container(built) as running:
+        yield running
+
+
+def parsed(done: "subprocess.CompletedProcess[str]") -> Outcome:
+    return Outcome(
+        [json.loads(line) for line in done.stdout.splitlines()], exit_code=done.returncode, stderr=done.stderr
+    )
+
+
+def quickest(*commands: Callable[[], Any]) -> list[float]:
+    """Seconds of each command's quickest run of five, in turns: what else the machine does only makes it slower."""
+    took: list[list[float]] = [[] for _ in commands]
+    for _ in range(5):
+        for command, seconds in zip(commands, took, strict=True):
+            start = time.monotonic()
+            command()
+            seconds.append(time.monotonic() - start)
+    return [min(seconds) for seconds in took]
+
+
+def test_given_the_image_when_inspected_then_it_is_labelled_and_started_as_airbyte_wants(built: str) -> None:
+    found = image.settings(built)
+    env = dict(entry.split("=", 1) for entry in found["Env"])
+    for name, key in (("io.airbyte.name", "dockerRepository"), ("io.airbyte.version", "dockerImageTag")):
+        assert f"{key}: {found['Labels'][name]}\n" in METADATA
+    assert found["Entrypoint"] == ["source-tiktok-organic"]
+    assert env["AIRBYTE_ENTRYPOINT"] == " ".join(found["Entrypoint"])
+    assert (found["User"], found["WorkingDir"]) == ("airbyte", "/airbyte/integration_code")
+
+
+def test_given_the_image_when_weighed_then_it_adds_at_most_250_mb(base: str, built: str) -> None:
+    added = image.size(built) - image.size(base)
+    print(f"\nThe image adds {added:.0f} MB to its base.")  # noqa: T201
+    assert 0 < added <= MOST_MB
+
+
+def test_given_the_image_when_spec_then_it_takes_hardly_longer_than_outside(container: Container) -> None:
+    outcome = parsed(container.run("source-tiktok-organic", "spec"))
+    assert (outcome.exit_code, outcome.stderr, len(outcome.of("SPEC"))) == (0, "", 1)
+
+    inside, outside = quickest(
+        lambda: container.run("source-tiktok-organic", "spec"),
+        lambda: subprocess.run([SCRIPT, "spec"], capture_output=True, check=True),
+    )
+    print(f"\nspec takes {inside:.2f} s in the image and {outside:.2f} s outside.")  # noqa: T201
+    assert inside <= MOST_TIMES * outside
+
+
+def test_given_mounted_config_and_catalog_when_checked_discovered_and_read_then_every_record(
+    container: Container, start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(videos=300)
+    tmp_path.chmod(0o755)  # pytest makes it for root alone
+    for name, content in {"config": sandbox.config(), "catalog": catalog()}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+
+    def run(*argv: str) -> Outcome:
+        mounts, env = {tmp_path: "/secrets"}, {"TIKTOK_API_BASE_URL": sandbox.base_url}
+        return parsed(container.run("source-tiktok-organic", *argv, mounts=mounts, env=env))
+
+    found = run("discover", "--config", "/secrets/config.json")
+    outcome = run("read", "--config", "/secrets/config.json", "--catalog", "/secrets/catalog.json")
+    (tmp_path / "config.json").write_text(json.dumps(outcome.configs[-1]))
+    checked = run("check", "--config", "/secrets/config.json")
+
+    assert [stream["name"] for stream in found.of("CATALOG")[0]["streams"]] == ["user_info", "videos"]
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert outcome.records("user_info") == [sandbox.account.user]
+    assert {v["id"] for v in outcome.records("videos")} == {v["id"] for v in sandbox.account.videos}
+    assert checked.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+
+
+def test_given_the_image_when_run_then_as_uid_1000_which_may_change_nothing_in_it(
+    base: str, container: Container
+) -> None:
+    assert container.run("id", "-u").stdout.strip() == "1000"
+    with image.container(base) as before:
+        assert container.writable() - before.writable() == set()
+    assert container.run("touch", "/opt/connector/file").returncode != 0
+    assert container.run("touch", "file").returncode != 0

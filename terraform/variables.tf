@@ -1,0 +1,93 @@
+variable "airbyte_url" {
+  description = "Airbyte's public API, for example https://airbyte.example.com/api/public/v1."
+  type        = string
+}
+
+variable "airbyte_client_id" {
+  description = "Client id of an application in Airbyte."
+  type        = string
+  sensitive   = true
+}
+
+variable "airbyte_client_secret" {
+  description = "Client secret of the application in Airbyte."
+  type        = string
+  sensitive   = true
+}
+
+variable "workspace_id" {
+  description = "The Airbyte workspace that everything is made in."
+  type        = string
+}
+
+variable "destination_id" {
+  description = "The destination, made before, that all accounts are written to."
+  type        = string
+}
+
+variable "connector_version" {
+  description = "Tag of the image airbyte/source-tiktok-organic."
+  type        = string
+  default     = "0.1.0"
+}
+
+variable "tiktok_client_key" {
+  description = "Client key of your app on TikTok for Developers; one app serves all accounts."
+  type        = string
+  sensitive   = true
+}
+
+variable "tiktok_client_secret" {
+  description = "Client secret of your app on TikTok for Developers."
+  type        = string
+  sensitive   = true
+}
+
+# The list that everything follows from. An account is removed by taking it out of the list. New accounts belong at the
+# end: the place in the list decides when an account is synced.
+variable "accounts" {
+  description = "The accounts to sync, in the order of their schedules."
+  type = list(object({
+    name                 = string                 # of the source and the connection, and the key of refresh_tokens
+    start_date           = optional(string)       # YYYY-MM-DD; everything, if left out
+    lookback_window_days = optional(number)       # days of videos whose counts are read again in each sync
+    additional_full_sync = optional(string)       # never, weekly (Sunday) or monthly (the 1st)
+    namespace            = optional(string)       # schema or data set in the destination; the destination's own, if left out
+    prefix               = optional(string, "")   # in front of the table names
+    streams              = optional(list(string)) # user_info and videos, if left out
+  }))
+
+  validation {
+    condition     = length(distinct(var.accounts[*].name)) == length(var.accounts)
+    error_message = "Each account needs a name of its own."
+  }
+}
+
+# Apart from `accounts`, because Terraform makes one resource per account and must not do so from a secret.
+variable "refresh_tokens" {
+  description = "The first refresh token of each account, by the account's name, as tiktok-organic-sign-in writes it."
+  type        = map(string)
+  sensitive   = true
+}
+
+variable "first_sync_at" {
+  description = "When the first account is synced each day, HH:MM in UTC."
+  type        = string
+  default     = "02:00"
+
+  validation {
+    condition     = can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]$", var.first_sync_at))
+    error_message = "first_sync_at must look like 02:00."
+  }
+}
+
+variable "minutes_between_accounts" {
+  description = "How many minutes after one account the next one starts."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.minutes_between_accounts >= 1 && floor(var.minutes_between_accounts) == var.minutes_between_accounts
+    error_message = "minutes_between_accounts must be a whole number, at least 1."
+  }
+}

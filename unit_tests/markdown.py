@@ -1,0 +1,49 @@
+"""Reads the project's Markdown: headings, tables, code blocks, links."""
+
+import re
+from pathlib import Path
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+
+
+def code_blocks(path: Path, language: str) -> list[str]:
+    """The code of each block of a language, without the block's own indentation."""
+    found = [m for m in FENCE.finditer(path.read_text()) if m["language"] == language]
+    return [re.sub(rf"^{m['indent']}", "", m["code"], flags=re.MULTILINE) for m in found]
+
+
+def prose(path: Path) -> str:
+    """The text without its code blocks."""
+    return FENCE.sub("", path.read_text())
+
+
+def headings(path: Path) -> list[str]:
+    """The headings with their marks: `## Prerequisites`."""
+    return re.findall(r"^#{1,4} .*$", prose(path), re.MULTILINE)
+
+
+def section(path: Path, heading: str) -> str:
+    """The text under a heading, to the next one of the same or a higher level; code blocks included."""
+    level = len(heading.split()[0])
+    text = path.read_text()
+    start = text.index(f"\n{heading}\n") + len(heading) + 2
+    end = re.search(rf"^#{{1,{level}}} \w", text[start:], re.MULTILINE)
+    return text[start : start + end.start()] if end else text[start:]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all tables' rows, headers included."""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if not re.fullmatch(r"-+", row[0])]
+
+
+def links(path: Path) -> list[str]:
+    """The targets of all links."""
+    return re.findall(r"\]\(([^)\s]+)\)", prose(path))
+
+
+def anchors(path: Path) -> set[str]:
+    """What `#…` may lead to, as GitHub makes it of a heading."""
+    texts = (heading.lstrip("# ").lower() for heading in headings(path))
+    return {re.sub(r"[^\w\- ]", "", text).replace(" ", "-") for text in texts}

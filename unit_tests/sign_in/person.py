@@ -1,0 +1,91 @@
+"""Who sits at the browser in these tests, and what a run of the command came to."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from unit_tests.tiktok import TOKEN_ANSWER
+
+TOKEN_URL = "https://open.tiktokapis.com/v2/oauth/token/"
+USER_URL = "https://open.tiktokapis.com/v2/user/info/"
+KEY, SECRET, CODE = "awabc123def456gh", "s3cret-of-the-app", "c0de*0!1234.va%2A"
+DEFAULT_OUTPUT = Path("secrets/config.json")
+CREDENTIALS = {
+    "auth_type": "oauth2.0",
+    "client_key": KEY,
+    "client_secret": SECRET,
+    "refresh_token": TOKEN_ANSWER["refresh_token"],
+    "access_token": TOKEN_ANSWER["access_token"],
+    "token_expiry_date": "2026-11-02T13:59:00+00:00",
+    "refresh_token_expiry_date": "2027-05-01T12:00:00+00:00",
+    "scope": TOKEN_ANSWER["scope"],
+    "open_id": TOKEN_ANSWER["open_id"],
+}
+
+
+@dataclass
+class Result:
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def config(self) -> Any:
+        return json.loads(DEFAULT_OUTPUT.read_text())
+
+
+class Person:
+    """Who sits at the browser: gets the consent page's link and answers it."""
+
+    def __init__(self) -> None:
+        self.link = ""
+        self.at_rest = threading.Event()
+        self.at_rest.set()
+        self.pages: list[tuple[int, str]] = []
+        self.before: list[str] = []  # what the browser asks the listener for first
+        self.answer: dict[str, str] | None = {"code": CODE, "scopes": TOKEN_ANSWER["scope"]}
+        self.state: str | None = None  # None: the right one; "": none
+
+    @property
+    def wish(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.link).query))
+
+    def open(self, link: str) -> bool:
+        self.at_rest.clear()
+        self.link = link
+        try:
+            for path in self.before:
+                self.visit(path)
+            if self.answer is not None:
+                self.visit(self.redirect())
+        finally:
+            self.at_rest.set()
+        return True
+
+    def redirect(self) -> str:
+        state = self.wish["state"] if self.state is None else self.state
+        return (
+            f"{self.wish['redirect_uri']}?{urlencode({**(self.answer or {}), **({'state': state} if state else {})})}"
+        )
+
+    def visit(self, url: str) -> None:
+        address = url if url.startswith("http") else self.wish["redirect_uri"].replace("/callback/", url)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(address, timeout=10) as page:
+                self.pages.append((page.status, page.read().decode()))
+        except urllib.error.HTTPError as page:
+            self.pages.append((page.code, page.read().decode()))
+
+
+def failure(result: Result, *, exit_code: int = 1) -> str:
+    """The one sentence on stderr of a run that failed, wrote nothing, and gave nothing away."""
+    assert result.exit_code == exit_code
+    assert not DEFAULT_OUTPUT.exists()
+    assert [s for s in (SECRET, CODE, "Traceback", TOKEN_ANSWER["access_token"]) if s in result.out + result.err] == []
+    return result.err.strip()

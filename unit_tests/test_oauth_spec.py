@@ -1,0 +1,111 @@
+"""`advanced_auth`: what the platform needs to sign a person in by a button, in the words it understands."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from source_tiktok_organic.source import load_manifest
+from unit_tests.connector import Connector
+
+# Of the keys in the templates; the platform fills in the values.
+VALUES = (
+    "client_id_value",
+    "redirect_uri_value",
+    "scope_value",
+    "state_value",
+    "auth_code_value",
+    "client_secret_value",
+)
+KEYS = ("client_id_key", "redirect_uri_key", "scope_key", "state_key")
+
+
+@pytest.fixture
+def spec(connector: Connector) -> dict[str, Any]:
+    (spec,) = connector.spec().of("SPEC")
+    return dict(spec)
+
+
+@pytest.fixture
+def oauth(spec: dict[str, Any]) -> dict[str, Any]:
+    return dict(spec["advanced_auth"]["oauth_config_specification"])
+
+
+@pytest.fixture
+def inputs(oauth: dict[str, Any]) -> dict[str, Any]:
+    return dict(oauth["oauth_connector_input_specification"])
+
+
+def option(spec: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    return dict(spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][index])
+
+
+def test_given_the_spec_when_the_button_is_offered_then_for_the_first_kind_of_credentials(spec: dict[str, Any]) -> None:
+    auth = spec["advanced_auth"]
+    assert (auth["auth_flow_type"], auth["predicate_key"]) == ("oauth2.0", ["credentials", "auth_type"])
+    assert auth["predicate_value"] == option(spec)["properties"]["auth_type"]["const"] == "oauth2.0"
+
+
+def test_given_the_consent_url_when_taken_apart_then_tiktoks_parameters_and_no_others(inputs: dict[str, Any]) -> None:
+    url = inputs["consent_url"]
+    assert url.partition("?")[0] == "https://www.tiktok.com/v2/auth/authorize/"
+    assert dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)) == {
+        "{{client_id_key}}": "{{client_id_value}}",
+        "{{scope_key}}": "{{scope_value}}",
+        "{{redirect_uri_key}}": "{{redirect_uri_value}}",
+        "{{state_key}}": "{{state_value}}",
+        "response_type": "code",
+        "disable_auto_auth": "1",
+    }
+    assert inputs["client_id_key"] == "client_key"
+
+
+def test_given_the_templates_when_searched_then_nothing_that_platforms_read_in_different_ways(
+    inputs: dict[str, Any],
+) -> None:
+    """Filters changed their names, and older platforms refuse a template with one of these words in it."""
+    templates = [inputs["consent_url"], inputs["access_token_url"], *inputs["access_token_params"].values()]
+    placeholders = {name for text in templates for name in re.findall(r"{{(.*?)}}", text)}
+    assert placeholders == {*VALUES, *KEYS}
+    forbidden = ("const", "env", "file", "java", "localhost", "properties", "resourceBundle", "sys")
+    assert [word for word in forbidden if any(word in text for text in templates)] == []
+
+
+def test_given_the_scopes_when_asked_for_then_those_of_the_streams_joined_by_commas(inputs: dict[str, Any]) -> None:
+    streams = load_manifest()["definitions"]["streams"].values()
+    needed = [scope for s in streams for scope in s["retriever"]["requester"]["fields_by_scope"]]
+    scopes = [entry["scope"] for entry in inputs["scopes"]]
+    assert scopes == needed
+    assert inputs["scopes_join_strategy"] == "comma"
+    assert inputs["scope"] == ",".join(scopes)
+
+
+def test_given_the_exchange_when_described_then_a_form_with_tiktoks_fields(inputs: dict[str, Any]) -> None:
+    assert inputs["access_token_url"] == load_manifest()["definitions"]["url_base"] + "/v2/oauth/token/"
+    assert inputs["access_token_headers"] == {"Content-Type": "application/x-www-form-urlencoded"}
+    assert inputs["access_token_params"] == {
+        "client_key": "{{client_id_value}}",
+        "client_secret": "{{client_secret_value}}",
+        "code": "{{auth_code_value}}",
+        "grant_type": "authorization_code",
+        "redirect_uri": "{{redirect_uri_value}}",
+    }
+
+
+def test_given_the_outputs_when_stored_then_each_path_is_in_the_spec_and_all_that_is_required_is_filled(
+    spec: dict[str, Any], oauth: dict[str, Any]
+) -> None:
+    parts = ("complete_oauth_output_specification", "complete_oauth_server_output_specification")
+    paths = {n: p["path_in_connector_config"] for part in parts for n, p in oauth[part]["properties"].items()}
+    assert paths == {name: ["credentials", name] for name in paths}
+    assert set(paths) <= set(option(spec)["properties"])
+    assert set(option(spec)["required"]) - {"auth_type"} <= set(paths)
+    assert set(oauth["complete_oauth_server_input_specification"]["properties"]) == {"client_key", "client_secret"}
+
+
+def test_given_the_outputs_when_extracted_then_all_are_stored_and_the_lifetime_as_a_date(
+    oauth: dict[str, Any], inputs: dict[str, Any]
+) -> None:
+    stored = set(oauth["complete_oauth_output_specification"]["properties"])
+    assert {"token_expiry_date" if n == "expires_in" else n for n in inputs["extract_output"]} == stored
