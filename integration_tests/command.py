@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from integration_tests.sandbox import Sandbox
-from unit_tests.outcome import Outcome, catalog
+from unit_tests.outcome import Outcome, catalog, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
 
@@ -58,4 +58,4 @@ class Command:
         """Run the process to its end; a line of stdout that is no JSON object fails the test."""
         process = self.start(*argv)
         out, err = process.communicate(timeout=120)
-        return Outcome([json.loads(line) for line in out.splitlines()], exit_code=process.returncode, stderr=err)
+        return read_outcome(out, process.returncode, err)

@@ -52,6 +52,7 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
 
     def __init__(self, config: Config, url_base: str, token_path: str, token_errors: TokenErrors) -> None:
         self._errors = token_errors
+        self._given_up: TokenRequestFailed | None = None
         credentials = config.get("credentials", {})
         super().__init__(
             config,
@@ -92,27 +93,34 @@ class RotatingTokenAuthenticator(DeclarativeSingleUseRefreshTokenOauth2Authentic
         return end - min(self.REFRESH_AHEAD, lifetime / 10)
 
     def _make_handled_request(self) -> Any:
-        lost = False
-        for wait in (*self.WAITS_S, None):
+        # Each worker would try again, one after the other: a quarter of an hour, and dozens of posts of a used token.
+        if self._given_up:
+            known = self._given_up
+            raise TokenRequestFailed(known.internal_message, known.message, known.failure_type)
+        lost, waits = False, iter(self.WAITS_S)
+        while True:
             try:
                 return self._post_refresh()
             except TokenRequestFailed as error:  # noqa: PERF203
-                lost = lost or error.answer_lost
+                lost, wait = lost or error.answer_lost, next(waits, None)
                 if lost:
                     error.message = self._errors["answer_lost"]["message"]
                 if error.failure_type != FailureType.transient_error or wait is None:
+                    self._given_up = error
                     raise
                 logger.info(f"Token refresh failed ({error.internal_message}); trying again in {wait} s.")
                 time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
 
     def _post_refresh(self) -> Mapping[str, Any]:
         url, form = self.get_token_refresh_endpoint() or "", self.build_refresh_request_body()
         try:
-            response = requests.post(url, data=form, timeout=self.TIMEOUT_S)
+            # A redirect would take the client secret to wherever it points.
+            response = requests.post(url, data=form, timeout=self.TIMEOUT_S, allow_redirects=False)
             answer = response.json()
         except requests.exceptions.JSONDecodeError:
-            raise self._failure("no_valid_answer", f"HTTP {response.status_code}, no JSON", response.ok) from None
+            raise self._failure(
+                "no_valid_answer", f"HTTP {response.status_code}, no JSON", response.status_code == 200
+            ) from None
         except requests.exceptions.RequestException as error:
             raise self._failure("no_valid_answer", type(error).__name__, not _never_sent(error)) from None
         if isinstance(answer, Mapping) and answer.get("access_token"):

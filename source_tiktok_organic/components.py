@@ -48,8 +48,7 @@ GIVEN_UP: Mapping[str, tuple[FailureType, str]] = {
         "TikTok ended the access token early, and a new one could not be had at the moment. Run the sync again later.",
     ),
     "API rate limit exceeded": RATE_LIMITED,
-    # As the code rate_limit_exceeded with another status than 429 ends.
-    "Exhausted available request attempts. Please see logs for more details. Exception: TikTok's limit": RATE_LIMITED,
+    "TikTok's limit of 600 requests": RATE_LIMITED,  # with another status than 429
     "Exhausted available request attempts": (
         FailureType.transient_error,
         "TikTok gave no valid answer, though the connector asked seven times in about a minute. Run the sync again "
@@ -89,8 +88,8 @@ class FieldsRequester(HttpRequester):
         try:
             return super().send_request(*args, **kwargs)
         except AirbyteTracedException as error:
-            for beginning, (failure_type, message) in GIVEN_UP.items():
-                if (error.message or "").startswith(beginning):
+            for words, (failure_type, message) in GIVEN_UP.items():
+                if words in (error.message or ""):
                     raise AirbyteTracedException(error.internal_message, message, failure_type) from error
             raise
 
@@ -187,14 +186,14 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
         data = response.json().get("data")
         if not isinstance(data, Mapping):
             raise AirbyteTracedException(
-                f"a page with the data {data!r}",
+                f"a page whose data is {type(data).__name__}",
                 "TikTok sent a page of videos that is none. Run the sync again; if this happens every time, please "
                 "report it.",
                 FailureType.system_error,
             )
         if not data.get("has_more"):
             return None
-        cursor = data.get("cursor")
+        cursor: Any = data.get("cursor")
         following = self._following(cursor, last_page_token_value)
         if following is None:
             raise AirbyteTracedException(
@@ -226,7 +225,7 @@ class AccountExtractor(DpathExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[Any, Any]]:
         """The profile; a system error when it has no open_id."""
-        for profile in super().extract_records(response) or [{}]:
+        for profile in list(super().extract_records(response)) or [{}]:
             if not isinstance(profile, Mapping) or not profile.get("open_id"):
                 raise AirbyteTracedException(
                     "a profile without open_id",
@@ -269,7 +268,7 @@ class OnceRecordFilter(RecordFilter):
         video_id = video.get("id") if isinstance(video, Mapping) else None
         if type(video_id) not in (int, str) or not video_id:  # a float has lost digits
             raise AirbyteTracedException(
-                f"a video without id: {sorted(video) if isinstance(video, Mapping) else type(video).__name__}",
+                f"a video without id, but {sorted(video) if isinstance(video, Mapping) else type(video).__name__}",
                 "TikTok sent a video without an id, which no table can take. Run the sync again; if this happens every "
                 "time, please report it.",
                 FailureType.system_error,

@@ -6,11 +6,14 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import AirbyteMessageSerializer, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from orjson import dumps
@@ -19,16 +22,26 @@ from source_tiktok_organic.source import SourceTiktokOrganic, config_problem, lo
 
 T = TypeVar("T")
 M_ARENA_MAX = -8  # malloc.h
-SIGTERM_EXIT, SIGPIPE_EXIT = 128 + 15, 128 + 13  # as a shell reports them
+SIGPIPE_EXIT = 128 + signal.SIGPIPE  # as a shell reports it
+LAST_WORDS_S = 4
 logger = logging.getLogger("airbyte")
 
 
-class Stopped(BaseException):
-    """SIGTERM has come. No Exception, so that nothing on the way takes it for a failure of a stream."""
+@cache
+def _watch_for_sigterm() -> None:
+    # A thread waits for it, while the others have it blocked: a handler would interrupt the main thread, perhaps in the
+    # middle of a line that a slow reader has not taken yet, and its second half would be lost.
+    threading.Thread(target=lambda: _end(128 + signal.sigwait([signal.SIGTERM])), daemon=True).start()
 
 
-def _stop(_number: int, _frame: Any) -> None:
-    raise Stopped
+def _end(exit_code: int) -> None:
+    """Print what is ready, in whole lines, and end without waiting for worker threads, which may wait for a minute."""
+    threading.Timer(LAST_WORDS_S, os._exit, [exit_code]).start()  # should nobody read
+    with PRINT_BUFFER.lock:
+        try:
+            PRINT_BUFFER.flush()
+        finally:
+            os._exit(exit_code)
 
 
 def run(argv: Sequence[str] | None = None) -> None:
@@ -41,18 +54,20 @@ def run(argv: Sequence[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     init_uncaught_exception_handler(logger)
     parsed = AirbyteEntrypoint.parse_args(args or ["--help"])
-    signal.signal(signal.SIGTERM, _stop)
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    _watch_for_sigterm()
     _keep_memory_together()
     try:
         launch(_create_source(parsed), args)
-    except (BrokenPipeError, Stopped) as end:
-        # Worker threads may wait for TikTok for a minute; Python would wait for them.
-        os._exit(SIGTERM_EXIT if isinstance(end, Stopped) else SIGPIPE_EXIT)
+    except BrokenPipeError:
+        _end(SIGPIPE_EXIT)
     except AirbyteTracedException as error:
         status = error.as_connection_status_message() if parsed.command == "check" else None
         if status is None:
             raise
         print(dumps(AirbyteMessageSerializer.dump(status)).decode())  # noqa: T201
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
 
 def _keep_memory_together() -> None:

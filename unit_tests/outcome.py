@@ -1,6 +1,7 @@
 """What a command of the connector printed, and the catalogs it is run with; shared by unit and integration tests."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,11 @@ class Outcome:
         """The stream statuses of one stream, in order."""
         found = [t["stream_status"] for t in self.of("TRACE") if t["type"] == "STREAM_STATUS"]
         return [s["status"] for s in found if s["stream_descriptor"]["name"] == stream]
+
+
+def read_outcome(stdout: str, exit_code: int, stderr: str = "") -> Outcome:
+    """What a process printed; a line of stdout that is no JSON object fails the test."""
+    return Outcome([json.loads(line) for line in stdout.splitlines()], exit_code=exit_code, stderr=stderr)
 
 
 def catalog(

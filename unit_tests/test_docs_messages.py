@@ -68,7 +68,7 @@ def test_given_the_modules_when_searched_for_sentences_then_there_are_as_many_as
     """So that the search itself cannot stop working in silence."""
     by_module = {name: sum(1 for place, _ in IN_CODE if place == name) for name in dict(IN_CODE)}
     assert set(by_module) == set(MODULES)
-    assert (by_module["components.py"], by_module["authenticators.py"], by_module["run.py"]) == (9, 1, 2)
+    assert (by_module["components.py"], by_module["authenticators.py"], by_module["run.py"]) == (11, 1, 2)
     assert by_module["source.py"] >= 7
 
 

@@ -1,0 +1,225 @@
+"""The process as the platform sees it: killed, stopped, unread, run for an hour, given a very large account."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.command import Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.sandbox import Sandbox
+from unit_tests.outcome import Outcome
+
+LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
+Commands = Callable[[Sandbox], Command]
+Process = subprocess.Popen[str]
+
+
+@contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """A process that does not outlive its test."""
+    with process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Return when a condition holds; the test fails when it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def printed(out: str) -> Outcome:
+    """What a process printed, each line a whole message."""
+    assert out == "" or out.endswith("\n")
+    return Outcome([json.loads(line) for line in out.splitlines()])
+
+
+def rest_of(process: Process) -> str:
+    """What has not been read of stdout."""
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def terminated(process: Process, when: Callable[[], Any]) -> tuple[Outcome, str]:
+    """What a process printed that is sent SIGTERM in time; its output is read all the while, or it would wait."""
+    with ThreadPoolExecutor() as pool:
+        everything = pool.submit(process.communicate)
+        wait_for(when)
+        process.terminate()
+        out, err = everything.result(timeout=5)
+    return printed(out), err
+
+
+def test_given_a_slow_sync_when_terminated_then_it_ends_at_once_and_its_states_are_good_for_the_next(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=1200, latency=0.4)
+    run, options = command(sandbox), {"start_date": "2024-01-01", "num_workers": 4, "lookback_window_days": 0}
+    with running(run.start("read", *run.files(sandbox.config(**options), ["videos"]))) as process:
+        first, err = terminated(process, when=lambda: len(sandbox.requests_to(LIST)) > 40)
+    assert (process.returncode, err, first.errors) == (143, "", [])
+    assert 0 < len(first.records("videos")) < 1200
+    assert first.states != []
+
+    second = InProcess(sandbox.base_url).read(sandbox.config(**options), "videos", state=first.states[-1])
+
+    assert (second.exit_code, second.errors) == (0, [])
+    there = ids_there_are(sandbox, since=1_704_067_200)
+    assert sorted({*video_ids(first), *video_ids(second)}) == there
+    assert len(second.records("videos")) < len(there)
+
+
+def test_given_every_worker_waiting_to_try_again_when_terminated_then_it_ends_at_once(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=600)
+    sandbox.fail(LIST, *["http_503"] * 400)
+    run = command(sandbox)
+    with running(run.start("read", *run.files(sandbox.config()))) as process:
+        # Each of 20 workers has been refused twice.
+        outcome, err = terminated(process, when=lambda: len(sandbox.requests_to(LIST)) >= 40)
+    assert (process.returncode, err, outcome.records("videos")) == (143, "", [])
+    assert outcome.records("user_info") == [sandbox.account.user]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_given_a_reader_that_lags_behind_when_terminated_then_what_it_reads_is_whole_messages(
+    unbuffered: str, start_sandbox: StartSandbox, command: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while the process waits in the middle of a line, for the pipe to be emptied."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    sandbox = start_sandbox(videos=2000)
+    run = command(sandbox)
+    with running(run.start("read", *run.files(sandbox.config()))) as process:
+        wait_for(lambda: len(sandbox.requests_to(LIST)) > 20)
+        time.sleep(1)
+        process.terminate()
+        time.sleep(0.5)
+        outcome = printed(rest_of(process))
+        assert process.wait(5) == 143
+    assert len(video_ids(outcome)) == len(set(video_ids(outcome)))
+    assert 0 < len(video_ids(outcome)) < 2000
+
+
+def test_given_a_reader_that_has_stopped_reading_when_terminated_then_it_ends_all_the_same(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=2000)
+    run = command(sandbox)
+    with running(run.start("read", *run.files(sandbox.config()))) as process:
+        wait_for(lambda: len(sandbox.requests_to(LIST)) > 20)
+        time.sleep(1)
+        process.terminate()
+        assert process.wait(6) == 143
+
+
+@pytest.mark.parametrize("lines", [1, 50])
+def test_given_a_reader_that_goes_away_when_read_then_the_process_ends_quietly(
+    lines: int, start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=2000, latency=0.05)
+    run = command(sandbox)
+    with running(run.start("read", *run.files(sandbox.config()))) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 141
+        assert process.stderr.read() == ""
+
+
+def test_given_a_kill_half_way_when_read_again_from_the_last_state_then_everything_and_half_of_the_requests(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=2000, latency=0.05)
+    run, options = command(sandbox), {"start_date": "2022-01-01", "lookback_window_days": 0, "num_workers": 8}
+    with running(run.start("read", *run.files(sandbox.config(**options), ["videos"]))) as process:
+        seen: list[str] = []
+        assert process.stdout is not None
+        while sum('"RECORD"' in line for line in seen) < 1000:
+            seen.append(process.stdout.readline())
+        process.kill()
+        seen.append(rest_of(process))
+    first = Outcome([json.loads(line) for line in "".join(seen).splitlines() if line.endswith("}")])
+    before = len(sandbox.requests_to(LIST))
+
+    second = InProcess(sandbox.base_url).read(sandbox.config(**options), "videos", state=first.states[-1])
+
+    assert (second.exit_code, second.errors) == (0, [])
+    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert len(sandbox.requests_to(LIST)) - before < 100  # of about 120 that a whole sync makes
+
+
+def test_given_tokens_that_end_many_times_and_a_limit_that_is_reached_when_read_then_each_video_once(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    """An hour in 20 s: tokens live for 2 s instead of 2 h, the limit is 30 requests in 2 s instead of 600 in 60."""
+    sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=30, rate_window=2)
+    run = command(sandbox)
+
+    outcome = run.read(sandbox.config())
+
+    assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
+    assert video_ids(outcome) == ids_there_are(sandbox)
+    refreshes = sandbox.requests_to(TOKEN)
+    assert len(refreshes) > 3
+    assert {r.status for r in refreshes} == {200}
+    assert len(outcome.configs) == len(refreshes)
+    assert "rate_limit_exceeded" in {r.error_code for r in sandbox.requests_to(LIST)}
+
+
+def test_given_tokens_that_all_end_in_the_middle_when_read_then_one_refresh_and_each_video_once(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=1500, latency=0.3)
+    run = command(sandbox)
+    with running(run.start("read", *run.files(sandbox.config()))) as process:
+        wait_for(lambda: len(sandbox.requests_to(LIST)) > 30)
+        sandbox.revoke_access_tokens()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err, printed(out).errors) == (0, "", [])
+    assert video_ids(printed(out)) == ids_there_are(sandbox)
+    assert [r.status for r in sandbox.requests_to(TOKEN)] == [200, 200]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there")
+def test_given_ten_times_the_videos_when_read_then_the_memory_hardly_grows(
+    start_sandbox: StartSandbox, command: Commands
+) -> None:
+    """Of each video its id is kept, 8 bytes; 1000 leave room for what the allocator does in the first seconds."""
+    peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0), command) for n in (1000, 10_000)}
+    assert (peaks[10_000] - peaks[1000]) / 9000 < 2000
+
+
+def peak_memory(sandbox: Sandbox, command: Commands) -> int:
+    """The largest resident size of a sync, in bytes; its output is read and thrown away."""
+    run, peak, records = command(sandbox), 0, 0
+    with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            records += '"RECORD"' in line
+            if not records % 500:
+                peak = resident_peak(process.pid)
+        assert process.wait(10) == 0
+    assert records == len(sandbox.account.videos)
+    return peak
+
+
+def resident_peak(pid: int) -> int:
+    """In bytes. (The usage that a parent is told counts the parent's own memory too, up to the child's exec.)"""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

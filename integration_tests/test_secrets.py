@@ -1,0 +1,60 @@
+"""No secret is ever printed, but in the message whose purpose is to store it: over HTTP, at debug level."""
+
+import json
+from typing import Any
+
+import pytest
+
+from integration_tests.conftest import StartSandbox
+from integration_tests.in_process import InProcess
+from integration_tests.sandbox import Sandbox
+from unit_tests.outcome import Outcome
+
+LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
+CREDENTIALS = ("client_secret", "refresh_token", "access_token")
+
+
+def secrets_of(sandbox: Sandbox, config: Any, outcome: Outcome) -> set[str]:
+    """Every secret of a run: given, stored, posted or issued, used up or not."""
+    given = [config["credentials"], *(stored["credentials"] for stored in outcome.configs)]
+    posted = [request.body for request in sandbox.requests_to(TOKEN)]
+    return {source[name] for source in [*given, *posted] for name in CREDENTIALS if name in source}
+
+
+def leaks(secrets: set[str], text: str) -> list[str]:
+    """The secrets that a text holds, as they are or as a URL or JSON would spell them."""
+    return [secret for secret in secrets if secret in text or secret.replace("!", "%21") in text]
+
+
+@pytest.mark.parametrize("command", ["check", "read"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {},
+        {TOKEN: ["invalid_grant"]},
+        {TOKEN: ["token_500", "http_503", "cut_off_json"]},
+        {TOKEN: ["token_lost"]},
+        {USER: ["invalid_params"]},
+        {USER: ["token_expired"], LIST: ["token_expired", "html_502", "reset_middle"]},
+        {USER: ["token_expired"] * 9},
+        {LIST: ["scope_not_authorized"]},
+    ],
+    ids=["good", "dead_token", "flaky_sign_in", "lost_token", "failed", "renewed", "removed_app", "no_scope"],
+)
+def test_given_debug_logs_when_used_then_no_secret_but_in_the_message_that_stores_it(
+    faults: dict[str, list[str]], command: str, start_sandbox: StartSandbox
+) -> None:
+    sandbox = start_sandbox(videos=30)
+    config = sandbox.config()
+    for path, names in faults.items():
+        sandbox.fail(path, *names)
+    connector = InProcess(sandbox.base_url)
+
+    outcome = connector.check(config, debug=True) if command == "check" else connector.read(config, debug=True)
+
+    secrets = secrets_of(sandbox, config, outcome)
+    assert len(secrets) >= 2
+    assert [m for m in outcome.messages if m["type"] == "DEBUG"] != []
+    assert leaks(secrets, json.dumps([m for m in outcome.messages if m["type"] != "CONTROL"])) == []
+    assert leaks(secrets, json.dumps([request.query for request in sandbox.requests])) == []
+    assert {request.path for request in sandbox.requests} <= {TOKEN, USER, LIST}

@@ -1,0 +1,195 @@
+"""What the package must not contain, and what must never be printed."""
+
+import ast
+import json
+import logging
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from source_tiktok_organic.source import load_manifest
+from unit_tests.connector import Connector
+from unit_tests.outcome import catalog
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_ANSWER, TikTok, page, refused, video
+
+PACKAGE = Path(__file__).parents[1] / "source_tiktok_organic"
+CODE = sorted([*PACKAGE.rglob("*.py"), PACKAGE.parent / "main.py"])
+# Modules that run other programs or turn data into code, and functions that do.
+DANGEROUS_MODULES = {"subprocess", "pickle", "marshal", "shelve", "dill", "pty", "code", "codeop", "importlib", "yaml"}
+BUILT_IN_CALLS = {"eval", "exec", "compile", "__import__"}
+DANGEROUS_CALLS = {"system", "popen", "fork", "load", "loads", "unsafe_load", "full_load"}
+DANGEROUS_CALLS |= {
+    f"{kind}{how}" for kind in ("exec", "spawn") for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
+}
+ALLOWED = {"sign_in.py": {"loads"}, "login_kit.py": {"loads"}, "callback.py": {"loads"}}  # of json
+SECRETS = ("client-secret-7f3a", "rft.first-7f3a", "rft.second-7f3a", "act.stored-7f3a", "act.fresh-7f3a")
+CONFIG = {
+    "credentials": {
+        **OAUTH_CONFIG["credentials"],
+        "client_secret": SECRETS[0],
+        "refresh_token": SECRETS[1],
+        "access_token": SECRETS[3],
+        "token_expiry_date": "2026-11-02T11:00:00Z",
+    }
+}
+ANSWER = {**TOKEN_ANSWER, "refresh_token": SECRETS[2], "access_token": SECRETS[4]}
+TLS_VARIABLES = {
+    "PYTHONHTTPSVERIFY": "0",
+    "REQUESTS_CA_BUNDLE": "",
+    "CURL_CA_BUNDLE": "",
+    "SSL_CERT_FILE": "",
+    "SSL_NO_VERIFY": "1",
+    "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+}
+
+
+def nodes(file: Path) -> Iterator[ast.AST]:
+    """Every node of a file's syntax tree."""
+    return ast.walk(ast.parse(file.read_text(), str(file)))
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports, by the first part of their names."""
+    names: set[str] = set()
+    for node in nodes(file):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def dangerous_calls(file: Path) -> set[str]:
+    """The dangerous functions that a file calls; the CDK's `InterpolatedString.eval` is no built-in, and harmless."""
+    functions = [node.func for node in nodes(file) if isinstance(node, ast.Call)]
+    names = {f.id for f in functions if isinstance(f, ast.Name)} & (BUILT_IN_CALLS | DANGEROUS_CALLS)
+    return names | {f.attr for f in functions if isinstance(f, ast.Attribute)} & DANGEROUS_CALLS
+
+
+def keywords(file: Path) -> set[str]:
+    """The names of all keyword arguments and attributes that a file sets or gives."""
+    found = {node.arg for node in nodes(file) if isinstance(node, ast.keyword) and node.arg}
+    return found | {node.attr for node in nodes(file) if isinstance(node, ast.Attribute)}
+
+
+def test_given_the_code_when_counted_then_the_shipped_files_are_looked_at() -> None:
+    assert {"components.py", "authenticators.py", "source.py", "run.py", "sign_in.py", "main.py"} <= {
+        f.name for f in CODE
+    }
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
+def test_given_the_code_when_walked_then_no_shell_no_eval_and_no_unsafe_load(file: Path) -> None:
+    assert imported(file) & DANGEROUS_MODULES == set()
+    assert dangerous_calls(file) - ALLOWED.get(file.name, set()) == set()
+
+
+def test_given_code_with_a_shell_when_walked_then_it_is_found(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("import os, yaml.loader\nfrom pickle import loads\nos.system('ls')\neval('1')\nget(verify=False)\n")
+    assert imported(bad) & DANGEROUS_MODULES == {"yaml", "pickle"}
+    assert dangerous_calls(bad) == {"system", "eval"}
+    assert "verify" in keywords(bad)
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
+def test_given_the_code_when_walked_then_nothing_touches_the_verification_of_certificates(file: Path) -> None:
+    assert (
+        keywords(file) & {"verify", "check_hostname", "verify_mode", "_create_unverified_context", "disable_warnings"}
+        == set()
+    )
+
+
+def test_given_the_manifest_when_searched_then_no_option_touches_the_verification_of_certificates() -> None:
+    text = (PACKAGE / "manifest.yaml").read_text().lower()
+    assert [word for word in ("verify", "insecure", "ssl") if word in text] == []
+
+
+def test_given_any_environment_when_requests_are_made_then_certificates_are_verified(
+    tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REQUESTS_CA_BUNDLE may name another bundle, which still verifies; nothing may switch it off."""
+    for name, value in TLS_VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    config = {**CONFIG, "verify": False, "verify_ssl": False, "credentials": {**CONFIG["credentials"], "verify": False}}
+    tiktok.with_an_account()
+
+    outcome = connector.read(config)
+
+    assert outcome.errors == []
+    made = tiktok.requests("token") + tiktok.requests("user") + tiktok.requests("videos")
+    assert {request.verify for request in made} == {True}
+    assert len(made) == 4
+    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_given_a_redirect_of_the_token_request_when_refreshed_then_the_secret_goes_nowhere_else(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    """After status 307 `requests` would post the form, client secret and all, to the address that it names."""
+    elsewhere = {"status_code": 307, "headers": {"Location": "https://elsewhere.example.com/take"}, "text": ""}
+    tiktok.with_an_account().answers("token", elsewhere)
+    outcome = connector.read(CONFIG, "user_info")
+    assert outcome.errors[0] == ("transient_error", "TikTok's sign-in gave no valid answer. Try again later.")
+    assert len(tiktok.requests("token")) == 4
+
+
+@pytest.mark.parametrize("level", ["--debug", "LOG_LEVEL"])
+@pytest.mark.parametrize("case", ["good", "failed_refresh", "echoed", "refused", "unauthorized", "gateway"])
+@pytest.mark.parametrize("command", ["check", "read"])
+def test_given_debug_logs_when_anything_happens_then_no_secret_is_in_any_message_but_the_one_that_stores_them(
+    command: str, case: str, level: str, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CDK logs request headers, bodies and answers at debug level."""
+    echo = {"error": "invalid_grant", "error_description": f"{SECRETS[0]} and {SECRETS[1]}", "log_id": "1"}
+    answers: dict[str, Any] = {
+        "good": {},
+        "failed_refresh": {"token": refused("access_token_invalid", 401)},
+        "echoed": {"token": {"json": echo, "status_code": 400}},
+        "refused": {"user": refused("invalid_params", 400)},
+        "unauthorized": {"user": refused("access_token_invalid", 401)},
+        "gateway": {"user": {"text": f"<html>{SECRETS[4]}", "status_code": 502}},
+    }
+    tiktok.with_an_account(page([video(1_700_000_000)], False)).answers("token", {"json": ANSWER})
+    for endpoint, answer in answers[case].items():
+        tiktok.answers(endpoint, answer)
+    files = {"config": CONFIG, **({"catalog": catalog()} if command == "read" else {})}
+    argv = [part for name, body in files.items() for part in (f"--{name}", connector.file(name, body))]
+    monkeypatch.setenv("LOG_LEVEL", "debug" if level == "LOG_LEVEL" else "info")
+    monkeypatch.setattr(logging.getLogger("airbyte"), "level", logging.INFO)
+
+    outcome = connector.run(command, *(["--debug"] if level == "--debug" else []), *argv)
+
+    messages = [m for m in outcome.messages if m.get("type") != "CONTROL"]
+    assert ("Making outbound API request" in str(messages)) is (case not in ("failed_refresh", "echoed"))
+    assert found_in(json.dumps(messages) + outcome.stderr) == []
+    assert found_in("".join(r.url for endpoint in TikTok.PATHS for r in tiktok.requests(endpoint))) == []
+
+
+def test_given_a_rotated_token_when_stored_then_only_the_control_message_has_it(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account().answers("token", {"json": ANSWER})
+    outcome = connector.check(CONFIG)
+    assert [m["type"] for m in outcome.messages if found_in(json.dumps(m))] == ["CONTROL"]
+    (stored,) = outcome.configs
+    assert (stored["credentials"]["refresh_token"], stored["credentials"]["access_token"]) == (SECRETS[2], SECRETS[4])
+
+
+def test_given_the_spec_when_searched_then_every_secret_is_marked_as_one() -> None:
+    options = load_manifest()["spec"]["connection_specification"]["properties"]["credentials"]["oneOf"]
+    marked = {name for option in options for name, p in option["properties"].items() if p.get("airbyte_secret")}
+    assert marked == {"client_secret", "refresh_token", "access_token"}
+
+
+def test_given_requests_when_imported_then_no_warning_about_certificates_is_silenced() -> None:
+    assert requests.Session().verify is True
+
+
+def found_in(text: str) -> list[str]:
+    """The secrets that a text holds."""
+    return [secret for secret in SECRETS if secret in text]
