@@ -57,6 +57,7 @@ def run(argv: Sequence[str] | None = None) -> None:
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     _watch_for_sigterm()
     _keep_memory_together()
+    logging.raiseExceptions = False  # a log line for a reader that has gone away; the next message ends the process
     try:
         launch(_create_source(parsed), args)
     except BrokenPipeError:
