@@ -86,7 +86,7 @@ class SignIn:
 
     def end(self, stdin: str | None = None) -> tuple[int, str, str]:
         """Exit code, and all of stdout and stderr."""
-        out, err = self.process.communicate(stdin, timeout=30)
+        out, err = self.process.communicate(stdin, timeout=120)
         return self.process.returncode, self.out + out, err
 
 
