@@ -1,14 +1,17 @@
 """Shapes that a whole sync does not reach, or not without luck: found by property tests, coverage and mutants."""
 
+import logging
 from typing import Any
 
 import pytest
 from airbyte_cdk.models import AirbyteConnectionStatus, Status
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from freezegun.api import FrozenDateTimeFactory
 
+from source_tiktok_organic.components import AccountStateMigration, FieldsRequester
 from unit_tests.connector import Connector
 from unit_tests.outcome import Outcome
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, USER, TikTok, good, page, refused, video
 
 START, START_S = "2026-01-01", 1_767_225_600
 
@@ -89,3 +92,73 @@ def test_given_a_failed_check_without_a_word_when_checked_then_failed(
     silent = AirbyteConnectionStatus(status=Status.FAILED)
     monkeypatch.setattr(ConcurrentDeclarativeSource, "check", lambda *_: silent)
     assert [s["status"] for s in connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")] == ["FAILED"]
+
+
+def test_given_three_pages_when_read_then_each_is_asked_for_from_the_end_of_the_second_before(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    """TikTok's cursor may stand within a second, as after an empty page, and seconds may be odd."""
+    first, second = START_S + 901, START_S + 500
+    tiktok.with_an_account(
+        page([video(first)], True), page([], True, cursor=second * 1000 + 1), page([video(second - 99)], False)
+    )
+    assert read(connector).errors == []
+    cursors = [body.get("cursor") for body in tiktok.bodies()]
+    assert cursors == [None, (first + 1) * 1000, (second + 1) * 1000]
+
+
+def test_given_more_videos_but_the_cursor_zero_when_read_then_an_error_and_no_early_end(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account(page([video(START_S + 9)], True, cursor=0))
+    assert read(connector).errors[0][0] == "system_error"
+
+
+def test_given_a_window_that_ends_after_the_sync_began_when_read_then_it_begins_where_tiktoks_list_does(
+    tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
+) -> None:
+    """Windows are made when the account is known, some seconds after the requester."""
+
+    def late(*_: Any) -> dict[str, Any]:
+        clock.tick(5)
+        return dict(good({"user": USER})["json"])
+
+    tiktok.with_an_account().answers("user", {"json": late})
+    assert read(connector).errors == []
+    assert tiktok.bodies() == [{"max_count": 20}]
+
+
+def test_given_ids_that_differ_only_in_their_highest_bit_when_read_then_each_is_its_own(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account(page([video(START_S + 1, id=str(n)) for n in (7, 7 + 2**63)], False))
+    assert len(read(connector).records("videos")) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({}, False),
+        ({"states": []}, False),
+        ({"states": [{"partition": {"open_id": "_000a"}, "cursor": {"create_time": "1759333357"}}]}, False),
+        ({"states": [{"partition": {"open_id": "_000a"}, "cursor": {"create_time": "0"}}]}, False),
+        ({"states": [{"partition": {"open_id": "_000a"}, "cursor": {"create_time": "-1"}}]}, True),
+        ({"states": [], "state": {"create_time": "1759333357"}}, True),
+    ],
+    ids=["none", "no_account", "sound", "at_zero", "negative", "global"],
+)
+def test_given_a_state_when_looked_at_then_it_is_migrated_only_if_something_must_go(state: Any, expected: bool) -> None:
+    assert AccountStateMigration().should_migrate(state) is expected
+
+
+def test_given_a_refused_scope_when_asked_twice_then_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    config = {"credentials": {"scope": "user.info.basic"}}
+    fields = {"user.info.basic": ["open_id"], "user.info.stats": ["video_count"]}
+    requester = FieldsRequester("user_info", config, {}, url_base="https://x", fields_by_scope=fields, keys=["open_id"])
+    with caplog.at_level(logging.WARNING):
+        asked = [requester.get_request_params() for _ in range(2)]
+    assert asked == [{"fields": "open_id"}] * 2
+    assert [r.message for r in caplog.records] == [
+        "The owner of the TikTok account did not grant the permission user.info.stats: video_count of user_info stay "
+        "empty. To fill them, sign in to TikTok again and leave it on."
+    ]
