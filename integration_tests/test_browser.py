@@ -225,6 +225,8 @@ def test_given_a_browser_on_another_machine_when_its_last_address_is_pasted_then
 def test_given_ctrl_c_when_the_command_waits_then_one_sentence_and_130(
     sign_in: Callable[..., SignIn], sandbox: Sandbox
 ) -> None:
+    # A shell starts what runs in its background with the signal ignored, and a process hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = sign_in("--no-browser")
     run.link()
     run.process.send_signal(signal.SIGINT)
