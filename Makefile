@@ -23,7 +23,7 @@ demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from 
 	@$(DEMO)/bin/python -m demo
 
 test: lint ## lint, then every test
-	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2
+	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal
 
 lint: $(DEV)/installed ## ruff and mypy
 	@$(DEV)/bin/ruff check $(PACKAGES)

@@ -20,6 +20,7 @@ from unittest import mock
 from integration_tests.sandbox import Sandbox
 from source_tiktok_organic import source
 from source_tiktok_organic.run import run
+from unit_tests import cdk_schema
 from unit_tests.outcome import Outcome, catalog
 
 Change = Callable[[dict[str, Any]], None]
@@ -74,6 +75,7 @@ class InProcess:
                 stack.callback(logger.setLevel, logger.level)
             stack.enter_context(mock.patch.object(time, "sleep", self._wait))
             stack.enter_context(mock.patch.dict(os.environ, TIKTOK_API_BASE_URL=self.base_url))
+            stack.enter_context(mock.patch.object(cdk_schema.OWNER, cdk_schema.NAME, cdk_schema.parsed_once))
             stack.enter_context(mock.patch.object(source, "load_manifest", self._manifest(source.load_manifest)))
             yield
 

@@ -9,6 +9,7 @@ import pytest
 import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
+from unit_tests import cdk_schema
 from unit_tests.connector import Connector
 from unit_tests.tiktok import NOW, TikTok
 
@@ -32,6 +33,12 @@ def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list
     clock.move_to(NOW)
     monkeypatch.setattr("time.sleep", wait)
     return noted
+
+
+@pytest.fixture(autouse=True)
+def one_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each source of a test the parsing of the CDK's schema."""
+    monkeypatch.setattr(cdk_schema.OWNER, cdk_schema.NAME, cdk_schema.parsed_once)
 
 
 @pytest.fixture
