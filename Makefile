@@ -10,7 +10,6 @@ IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
-CONNECTORS_QA = $(AIRBYTE)/airbyte-ci/connectors/connectors_qa
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
 
@@ -59,10 +58,8 @@ airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older 
 	@test -d '$(CAT)' || { echo 'AIRBYTE must name a checkout of airbytehq/airbyte with connector-acceptance-test in it.'; exit 2; }
 	@$(DEV)/bin/python -m integration_tests.airbyte.acceptance $(ACCEPTANCE)/bin/python '$(CAT)'
 
-airbyte-qa: $(DEV)/installed ## Airbyte's QA checks at support level 300: AIRBYTE=<checkout of airbytehq/airbyte>
-	@test -d '$(CONNECTORS_QA)' || { echo 'AIRBYTE must name a checkout of airbytehq/airbyte with connectors_qa in it.'; exit 2; }
-	@test -x $(QA)/bin/connectors-qa || { $(PYTHON) -m venv $(QA) && $(QA)/bin/python -m pip install --quiet '$(CONNECTORS_QA)'; }
-	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/connectors-qa '$(AIRBYTE)'
+airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support level 300
+	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
 
 clean: ## remove what the commands above made
 	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
@@ -81,6 +78,9 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt
-	@python3.11 -m venv $(ACCEPTANCE)
-	@$(ACCEPTANCE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+$(QA)/installed: integration_tests/airbyte/qa_requirements.txt
+$(ACCEPTANCE)/installed $(QA)/installed:
+	@echo "Installing Airbyte's tools into $(@D) ..."
+	@python3.11 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

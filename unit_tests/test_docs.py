@@ -70,6 +70,11 @@ OPENINGS = {
 The TikTok Organic source connector supports the following [sync modes](https://docs.airbyte.com/cloud/core-concepts/#connection-sync-modes):
 
 """,
+    "## IP allow list": """
+If you use Airbyte Cloud and your organization restricts access to specific IPs, add the \
+[Airbyte Cloud IP addresses](https://docs.airbyte.com/platform/operating-airbyte/ip-allowlist) to your allow list.
+
+""",
     "### Tutorials": """
 Now that you have set up the TikTok Organic source connector, check out the following TikTok Organic tutorials:
 
