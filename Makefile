@@ -56,7 +56,7 @@ airbyte-tests: $(DEV)/installed ## Airbyte's own command for its standard tests
 
 airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older acceptance tests: AIRBYTE=<checkout of airbytehq/airbyte>
 	@test -d '$(CAT)' || { echo 'AIRBYTE must name a checkout of airbytehq/airbyte with connector-acceptance-test in it.'; exit 2; }
-	@$(DEV)/bin/python -m integration_tests.airbyte.acceptance $(ACCEPTANCE)/bin/python '$(CAT)'
+	@$(DEV)/bin/python -m integration_tests.airbyte.acceptance $(abspath $(ACCEPTANCE))/bin/python '$(abspath $(CAT))'
 
 airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support level 300
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python

@@ -22,7 +22,8 @@ from integration_tests.airbyte.checkout import ROOT, copy_into
 
 PLUGIN = "integration_tests.airbyte.process_container"
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
-OPTIONS = ["--acceptance-test-config=.", "-m", "not backward_compatibility", "-p", PLUGIN, "-p", "no:cacheprovider"]
+OPTIONS = ["--acceptance-test-config=.", "-rs", "-m", "not backward_compatibility"]
+PLUGINS = ["-p", PLUGIN, "-p", "connector_acceptance_test.plugin", "-p", "no:cacheprovider"]
 
 
 def main(python: str, tests: str) -> int:
@@ -39,7 +40,7 @@ def main(python: str, tests: str) -> int:
         }
         # An ini file of their own: this project's options are for a later pytest.
         (copy / "pytest.ini").write_text("[pytest]\n")
-        options = [*OPTIONS, "-p", "connector_acceptance_test.plugin", "-c", "pytest.ini"]
+        options = [*OPTIONS, *PLUGINS, "-c", "pytest.ini"]
         return subprocess.run([python, "-m", "pytest", *options], env=env, cwd=copy).returncode
 
 
