@@ -12,10 +12,22 @@ from integration_tests.sandbox import Sandbox
 from unit_tests.outcome import Outcome, catalog, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
+HURRIED = """
+from source_tiktok_organic import run, source
+load = source.load_manifest
+def hurried():
+    manifest = load()
+    manifest["definitions"]["rates"] = [{"limit": 590, "interval": "PT2S"}]
+    return manifest
+source.load_manifest = hurried
+run.run()
+"""
 
 
 class Command:
     """The command `source-tiktok-organic`, with a sandbox in TikTok's place."""
+
+    program: Sequence[str | Path] = (SCRIPT,)
 
     def __init__(self, sandbox: Sandbox, tmp_path: Path) -> None:
         self._sandbox = sandbox
@@ -52,10 +64,16 @@ class Command:
         """Start the process."""
         env = {**os.environ, "TIKTOK_API_BASE_URL": self._sandbox.base_url}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([SCRIPT, *argv], env=env, cwd=self._tmp_path, text=True, **pipes)
+        return subprocess.Popen([*self.program, *argv], env=env, cwd=self._tmp_path, text=True, **pipes)
 
     def run(self, *argv: str) -> Outcome:
         """Run the process to its end; a line of stdout that is no JSON object fails the test."""
         process = self.start(*argv)
         out, err = process.communicate(timeout=120)
         return read_outcome(out, process.returncode, err)
+
+
+class HurriedCommand(Command):
+    """The same with its budget of 590 requests for each 2 s instead of 61 s: a very large account in a minute."""
+
+    program = (sys.executable, "-c", HURRIED)

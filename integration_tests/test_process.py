@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import Command
+from integration_tests.command import Command, HurriedCommand
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.sandbox import Sandbox
@@ -203,6 +203,16 @@ def test_given_ten_times_the_videos_when_read_then_the_memory_hardly_grows(
     """Of each video its id is kept, 8 bytes; 1000 leave room for what the allocator does in the first seconds."""
     peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0), command) for n in (1000, 10_000)}
     assert (peaks[10_000] - peaks[1000]) / 9000 < 2000
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there")
+def test_given_200_000_videos_when_read_then_the_memory_stays_flat(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    def command(sandbox: Sandbox) -> Command:
+        return HurriedCommand(sandbox, tmp_path)
+
+    peaks = {n: peak_memory(start_sandbox(videos=n, years=11, rate_limit=0), command) for n in (1000, 200_000)}
+    assert peaks[200_000] - peaks[1000] < 20_000_000, peaks
 
 
 def peak_memory(sandbox: Sandbox, command: Commands) -> int:

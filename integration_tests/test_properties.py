@@ -1,6 +1,6 @@
 """Properties that hold for any account, whatever TikTok leaves unknown, and whatever passing faults there are.
 
-Each is tried on 50 accounts, always the same ones, and on 500 new ones with HYPOTHESIS_PROFILE=nightly.
+Each is tried on 50 accounts, always the same ones, and on 500 new ones in `make nightly`.
 
 One case is left out, as no client could read it: when TikTok cuts a page between two videos of one second, and its
 cursor leaves out that second, then a second with more videos than a page holds cannot be read to its end.

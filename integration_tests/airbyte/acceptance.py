@@ -29,7 +29,7 @@ PLUGINS = ["-p", PLUGIN, "-p", "connector_acceptance_test.plugin", "-p", "no:cac
 def main(python: str, tests: str) -> int:
     """Run the tests and return their exit code."""
     with TemporaryDirectory() as folder, acceptance_sandbox() as sandbox:
-        copy = copy_into(Path(folder))
+        copy = copy_into(Path(folder), certified=True)
         _expect_records(copy / "acceptance-test-config.yml")
         env = {
             **os.environ,

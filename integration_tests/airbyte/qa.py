@@ -25,18 +25,12 @@ def main(python: str) -> int:
     with TemporaryDirectory() as folder:
         repository = Path(folder) / "airbyte"
         subprocess.run(["git", "init", "--quiet", repository], check=True)
-        connector = copy_into(repository / "airbyte-integrations" / "connectors")
-        _as_certified(connector / "metadata.yaml")
+        copy_into(repository / "airbyte-integrations" / "connectors", certified=True)
         (repository / PAGE).parent.mkdir(parents=True)
         (repository / PAGE).write_text((ROOT / PAGE).read_text())
         published = [Path(python).with_name("airbyte-ops")] if os.environ.get("DOCKER_HUB_USERNAME") else None
         command = published or [python, "-W", "ignore", UNPUBLISHED]
         return subprocess.run([*command, "local", "connector", "qa", f"--name={NAME}"], cwd=repository).returncode
-
-
-def _as_certified(metadata: Path) -> None:
-    text = metadata.read_text().replace("    sl: 100\n", "    sl: 300\n")
-    metadata.write_text(text.replace("supportLevel: community", "supportLevel: certified"))
 
 
 if __name__ == "__main__":
