@@ -13,7 +13,7 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
 
-.PHONY: help demo test nightly lint format bench docs lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo test coverage nightly lint format bench docs lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,7 +24,11 @@ demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from 
 test: lint ## lint, then every test
 	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal
 
-nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (half an hour)
+coverage: $(DEV)/installed ## every test, and which branches of the package none of them takes
+	@$(DEV)/bin/python -m pytest --quiet --numprocesses 3 --dist worksteal --cov --cov-report=term-missing
+	@rm -f .coverage .coverage.*
+
+nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 --dist worksteal -m 'not image_tests' \
 		integration_tests/test_properties.py integration_tests/test_process.py
 

@@ -71,7 +71,8 @@ def test_given_the_config_when_its_files_are_looked_up_then_each_is_there_and_ea
         if key.endswith("_path")
     ]
     assert [path for path in named if not (ROOT / path).is_file()] == []
-    assert list(SECTIONS) == ["spec", "connection", "discovery", "basic_read", "full_refresh", "incremental"]
+    standard = ["spec", "connection", "discovery", "basic_read", "full_refresh", "incremental"]
+    assert list(SECTIONS) == [*standard, "connector_attributes"]
 
 
 def test_given_the_kept_catalogs_when_compared_with_discover_then_the_same_streams(discovered: dict[str, Any]) -> None:

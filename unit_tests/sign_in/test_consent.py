@@ -235,7 +235,7 @@ def test_given_no_browser_when_the_address_is_pasted_then_it_counts_as_the_callb
     def read_and_paste(text: str) -> None:
         if "and paste it here" in text:
             person.link = re.findall(r"https://\S+", text)[0]
-            paste(f"\n {person.redirect()}#_ \n".encode())
+            paste(f"\n{' ' * 5000}{person.redirect()}#_ \n".encode())  # more than one read brings
 
     say = sign_in._say
     monkeypatch.setattr(sign_in, "_say", lambda text, *stream: (say(text, *stream), read_and_paste(text)))
