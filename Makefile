@@ -6,6 +6,7 @@ LOCK = .venv-lock
 BENCH = .venv-bench
 ACCEPTANCE = .venv-acceptance
 QA = .venv-qa
+AUDIT = .venv-audit
 IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
@@ -13,7 +14,7 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
 
-.PHONY: help demo test coverage nightly lint format bench docs lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo test coverage nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -47,6 +48,11 @@ bench: $(DEV)/installed ## the connector and its peers, side by side, into bench
 docs: $(DEV)/installed ## docs/tiktok-organic-skill.md from the manifest and the documentation page
 	@$(DEV)/bin/python docs/generate.py
 
+audit: ## known vulnerabilities of the locked dependencies, as far as the package index tells them
+	@test -x $(AUDIT)/bin/pip-audit || $(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
+	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps --progress-spinner off
+
 lock: ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
 	@test -x $(LOCK)/bin/poetry || $(PYTHON) -m venv $(LOCK)
 	@$(LOCK)/bin/python -m pip install --quiet 'poetry>=2.1,<3' poetry-plugin-export poetry-plugin-pypi-mirror
@@ -70,7 +76,7 @@ airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support l
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."
