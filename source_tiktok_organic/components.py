@@ -130,7 +130,6 @@ class FieldsRequester(HttpRequester):
         self._warned = True
 
 
-@dataclass
 class VideoListRequester(FieldsRequester):
     """Asks for the videos of one window.
 
@@ -216,7 +215,6 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
         return cursor if cursor < previous else None
 
 
-@dataclass
 class AccountExtractor(DpathExtractor):
     """Takes the profile out of an answer, and refuses one that does not say whose it is.
 
@@ -294,7 +292,6 @@ def _posted(video: Mapping[str, Any], default: int) -> int:
     return posted if posted >= OLDEST_POST else default
 
 
-@dataclass
 class VideoKeysTransformation(RecordTransformation):
     """Gives a video its keys: `id` as a string, and `open_id`, the account it belongs to.
 
@@ -344,7 +341,6 @@ class TypeWatchTransformation(RecordTransformation):
 misfits: Counter[tuple[str, str, str]] = Counter()
 
 
-@dataclass
 class AccountStateMigration(StateMigration):
     """Keeps of an old state what belongs to an account, and says what it drops.
 
