@@ -66,6 +66,8 @@ def _refresh(sandbox: Sandbox, token: str) -> _Answer:
         ("http_500", 500, "internal_error"),
         ("error_in_200", 200, "internal_error"),
         ("token_expired", 401, "access_token_invalid"),
+        ("unknown_code", 400, "something_new"),
+        ("unknown_503", 503, "something_new"),
         *[(code, status, code) for code, (status, _) in DATA_ERRORS.items()],
     ],
 )
@@ -80,7 +82,11 @@ def test_given_a_data_error_when_listed_then_it_comes_once(sandbox: Sandbox, nam
 
 @pytest.mark.parametrize(
     ("name", "status", "error"),
-    [("token_500", 500, "server_error"), *[(error, 400, error) for error in TOKEN_ERRORS]],
+    [
+        ("token_500", 500, "server_error"),
+        ("unknown_code", 400, "something_new"),
+        *[(error, 400, error) for error in TOKEN_ERRORS],
+    ],
 )
 def test_given_a_token_error_when_refreshed_then_it_comes_once_and_the_token_survives(
     sandbox: Sandbox, name: str, status: int, error: str
@@ -119,6 +125,13 @@ def test_given_wrong_content_type_when_listed_then_good_json_is_labelled_html(sa
 
     assert (status, content_type, len(json.loads(body)["data"]["videos"])) == (200, "text/html", 10)
     assert len(sandbox.requests[0].videos) == 10
+
+
+def test_given_without_id_when_listed_then_the_first_video_alone_has_none(sandbox: Sandbox) -> None:
+    sandbox.fail(VIDEO_LIST_PATH, "without_id")
+    spoiled, whole = (json.loads(_list(sandbox)[2])["data"]["videos"] for _ in range(2))
+
+    assert spoiled == [{}, *whole[1:]]
 
 
 def test_given_cut_off_json_when_listed_then_half_of_it_comes_as_a_whole_answer(sandbox: Sandbox) -> None:

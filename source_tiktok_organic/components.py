@@ -57,6 +57,7 @@ GIVEN_UP: Mapping[str, tuple[FailureType, str]] = {
 }
 
 
+REFUSED = "did not grant"  # said of a refused scope, see the error filters of manifest.yaml
 OLDEST_POST = 1_388_534_400  # 2014-01-01 in s, see `start_date` in manifest.yaml
 
 
@@ -71,23 +72,27 @@ class FieldsRequester(HttpRequester):
 
     Attributes:
         columns: the columns selected in the catalog; None, as in `check`, means all.
-        only_granted: whether to leave out what is not known to be granted, instead of trying it.
+        keys_suffice: whether the keys are enough, should TikTok refuse the rest.
     """
 
     fields_by_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Sequence[str] = ()
     columns: PropertySelector | None = None
-    only_granted: bool = False
+    keys_suffice: bool = False
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
-        self._warned = self.only_granted
+        self._warned = self.keys_suffice
+        self._keys_alone = False
 
     def send_request(self, *args: Any, **kwargs: Any) -> requests.Response | None:
         """Send a request; what the CDK raises when it gives up becomes a sentence that says whose turn it is."""
         try:
             return super().send_request(*args, **kwargs)
         except AirbyteTracedException as error:
+            if self.keys_suffice and not self._keys_alone and REFUSED in (error.message or ""):
+                self._keys_alone = True
+                return self.send_request(*args, **kwargs)
             for words, (failure_type, message) in GIVEN_UP.items():
                 if words in (error.message or ""):
                     raise AirbyteTracedException(error.internal_message, message, failure_type) from error
@@ -110,7 +115,7 @@ class FieldsRequester(HttpRequester):
     def _is_granted(self, scope: str, names: Sequence[str]) -> bool:
         granted = self.config["credentials"].get("scope")
         if not granted:
-            return not self.only_granted or any(name in self.keys for name in names)
+            return not self._keys_alone or any(name in self.keys for name in names)
         return scope in granted.split(",")
 
     def _report(self, refused: Mapping[str, Sequence[str]]) -> None:

@@ -13,18 +13,21 @@ def test_given_some_columns_when_read_then_only_they_and_the_keys_are_asked_for(
         ACCESS_TOKEN_CONFIG, columns={"user_info": ["username", "follower_count"], "videos": ["view_count", "open_id"]}
     )
 
-    assert sorted(q["fields"] for q in tiktok.queries("user")) == ["open_id", "open_id,username,follower_count"]
+    assert sorted(q["fields"] for q in tiktok.queries("user")) == [
+        "open_id,username,follower_count",
+        "open_id,video_count",
+    ]
     assert [q["fields"] for q in tiktok.queries("videos")] == ["id,create_time,view_count"]
 
 
-def test_given_only_videos_selected_when_read_then_the_profile_is_asked_for_the_account_alone(
+def test_given_only_videos_selected_when_read_then_the_profile_is_asked_for_the_account_and_its_number_of_videos(
     tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account()
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
 
-    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id"]
+    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count"]
     assert outcome.records("user_info") == []
 
 

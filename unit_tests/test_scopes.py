@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, page, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, good, page, refused, video
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 COLUMNS = {
@@ -98,15 +98,33 @@ def test_given_the_profile_itself_refused_when_checked_then_failed_without_a_req
     assert tiktok.requests("user") == []
 
 
-def test_given_an_access_token_alone_when_read_then_all_columns_are_tried_but_nothing_more_than_needed_to_plan(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    """The scopes of a bare access token are unknown; a refusal must not hit the videos' own way to the account."""
+def test_given_an_access_token_alone_when_read_then_all_columns_are_tried(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
     everything = ",".join(name for names in COLUMNS.values() for name in names)
-    assert {q["fields"] for q in tiktok.queries("user")} == {everything, "open_id"}
-    assert outcome.warnings == []
+    assert {q["fields"] for q in tiktok.queries("user")} == {everything, "open_id,video_count"}
+    assert (outcome.warnings, outcome.errors) == ([], [])
+
+
+@pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
+def test_given_an_access_token_without_the_count_of_videos_when_they_are_read_then_they_are_found_without_it(
+    code: str, tiktok: TikTok, connector: Connector
+) -> None:
+    """The scopes of a bare access token are unknown; a refusal must not hit the videos' own way to the account."""
+    tiktok.with_an_account(page([video(1_700_000_000)], False))
+    tiktok.answers("user", refused(code, 401), good({"user": {"open_id": "_000a"}}))
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-01"}, "videos")
+    assert (outcome.exit_code, outcome.errors, len(outcome.records("videos"))) == (0, [], 1)
+    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
+
+
+def test_given_an_access_token_without_any_permission_when_videos_are_read_then_two_requests_and_the_error(
+    tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account().answers("user", refused("scope_not_authorized", 401))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert outcome.errors[0][0] == "config_error"
+    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
 
 
 def test_given_stored_scopes_when_read_without_a_refresh_then_they_are_kept_to(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,7 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from integration_tests.sandbox.errors import DATA_ERRORS, TOKEN_ERRORS, SandboxError, data_error, token_error
-from integration_tests.sandbox.facts import DATA_PATHS, OAUTH_PATHS, PATHS, TOKEN_PATH
+from integration_tests.sandbox.facts import DATA_PATHS, OAUTH_PATHS, PATHS, TOKEN_PATH, VIDEO_LIST_PATH
 from integration_tests.sandbox.messages import HTML_TYPE, Answer, html_answer
 
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
@@ -36,20 +37,28 @@ DESCRIPTIONS = {
     "http_500": "internal_error with HTTP 500",
     "error_in_200": "internal_error with HTTP 200",
     "token_expired": "access_token_invalid with HTTP 401, although the token goes on working",
+    "unknown_503": "an error code that is documented nowhere, with HTTP 503",
+    "without_id": "the right page of videos, but for the first one's id",
+    # Data, token and revoke endpoints.
+    "unknown_code": "an error code that is documented nowhere, with HTTP 400",
     # Token and revoke endpoint.
     "token_500": "server_error with HTTP 500",
     "token_lost": "the refresh is done and the old token used up, but the connection is reset before the answer",
 }
 
+UNKNOWN = "something_new"
 _DATA_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "rate_limited": partial(data_error, "rate_limit_exceeded", status=429),
     "http_500": partial(data_error, "internal_error", status=500),
     "error_in_200": partial(data_error, "internal_error", status=200),
     "token_expired": partial(data_error, "access_token_invalid", status=401),
+    "unknown_code": partial(SandboxError, UNKNOWN, "Nobody knows.", "data", 400),
+    "unknown_503": partial(SandboxError, UNKNOWN, "Nobody knows.", "data", 503),
     **{code: partial(data_error, code) for code in DATA_ERRORS},
 }
 _OAUTH_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "token_500": partial(token_error, "server_error", status=500),
+    "unknown_code": partial(SandboxError, UNKNOWN, "Nobody knows.", "token", 400),
     **{code: partial(token_error, code) for code in TOKEN_ERRORS},
 }
 _OTHER_ANSWERS: dict[str, Answer] = {
@@ -67,7 +76,7 @@ _HALF_ON_ITS_WAY = 0.05
 def names_for(path: str) -> tuple[str, ...]:
     """Names of the faults that a path can meet."""
     if path in DATA_PATHS:
-        return (*_ANYWHERE, *_DATA_FAULTS)
+        return (*_ANYWHERE, *_DATA_FAULTS, *(("without_id",) if path == VIDEO_LIST_PATH else ()))
     if path == TOKEN_PATH:
         return (*_ANYWHERE, *_OAUTH_FAULTS, "token_lost")
     return (*_ANYWHERE, *_OAUTH_FAULTS) if path in OAUTH_PATHS else _ANYWHERE
@@ -99,9 +108,18 @@ def as_read(name: str | None, answer: Answer) -> Answer:
         return replace(answer, content_type=HTML_TYPE)
     if name == "cut_off_json":
         return replace(answer, body=answer.body[: len(answer.body) // 2], videos=())
+    if name == "without_id":
+        return replace(answer, body=_without_id(answer.body))
     if name == "reset_middle":
         return replace(answer, videos=())
     return replace(answer, status=0, videos=()) if name == "token_lost" else answer
+
+
+def _without_id(body: bytes) -> bytes:
+    page = json.loads(body)
+    for video in page["data"]["videos"][:1]:
+        del video["id"]
+    return json.dumps(page).encode()
 
 
 async def send(name: str | None, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
