@@ -7,6 +7,7 @@ BENCH = .venv-bench
 ACCEPTANCE = .venv-acceptance
 QA = .venv-qa
 AUDIT = .venv-audit
+MUTANTS = .venv-mutants
 IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
@@ -14,7 +15,7 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
 
-.PHONY: help demo test coverage nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo test coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +29,12 @@ test: lint ## lint, then every test
 coverage: $(DEV)/installed ## every test, and which branches of the package none of them takes
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 3 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
+
+mutants: $(DEV)/installed ## changes of components.py that no test notices (half an hour)
+	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9'
+	@$(MUTANTS)/bin/python unit_tests/mutants.py make > $(MUTANTS)/mutants.json
+	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 --dist worksteal -m 'not image_tests' \
@@ -76,7 +83,7 @@ airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support l
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."

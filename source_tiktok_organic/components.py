@@ -113,10 +113,10 @@ class FieldsRequester(HttpRequester):
         return [name for scope, names in wanted.items() if scope not in refused for name in names]
 
     def _is_granted(self, scope: str, names: Sequence[str]) -> bool:
+        if self._keys_alone and not any(name in self.keys for name in names):
+            return False
         granted = self.config["credentials"].get("scope")
-        if not granted:
-            return not self._keys_alone or any(name in self.keys for name in names)
-        return scope in granted.split(",")
+        return not granted or scope in granted.split(",")
 
     def _report(self, refused: Mapping[str, Sequence[str]]) -> None:
         for scope, names in refused.items():

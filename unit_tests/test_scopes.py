@@ -106,14 +106,15 @@ def test_given_an_access_token_alone_when_read_then_all_columns_are_tried(tiktok
     assert (outcome.warnings, outcome.errors) == ([], [])
 
 
+@pytest.mark.parametrize("config", [ACCESS_TOKEN_CONFIG, OAUTH_CONFIG], ids=["access_token", "oauth"])
 @pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
-def test_given_an_access_token_without_the_count_of_videos_when_they_are_read_then_they_are_found_without_it(
-    code: str, tiktok: TikTok, connector: Connector
+def test_given_a_refused_count_of_videos_when_they_are_read_then_they_are_found_without_it(
+    code: str, config: Any, tiktok: TikTok, connector: Connector
 ) -> None:
-    """The scopes of a bare access token are unknown; a refusal must not hit the videos' own way to the account."""
+    """The scopes of a bare access token are unknown, known ones may have ended: `videos` can do without."""
     tiktok.with_an_account(page([video(1_700_000_000)], False))
     tiktok.answers("user", refused(code, 401), good({"user": {"open_id": "_000a"}}))
-    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-01"}, "videos")
+    outcome = connector.read({**config, "start_date": "2023-11-01"}, "videos")
     assert (outcome.exit_code, outcome.errors, len(outcome.records("videos"))) == (0, [], 1)
     assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
 
