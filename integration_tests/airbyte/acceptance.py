@@ -2,7 +2,7 @@
 
     python -m integration_tests.airbyte.acceptance <python> <folder of connector-acceptance-test>
 
-The tests (3.9.8 is their last version) are not on PyPI: they are the folder
+The tests, version 3.9.8, are not on PyPI: they are the folder
 airbyte-integrations/bases/connector-acceptance-test of Airbyte's repository. <python> has acceptance_requirements.txt,
 what they were written for; `make airbyte-acceptance` sees to it. `process_container.py` lets them run without Docker.
 Tests that compare with a published version are left out.
