@@ -30,7 +30,7 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 3 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
 
-mutants: $(DEV)/installed ## changes of components.py that no test notices (half an hour)
+mutants: $(DEV)/installed ## changes of components.py that no test notices (twelve minutes)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9'
 	@$(MUTANTS)/bin/python unit_tests/mutants.py make > $(MUTANTS)/mutants.json

@@ -1,4 +1,4 @@
-"""Mutants of components.py: one that survives the tests shows what they do not test. `make mutants`, half an hour.
+"""Mutants of components.py: one that survives the tests shows what they do not test. `make mutants`, twelve minutes.
 
     python unit_tests/mutants.py make > mutants.json     with cosmic-ray, whose operators these are
     python unit_tests/mutants.py try mutants.json        with the development tools; exit code 1 for an unexplained one
