@@ -37,8 +37,8 @@ mutants: $(DEV)/installed ## changes of components.py that no test notices (twel
 	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
-	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 --dist worksteal -m 'not image_tests' \
-		integration_tests/test_properties.py integration_tests/test_process.py
+	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
+	@$(DEV)/bin/python -m pytest --quiet -rs -m nightly
 
 lint: $(DEV)/installed ## ruff and mypy
 	@$(DEV)/bin/ruff check $(PACKAGES)

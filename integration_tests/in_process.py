@@ -92,6 +92,11 @@ class InProcess:
         _sleep(min(seconds, _LONGEST_SLEEP))
 
 
+def hurried(manifest: dict[str, Any]) -> None:
+    """A change of the manifest: a read timeout that a test can wait for."""
+    manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
+
+
 def stream_state(state: Any) -> list[dict[str, Any]]:
     """A state of `videos`, as the platform hands it to a sync."""
     return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}]

@@ -16,35 +16,16 @@ import requests
 
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.in_process import InProcess, hurried, ids_there_are, video_ids
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.faults import PASSING
 
 LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
-TWELVE = (
-    "rate_limited",
-    "http_500",
-    "error_in_200",
-    "token_expired",
-    "http_503",
-    "html_502",
-    "html_200",
-    "empty_200",
-    "cut_off_json",
-    "wrong_content_type",
-    "reset_before",
-    "reset_middle",
-)
+TWELVE = (*PASSING, "token_expired")
 HARMLESS = ("wrong_content_type",)
 GIVEN_UP = "TikTok gave no valid answer, though the connector asked seven times in about a minute. "
 # One wait: 2^n s, a second of the CDK's and up to one of jitter; n is 0 to 5.
 LONGEST_WAITS = [2**n + 2 for n in range(6)]
-
-
-def hurried(manifest: dict[str, Any]) -> None:
-    """A read timeout that a test can wait for."""
-    manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
-
-
 # Every sixth request of about 90, each kind once and some twice: too few for one request to meet seven, by bad luck.
 MIXED = dict(zip(range(1, 96, 6), [*TWELVE, "http_500", "html_200", "cut_off_json", "reset_middle"], strict=True))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.in_process import InProcess, hurried, ids_there_are, video_ids
 from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.facts import TOKEN_PATH as TOKEN
 from integration_tests.sandbox.facts import VIDEO_LIST_PATH as LIST
@@ -79,11 +79,6 @@ RESPONSES = {
 }
 LASTING = [(text, fault) for text, response in RESPONSES.items() for fault in response.faults]
 PASSING = [(text, fault) for text, fault in LASTING if PROMISES[text][0] != "fail"]
-
-
-def hurried(manifest: dict[str, Any]) -> None:
-    """Lower the read timeout, so that `hang` does not take 60 s a request."""
-    manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
 
 
 def tries(action: str) -> int:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.faults import PASSING
 from unit_tests.outcome import Outcome
 
 settings.register_profile(
@@ -37,19 +38,6 @@ DAY = 86_400
 # Several syncs within a minute do not know of each other's requests, and waits are cut short here: no limit.
 NOT_SHARED = 0
 FIRST_POST = datetime(2014, 1, 1, tzinfo=timezone.utc)
-PASSING = [
-    "rate_limited",
-    "http_500",
-    "error_in_200",
-    "http_503",
-    "html_502",
-    "html_200",
-    "empty_200",
-    "cut_off_json",
-    "wrong_content_type",
-    "reset_before",
-    "reset_middle",
-]
 PASSING_AT_SIGN_IN = ["token_500", "http_503", "reset_before", "server_error", "temporarily_unavailable"]
 
 booleans = st.booleans()

@@ -46,6 +46,21 @@ DESCRIPTIONS = {
     "token_lost": "the refresh is done and the old token used up, but the connection is reset before the answer",
 }
 
+# The faults of a data endpoint that a repeated request gets past.
+PASSING = (
+    "rate_limited",
+    "http_500",
+    "error_in_200",
+    "http_503",
+    "html_502",
+    "html_200",
+    "empty_200",
+    "cut_off_json",
+    "wrong_content_type",
+    "reset_before",
+    "reset_middle",
+)
+
 UNKNOWN = "something_new"
 _DATA_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "rate_limited": partial(data_error, "rate_limit_exceeded", status=429),
