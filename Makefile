@@ -13,7 +13,7 @@ IMAGE = airbyte/source-tiktok-organic:dev
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PACKAGES = source_tiktok_organic unit_tests integration_tests benchmarks demo docs main.py
+PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
 .PHONY: help demo test coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
@@ -21,7 +21,7 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from the real one with secrets/config.json
-	@$(DEMO)/bin/python -m demo
+	@$(DEMO)/bin/python -m examples.demo
 
 test: lint ## lint, then every test
 	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal

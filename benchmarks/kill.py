@@ -17,7 +17,7 @@ from unittest import mock
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from source_tiktok_organic.source import AccountCursor
 from unit_tests.outcome import Outcome
 

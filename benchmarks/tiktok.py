@@ -23,7 +23,7 @@ class TikTok:
     def __init__(self, case: Case) -> None:
         settings = {"videos": case.videos, "years": YEARS, "latency": case.latency, "rate-limit": case.rate_limit}
         flags = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "integration_tests.sandbox", *flags]
+        command = [sys.executable, "-m", "sandbox", *flags]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.base_url: str = json.loads(self._process.stdout.readline())["base_url"]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from integration_tests.sandbox import Sandbox, Settings
+from sandbox import Sandbox, Settings
 
 FOLDER = Path(__file__).parent
 # Everything the same in each run, as the configs, the state and the expected records are kept in files. The configs are

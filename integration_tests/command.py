@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from unit_tests.outcome import Outcome, catalog, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")

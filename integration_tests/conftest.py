@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from integration_tests.command import Command
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 
 StartSandbox = Callable[..., Sandbox]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from source_tiktok_organic import source
 from source_tiktok_organic.run import run
 from unit_tests import cdk_schema

@@ -16,7 +16,7 @@ from integration_tests.airbyte_platform import Platform
 from integration_tests.browser import Browser, start_browser
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # There is no such host, so the browser stops with this address in its bar.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from unit_tests.markdown import code_blocks
 
 ROOT = Path(__file__).parents[1]

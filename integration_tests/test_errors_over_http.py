@@ -10,7 +10,7 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
-from integration_tests.sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
+from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 from source_tiktok_organic.source import load_manifest
 
 LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"

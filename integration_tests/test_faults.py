@@ -17,8 +17,8 @@ import requests
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, hurried, ids_there_are, video_ids
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.faults import PASSING
+from sandbox import Sandbox
+from sandbox.faults import PASSING
 
 LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 TWELVE = (*PASSING, "token_expired")
@@ -217,7 +217,7 @@ def test_given_the_profile_failing_when_only_its_own_request_fails_then_the_vide
 
 def clock_at(second: int) -> Any:
     """The connector's clock stands at `second`; the sandbox goes by its own (s)."""
-    return freezegun.freeze_time(datetime.fromtimestamp(second, tz=timezone.utc), ignore=["integration_tests.sandbox"])
+    return freezegun.freeze_time(datetime.fromtimestamp(second, tz=timezone.utc), ignore=["sandbox"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from integration_tests.command import Command, HurriedCommand
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from unit_tests.outcome import Outcome
 
 LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"

@@ -13,9 +13,9 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, hurried, ids_there_are, video_ids
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.facts import TOKEN_PATH as TOKEN
-from integration_tests.sandbox.facts import VIDEO_LIST_PATH as LIST
+from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests import markdown
 
 AGENTS = Path(__file__).parents[1] / "AGENTS.md"

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.faults import PASSING
+from sandbox import Sandbox
+from sandbox.faults import PASSING
 from unit_tests.outcome import Outcome
 
 settings.register_profile(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox import Sandbox, Settings
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import USER_FIELDS
+from sandbox import Sandbox, Settings
+from sandbox.client import Client
+from sandbox.facts import USER_FIELDS
 
 _NOW = 1_790_000_000
 _YEAR = 31_557_600  # s

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from integration_tests.sandbox import Sandbox, Settings
-from integration_tests.sandbox.__main__ import main
-from integration_tests.sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
+from sandbox import Sandbox, Settings
+from sandbox.__main__ import main
+from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
 
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT = 5  # s
@@ -26,7 +26,7 @@ _TIMEOUT = 5  # s
 @contextmanager
 def _command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
     """The running command and the first line that it prints."""
-    command = [sys.executable, "-m", "integration_tests.sandbox", *arguments]
+    command = [sys.executable, "-m", "sandbox", *arguments]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

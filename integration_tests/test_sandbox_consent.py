@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 import requests
 
-from integration_tests.sandbox import ALL_SCOPES, Sandbox
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import AUTHORIZE_PATH
+from sandbox import ALL_SCOPES, Sandbox
+from sandbox.client import Client
+from sandbox.facts import AUTHORIZE_PATH
 
 _DESKTOP, _WEB = "http://127.0.0.1:8912/callback/", "https://app.example/callback"
 _VERIFIER = "sandbox-verifier_0123456789.abcdefghijklmnop~"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.sandbox import Sandbox, Settings
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import VIDEO_LIST_PATH
-from integration_tests.sandbox.faults import DESCRIPTIONS
+from sandbox import Sandbox, Settings
+from sandbox.client import Client
+from sandbox.facts import VIDEO_LIST_PATH
+from sandbox.faults import DESCRIPTIONS
 
-_README = (Path(__file__).parent / "sandbox" / "README.md").read_text(encoding="utf-8")
+_README = (Path(__file__).parents[1] / "sandbox" / "README.md").read_text(encoding="utf-8")
 _CLASS_NAMES = [name for name in vars(Sandbox) if not name.startswith("_")]
 
 

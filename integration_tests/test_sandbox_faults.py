@@ -13,10 +13,10 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
-from integration_tests.sandbox.facts import AUTHORIZE_PATH, PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
-from integration_tests.sandbox.faults import DESCRIPTIONS, names_for
+from sandbox import Sandbox
+from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
+from sandbox.facts import AUTHORIZE_PATH, PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
+from sandbox.faults import DESCRIPTIONS, names_for
 
 _RESET = (ConnectionResetError, http.client.IncompleteRead)
 _Answer = tuple[int, str, bytes]

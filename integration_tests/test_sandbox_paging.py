@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import VIDEO_LIST_PATH
-from integration_tests.sandbox.messages import Json
+from sandbox import Sandbox
+from sandbox.client import Client
+from sandbox.facts import VIDEO_LIST_PATH
+from sandbox.messages import Json
 
 _NOW = 1_790_000_000
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import USER_FIELDS, VIDEO_FIELDS, VIDEO_QUERY_PATH
+from sandbox import Sandbox
+from sandbox.client import Client
+from sandbox.facts import USER_FIELDS, VIDEO_FIELDS, VIDEO_QUERY_PATH
 
 _RECORDED = Path(__file__).parent / "recorded"
 _LOG_ID = re.compile(r"\d{14}[0-9A-F]{20}")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import (
+from sandbox import Sandbox
+from sandbox.client import Client
+from sandbox.facts import (
     REVOKE_PATH,
     TOKEN_PATH,
     USER_INFO_PATH,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox import ALL_SCOPES, Sandbox
-from integration_tests.sandbox.client import Client
-from integration_tests.sandbox.facts import (
+from sandbox import ALL_SCOPES, Sandbox
+from sandbox.client import Client
+from sandbox.facts import (
     REVOKE_PATH,
     SCOPE_OF_USER_FIELD,
     USER_FIELDS_BY_SCOPE,

@@ -7,7 +7,7 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess
-from integration_tests.sandbox import Sandbox
+from sandbox import Sandbox
 from unit_tests.outcome import Outcome
 
 LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from demo import DemoError
-from demo.account import BASE_URL_VARIABLE, _api_at, account_of_file, write_config
-from demo.compare import differences
-from demo.listener import Listener
-from demo.months import Month, bar, without_holes
+from examples.demo import DemoError
+from examples.demo.account import BASE_URL_VARIABLE, _api_at, account_of_file, write_config
+from examples.demo.compare import differences
+from examples.demo.listener import Listener
+from examples.demo.months import Month, bar, without_holes
 
 CONFIG = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.OLD"}}
 RENEWED = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.NEW"}}

@@ -290,7 +290,7 @@ def test_given_a_document_when_its_commands_are_looked_up_then_each_exists(path:
 
 
 def test_given_the_options_of_the_sign_in_when_compared_then_the_page_has_each() -> None:
-    options = set(re.findall(r'add\("(--[\w-]+)"', (PACKAGE / "sign_in.py").read_text()))
+    options = set(re.findall(r'add\("(--[\w-]+)"', (PACKAGE / "sign_in" / "command.py").read_text()))
     documented = {name.split()[0] for name in table(markdown.section(PAGE, "### Sign in with the command"), "option")}
     assert documented == options
 

@@ -1,4 +1,4 @@
-"""The example in terraform/, against what its provider publishes and what the connector's spec has.
+"""The example in examples/terraform/, against what its provider publishes and what the connector's spec has.
 
 `terraform validate` wants the provider from a registry; here provider_schema.json stands for it, an extract of the
 provider's documentation.
@@ -17,7 +17,7 @@ import pytest
 
 from source_tiktok_organic.source import load_manifest
 
-FOLDER = Path(__file__).parents[1] / "terraform"
+FOLDER = Path(__file__).parents[1] / "examples" / "terraform"
 SCHEMA = json.loads((FOLDER / "provider_schema.json").read_text())
 META_ARGUMENTS = {"for_each", "lifecycle"}
 SECRETS = ("airbyte_client_id", "airbyte_client_secret", "tiktok_client_key", "tiktok_client_secret", "refresh_tokens")

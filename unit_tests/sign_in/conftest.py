@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from source_tiktok_organic import sign_in
+from source_tiktok_organic.sign_in import command as sign_in
 from unit_tests.sign_in.person import KEY, SECRET, TOKEN_URL, USER_URL, Person, Result
 from unit_tests.tiktok import TOKEN_ANSWER, good
 

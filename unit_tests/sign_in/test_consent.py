@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from source_tiktok_organic import sign_in
-from source_tiktok_organic.login_kit import SCOPES
+from source_tiktok_organic.sign_in import command as sign_in
+from source_tiktok_organic.sign_in.login_kit import SCOPES
 from source_tiktok_organic.source import load_manifest
 from unit_tests.sign_in.person import (
     CODE,
@@ -265,5 +265,5 @@ def test_given_help_when_printed_then_options_variables_and_redirect_uri(capsys:
 
 
 def test_given_the_command_when_started_then_the_cdk_is_not_loaded() -> None:
-    code = "import sys, source_tiktok_organic.sign_in as s; sys.exit('airbyte_cdk' in sys.modules)"
+    code = "import sys, source_tiktok_organic.sign_in.command as s; sys.exit('airbyte_cdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

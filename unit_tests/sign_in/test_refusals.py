@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from source_tiktok_organic import sign_in
-from source_tiktok_organic.login_kit import SCOPES
+from source_tiktok_organic.sign_in import command as sign_in
+from source_tiktok_organic.sign_in.login_kit import SCOPES
 from unit_tests.sign_in.person import CODE, DEFAULT_OUTPUT, SECRET, TOKEN_URL, Person, failure
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import DemoError
-from demo.account import Account, Truth, account_of_file, account_of_sandbox
-from demo.compare import differences
-from demo.load import load
-from demo.steps import Steps
+from examples.demo import DemoError
+from examples.demo.account import Account, Truth, account_of_file, account_of_sandbox
+from examples.demo.compare import differences
+from examples.demo.load import load
+from examples.demo.steps import Steps
 
 SECRETS = Path("secrets/config.json")
 DATABASE = Path("demo.duckdb")
@@ -40,7 +40,7 @@ def _run(console: Console, secrets: Path, database: Path, work: Path) -> None:
         load(steps, account, database, work)
     if account.truth:
         _compare(steps, database, account.truth)
-    from demo.report import report
+    from examples.demo.report import report
 
     console.print()
     report(console, database)
@@ -51,7 +51,7 @@ def _account(secrets: Path) -> AbstractContextManager[Account]:
 
 
 def _compare(steps: Steps, database: Path, truth: Truth) -> None:
-    from demo.database import query
+    from examples.demo.database import query
 
     with steps.step("compare", "with what the local TikTok holds") as step:
         users, videos = (query(database, f"SELECT * FROM tiktok.{table}") for table in ("user_info", "videos"))

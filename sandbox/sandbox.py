@@ -7,15 +7,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from integration_tests.sandbox import control
-from integration_tests.sandbox.accounts import Account
-from integration_tests.sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
-from integration_tests.sandbox.faults import check_names
-from integration_tests.sandbox.messages import Json
-from integration_tests.sandbox.server import Server
-from integration_tests.sandbox.settings import Settings
-from integration_tests.sandbox.state import LoggedRequest, World
-from integration_tests.sandbox.tokens import Grant
+from sandbox import control
+from sandbox.accounts import Account
+from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
+from sandbox.faults import check_names
+from sandbox.messages import Json
+from sandbox.server import Server
+from sandbox.settings import Settings
+from sandbox.state import LoggedRequest, World
+from sandbox.tokens import Grant
 
 
 class Sandbox:

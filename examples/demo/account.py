@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo import DemoError
+from examples.demo import DemoError
 
 Json = dict[str, Any]
 BASE_URL_VARIABLE = "TIKTOK_API_BASE_URL"
@@ -99,7 +99,7 @@ def write_config(path: Path, config: Json) -> None:
 def account_of_sandbox() -> Iterator[Account]:
     """An account of a local TikTok, which serves it inside the `with` block."""
     # Imported here, because an account of a file needs no sandbox.
-    from integration_tests.sandbox import Sandbox, Settings
+    from sandbox import Sandbox, Settings
 
     with Sandbox(Settings(videos=VIDEOS, years=YEARS, latency=LATENCY_S)) as sandbox, _api_at(sandbox.base_url):
         user = sandbox.account.user

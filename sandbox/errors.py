@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from integration_tests.sandbox import pages
-from integration_tests.sandbox.messages import Answer, Json, html_answer, json_answer
-from integration_tests.sandbox.settings import Settings
+from sandbox import pages
+from sandbox.messages import Answer, Json, html_answer, json_answer
+from sandbox.settings import Settings
 
 Form = Literal["data", "token", "page"]
 

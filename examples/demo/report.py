@@ -14,8 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from demo.database import query
-from demo.months import Month, bar, without_holes
+from examples.demo.database import query
+from examples.demo.months import Month, bar, without_holes
 
 Row = dict[str, Any]
 MONTHS_AT_MOST = 48

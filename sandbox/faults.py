@@ -12,9 +12,9 @@ from functools import partial
 
 from aiohttp import web
 
-from integration_tests.sandbox.errors import DATA_ERRORS, TOKEN_ERRORS, SandboxError, data_error, token_error
-from integration_tests.sandbox.facts import DATA_PATHS, OAUTH_PATHS, PATHS, TOKEN_PATH, VIDEO_LIST_PATH
-from integration_tests.sandbox.messages import HTML_TYPE, Answer, html_answer
+from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS, SandboxError, data_error, token_error
+from sandbox.facts import DATA_PATHS, OAUTH_PATHS, PATHS, TOKEN_PATH, VIDEO_LIST_PATH
+from sandbox.messages import HTML_TYPE, Answer, html_answer
 
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 

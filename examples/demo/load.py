@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo import DemoError
-from demo.account import Account
-from demo.listener import Listener
-from demo.months import bar
-from demo.steps import Step, Steps
+from examples.demo import DemoError
+from examples.demo.account import Account
+from examples.demo.listener import Listener
+from examples.demo.months import bar
+from examples.demo.steps import Step, Steps
 
 if TYPE_CHECKING:
     from airbyte import Source

@@ -7,14 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from integration_tests.sandbox import pages
-from integration_tests.sandbox.accounts import Account
-from integration_tests.sandbox.checks import problem_with_names
-from integration_tests.sandbox.errors import bad_page_request, bad_token_request, page_error, token_error
-from integration_tests.sandbox.facts import ALL_SCOPES, BASIC_SCOPE, CLIENT_KEY, CLIENT_SECRET
-from integration_tests.sandbox.messages import FORM_TYPE, Answer, Call, html_answer, json_answer, redirect
-from integration_tests.sandbox.settings import Settings
-from integration_tests.sandbox.state import World
+from sandbox import pages
+from sandbox.accounts import Account
+from sandbox.checks import problem_with_names
+from sandbox.errors import bad_page_request, bad_token_request, page_error, token_error
+from sandbox.facts import ALL_SCOPES, BASIC_SCOPE, CLIENT_KEY, CLIENT_SECRET
+from sandbox.messages import FORM_TYPE, Answer, Call, html_answer, json_answer, redirect
+from sandbox.settings import Settings
+from sandbox.state import World
 
 _LOCAL_HOSTS = ("localhost", "127.0.0.1")
 _AUTHORIZE_PARAMETERS = (

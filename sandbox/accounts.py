@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from integration_tests.sandbox.content import make_user, make_video
-from integration_tests.sandbox.facts import USER_FIELDS, VIDEO_FIELDS
-from integration_tests.sandbox.messages import Json
-from integration_tests.sandbox.settings import SECONDS_PER_YEAR, Settings
+from sandbox.content import make_user, make_video
+from sandbox.facts import USER_FIELDS, VIDEO_FIELDS
+from sandbox.messages import Json
+from sandbox.settings import SECONDS_PER_YEAR, Settings
 
 _PAGE_EDGE = 20
 _PLACES_OF_SHARED_SECONDS = 8

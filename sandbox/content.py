@@ -8,7 +8,7 @@ from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
-from integration_tests.sandbox.messages import Json
+from sandbox.messages import Json
 
 _SECONDS_PER_DAY = 86_400
 _COVER_LIFETIME = 6 * 3_600  # s

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from integration_tests.sandbox import control, faults, oauth
-from integration_tests.sandbox.api import ENDPOINTS, Endpoint
-from integration_tests.sandbox.errors import SandboxError, bad_params
-from integration_tests.sandbox.facts import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
-from integration_tests.sandbox.messages import Answer, Call
-from integration_tests.sandbox.state import LoggedRequest, World
+from sandbox import control, faults, oauth
+from sandbox.api import ENDPOINTS, Endpoint
+from sandbox.errors import SandboxError, bad_params
+from sandbox.facts import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
+from sandbox.messages import Answer, Call
+from sandbox.state import LoggedRequest, World
 
 _ROUTES: dict[str, Endpoint] = {
     AUTHORIZE_PATH: oauth.authorize,
@@ -21,6 +21,7 @@ _ROUTES: dict[str, Endpoint] = {
     REVOKE_PATH: oauth.revoke,
     **ENDPOINTS,
 }
+_SCHEME, _HOST = "http", "127.0.0.1"
 _START_TIMEOUT = 10.0  # s
 _SHUTDOWN_TIMEOUT = 0.2  # s that requests in flight get when the server stops
 
@@ -59,8 +60,8 @@ class Server:
         runner = web.ServerRunner(web.Server(self._respond, access_log=None), shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", self._port).start()
-            self.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await web.TCPSite(runner, _HOST, self._port).start()
+            self.base_url = f"{_SCHEME}://{_HOST}:{runner.addresses[0][1]}"
             self._stop = lambda: _call_in(loop, self._stopping.set)
             self._ready.set()
             await self._stopping.wait()

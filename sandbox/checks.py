@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from integration_tests.sandbox.errors import SandboxError, bad_params
-from integration_tests.sandbox.facts import (
+from sandbox.errors import SandboxError, bad_params
+from sandbox.facts import (
     DEFAULT_PAGE_SIZE,
     FIRST_PLAUSIBLE_MILLISECOND,
     MAX_PAGE_SIZE,
     MAX_QUERY_IDS,
 )
-from integration_tests.sandbox.messages import JSON_TYPE, Call, Json
+from sandbox.messages import JSON_TYPE, Call, Json
 
 
 def problem_with_names(kind: str, names: Iterable[str], known: Collection[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Command line: `python -m integration_tests.sandbox`."""
+"""Command line: `python -m sandbox`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_args, get_origin, get_type_hints
 
-from integration_tests.sandbox.facts import AUTHORIZE_PATH
-from integration_tests.sandbox.sandbox import Sandbox
-from integration_tests.sandbox.settings import Settings
+from sandbox.facts import AUTHORIZE_PATH
+from sandbox.sandbox import Sandbox
+from sandbox.settings import Settings
 
 _DESCRIPTION = """A local TikTok for a browser, a connector and a test.
 The first line on stdout is JSON: base_url, config (ready for the connector), client_key, client_secret, authorize_url.
@@ -51,7 +51,7 @@ def _announce(sandbox: Sandbox) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m integration_tests.sandbox",
+        prog="python -m sandbox",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from integration_tests.sandbox.accounts import Account
-from integration_tests.sandbox.errors import bad_token_request, data_error, token_error
-from integration_tests.sandbox.facts import CODE_LIFETIME
-from integration_tests.sandbox.messages import Json
-from integration_tests.sandbox.settings import Settings
+from sandbox.accounts import Account
+from sandbox.errors import bad_token_request, data_error, token_error
+from sandbox.facts import CODE_LIFETIME
+from sandbox.messages import Json
+from sandbox.settings import Settings
 
 
 @dataclass(eq=False)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integration_tests.sandbox.accounts import Account, make_accounts
-from integration_tests.sandbox.errors import data_error
-from integration_tests.sandbox.messages import Answer, Call
-from integration_tests.sandbox.settings import Settings
-from integration_tests.sandbox.tokens import TokenDesk
+from sandbox.accounts import Account, make_accounts
+from sandbox.errors import data_error
+from sandbox.messages import Answer, Call
+from sandbox.settings import Settings
+from sandbox.tokens import TokenDesk
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from integration_tests.sandbox.facts import ALL_SCOPES
+from sandbox.facts import ALL_SCOPES
 
 SECONDS_PER_YEAR = 31_557_600
 SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")

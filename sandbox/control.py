@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from integration_tests.sandbox.accounts import Account
-from integration_tests.sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
-from integration_tests.sandbox.faults import check_names
-from integration_tests.sandbox.messages import Answer, Call, Json, json_answer
-from integration_tests.sandbox.state import World
-from integration_tests.sandbox.tokens import Grant
+from sandbox.accounts import Account
+from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
+from sandbox.faults import check_names
+from sandbox.messages import Answer, Call, Json, json_answer
+from sandbox.state import World
+from sandbox.tokens import Grant
 
 PREFIX = "/_sandbox/"
 

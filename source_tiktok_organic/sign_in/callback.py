@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from source_tiktok_organic.login_kit import SignInError
+from source_tiktok_organic.sign_in.login_kit import SignInError
 
 T = TypeVar("T")
 

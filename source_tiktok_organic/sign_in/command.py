@@ -19,8 +19,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from source_tiktok_organic.callback import HOST, PATH, SCHEME, Listener
-from source_tiktok_organic.login_kit import SCOPES, Attempt, Consent, SignInError, account, credentials, exchange
+from source_tiktok_organic.sign_in.callback import HOST, PATH, SCHEME, Listener
+from source_tiktok_organic.sign_in.login_kit import (
+    SCOPES,
+    Attempt,
+    Consent,
+    SignInError,
+    account,
+    credentials,
+    exchange,
+)
 
 KEY_VARIABLE, SECRET_VARIABLE, BASE_URL_VARIABLE = "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_API_BASE_URL"
 CONSENT_HOST, API_HOST = "https://www.tiktok.com", "https://open.tiktokapis.com"
@@ -246,7 +254,3 @@ def _report(path: Path, granted: Sequence[str], account: str) -> None:
 
 def _say(text: str, stream: Any = None) -> None:
     print(text, file=stream or sys.stdout, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

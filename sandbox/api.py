@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from integration_tests.sandbox.accounts import Timeline
-from integration_tests.sandbox.checks import (
+from sandbox.accounts import Timeline
+from sandbox.checks import (
     read_cursor,
     read_fields,
     read_json_object,
@@ -13,8 +13,8 @@ from integration_tests.sandbox.checks import (
     read_video_ids,
     wrong_method,
 )
-from integration_tests.sandbox.errors import data_error
-from integration_tests.sandbox.facts import (
+from sandbox.errors import data_error
+from sandbox.facts import (
     SCOPE_OF_USER_FIELD,
     USER_FIELDS,
     USER_INFO_PATH,
@@ -23,10 +23,10 @@ from integration_tests.sandbox.facts import (
     VIDEO_QUERY_PATH,
     VIDEO_SCOPE,
 )
-from integration_tests.sandbox.messages import Answer, Call, Json, json_answer
-from integration_tests.sandbox.settings import Settings
-from integration_tests.sandbox.state import World
-from integration_tests.sandbox.tokens import Grant
+from sandbox.messages import Answer, Call, Json, json_answer
+from sandbox.settings import Settings
+from sandbox.state import World
+from sandbox.tokens import Grant
 
 Endpoint = Callable[[World, Call, str], Answer]
 

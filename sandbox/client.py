@@ -8,9 +8,9 @@ from typing import Any
 
 import requests
 
-from integration_tests.sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_FIELDS, VIDEO_LIST_PATH
-from integration_tests.sandbox.messages import Json
-from integration_tests.sandbox.sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_FIELDS, VIDEO_LIST_PATH
+from sandbox.messages import Json
+from sandbox.sandbox import Sandbox
 
 _TIMEOUT = 5.0  # s
 

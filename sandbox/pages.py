@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from integration_tests.sandbox.facts import BASIC_SCOPE
+from sandbox.facts import BASIC_SCOPE
 
 SCOPE_TEXTS = {
     BASIC_SCOPE: ("Your profile", "Display name, avatar and an identifier for this app"),
