@@ -15,7 +15,7 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo test coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,15 +26,22 @@ demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from 
 test: lint ## lint, then every test
 	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal
 
+quick: $(DEV)/installed ## the unit tests, up to the first failure (under 40 s)
+	@$(DEV)/bin/python -m pytest --quiet --exitfirst --tb=short --numprocesses 2 unit_tests
+
+records: $(DEV)/installed ## integration_tests/expected_records.jsonl from the sandbox, README tables of the sandbox
+	@$(DEV)/bin/python -m integration_tests.acceptance
+	@$(DEV)/bin/python -m sandbox.rules
+
 coverage: $(DEV)/installed ## every test, and which branches of the package none of them takes
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 3 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
 
-mutants: $(DEV)/installed ## changes of components.py that no test notices (twelve minutes)
+mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file; an hour for all)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
-	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9'
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9' pyyaml
 	@$(MUTANTS)/bin/python unit_tests/mutants.py make > $(MUTANTS)/mutants.json
-	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json
+	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json $(ONLY)
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
@@ -52,7 +59,7 @@ format: $(DEV)/installed ## ruff's fixes and layout
 bench: $(DEV)/installed ## the connector and its peers, side by side, into benchmarks/RESULTS.md (half an hour)
 	@$(DEV)/bin/python -m benchmarks
 
-docs: $(DEV)/installed ## docs/tiktok-organic-skill.md from the manifest and the documentation page
+docs: $(DEV)/installed ## the tables that repeat the manifest, in AGENTS.md and docs/, and the skill file
 	@$(DEV)/bin/python docs/generate.py
 
 audit: ## known vulnerabilities of the locked dependencies, as far as the package index tells them

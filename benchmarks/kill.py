@@ -1,9 +1,8 @@
 """What a kill at half way costs: `python -m benchmarks.kill`, with the development tools; half a minute.
 
-Three designs of the state, over the same account: as it is; with the CDK's cursor as it comes, which prints a state
-every 600 s; and without accounts, `videos` as a stream of its own with the CDK's cursor, which prints one after each
-window. The sync ends when half of its records are out, and the next goes on from the last state. Costs are counted in
-requests, which decide the time: 100 % is a sync that starts over, 50 % the least there can be.
+The sync ends when half of its records are out, and the next goes on from the last state. Costs are counted in requests,
+which decide the time: 100 % is a sync that starts over, 50 % the least there can be. The connector's state, emitted
+after each window, stands beside that of the CDK's cursor as it comes, every 600 s.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 from unittest import mock
 
@@ -21,7 +21,7 @@ from sandbox import Sandbox
 from source_tiktok_organic.source import AccountCursor
 from unit_tests.outcome import Outcome
 
-VIDEOS, YEARS, LATENCY_S = 6_000, 11, 0.1
+ACCOUNTS, LATENCY_S = ((1_500, 3), (6_000, 11)), 0.1
 LIST, THROTTLE = "/v2/video/list/", "_throttle_state_message"
 Manifest = dict[str, Any]
 
@@ -35,30 +35,22 @@ class Design:
     throttle: Any = AccountCursor._throttle_state_message
 
 
-def without_accounts(manifest: Manifest) -> None:
-    """Make `videos` a stream that knows no account."""
-    videos = manifest["definitions"]["streams"]["videos"]
-    del videos["retriever"]["partition_router"], videos["state_migrations"]
-    videos["transformations"] = [t for t in videos["transformations"] if "VideoKeys" not in t["class_name"]]
-
-
 DESIGNS = (
     Design("a state for each account, after each window"),
     Design("a state for each account, every 600 s", throttle=ConcurrentPerPartitionCursor._throttle_state_message),
-    Design("no accounts, after each window", change=without_accounts),
 )
 
 
-def cost(design: Design, workers: int) -> tuple[int, int, bool]:
+def cost(design: Design, videos: int, years: float, workers: int) -> tuple[int, int, bool]:
     """Requests of a whole sync, requests of the one after the kill, and whether both together have every video."""
     with (
-        Sandbox(videos=VIDEOS, years=YEARS, latency=LATENCY_S, rate_limit=0) as sandbox,
+        Sandbox(videos=videos, years=years, latency=LATENCY_S, rate_limit=0) as sandbox,
         mock.patch.object(AccountCursor, THROTTLE, design.throttle),
     ):
         connector = InProcess(sandbox.base_url, design.change)
         whole = connector.read(sandbox.config(num_workers=workers), "videos")
         requests = len(sandbox.requests_to(LIST))
-        killed = half_of(whole)
+        killed = half_of(whole, videos)
         state = killed.states[-1] if killed.states else None
         again = connector.read(sandbox.config(num_workers=workers), "videos", state=state)
         ids = {*map(str, video_ids(killed)), *map(str, video_ids(again))}
@@ -66,12 +58,12 @@ def cost(design: Design, workers: int) -> tuple[int, int, bool]:
         return requests, len(sandbox.requests_to(LIST)) - requests, complete
 
 
-def half_of(outcome: Outcome) -> Outcome:
-    """What was printed when half of the records were."""
+def half_of(outcome: Outcome, videos: int) -> Outcome:
+    """What was emitted when half of the records were."""
     records = 0
     for place, message in enumerate(outcome.messages):
         records += message["type"] == "RECORD"
-        if records == VIDEOS // 2:
+        if records == videos // 2:
             return Outcome(outcome.messages[: place + 1])
     return outcome
 
@@ -79,12 +71,11 @@ def half_of(outcome: Outcome) -> Outcome:
 def main() -> int:
     """Print a table; 1 when a video was lost."""
     lost = False
-    for workers in (8, 20):
-        for design in DESIGNS:
-            whole, again, complete = cost(design, workers)
-            lost = lost or not complete
-            told = f"{again:4} of {whole} = {again / whole:4.0%}{'' if complete else '  VIDEOS LOST'}"
-            sys.stdout.write(f"{workers:2} workers  {design.name:44} {told}\n")
+    for (videos, years), workers, design in product(ACCOUNTS, (8, 20), DESIGNS):
+        whole, again, complete = cost(design, videos, years, workers)
+        lost = lost or not complete
+        told = f"{again:4} of {whole} = {again / whole:4.0%}{'' if complete else '  VIDEOS LOST'}"
+        sys.stdout.write(f"{videos:,} videos  {workers:2} workers  {design.name:44} {told}\n")
     return int(lost)
 
 

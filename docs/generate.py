@@ -1,134 +1,299 @@
-"""Writes docs/tiktok-organic-skill.md from the connector's manifest and its documentation page: `make docs`.
+"""Writes what the documents repeat of the manifest, and the skill file out of sections of the page: `make docs`.
 
-What the manifest knows (config, streams, columns) is taken from there; the rest are sections of the page.
+The blocks lie between `<!-- generated: NAME -->` and `<!-- /generated -->`; a NAME is a key of `blocks`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from source_tiktok_organic.authenticators import WAITS_S
+
 ROOT = Path(__file__).parents[1]
 MANIFEST = ROOT / "source_tiktok_organic" / "manifest.yaml"
+AGENTS = ROOT / "AGENTS.md"
 PAGE = ROOT / "docs" / "integrations" / "sources" / "tiktok-organic.md"
 SKILL = ROOT / "docs" / "tiktok-organic-skill.md"
+BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
-HEAD = """\
+# The failure types with which the code raises the manifest's `messages`; None: it only warns.
+MESSAGES = {
+    "access_token_ended": "config_error",
+    "sign_in_ends": None,
+    "key_not_granted": "config_error",
+    "columns_not_granted": None,
+    "scopes_not_granted": None,
+    "field_refused": None,
+    "cursor_leads_nowhere": "system_error",
+    "video_without_id": "system_error",
+    "state_dropped": None,
+    "unknown_stream": "config_error",
+    "starts_in_the_future": None,
+}
+# Codes of the connector's own.
+OWN_CODES = {
+    "unreadable": "no JSON object with an `error` object",
+    "incomplete": "`ok`, but with an HTTP error, or incomplete",
+    "no_valid_response": "no token and no known `error`",
+    "unknown": "any other `error`",
+}
+
+SKILL_HEAD = """\
 # TikTok Organic: the Airbyte source connector `source-tiktok-organic`
 
-<!-- Made by `make docs` from source_tiktok_organic/manifest.yaml and docs/integrations/sources/tiktok-organic.md. -->
+<!-- Made by `make docs` from docs/integrations/sources/tiktok-organic.md. -->
 
 Everything needed to set up, run and repair the connector, in one file.
 """
-# Sections of the page, by the heading there, in this order; the second list comes after what the manifest tells.
-BEFORE = [
-    "Setup guide",
-    "Create an app on TikTok for Developers",
-    "For Airbyte Cloud:",
-    "For Airbyte Open Source:",
-    "Scopes",
-    "Sign in with the command",
-    "Sign in with an access token",
-]
-AFTER = [
-    "Properties that the connector writes",
-    "Command line",
-    "Supported sync modes",
-    "How videos are read",
-    "Incremental syncs",
-    "State",
-    "Limits of the API",
-    "Tokens",
-    "Data type map",
-    "What is not captured",
-    "Errors",
-    "Warnings",
-    "Trouble with the sign-in",
-]
-Schema = Mapping[str, Any]
+# Sections of the page that it does not need.
+SKILL_OMITS = {"Prerequisites", "App review", "From other platforms", "TikTok's other APIs", "IP allow list"}
+SKILL_OMITS |= {"Performance considerations", "Tutorials", "Changelog"}
+
+Manifest = Mapping[str, Any]
+Fate = tuple[str, str, str, str]  # cause, action, failure type, message
 
 
-def skill() -> str:
-    """The text of the skill file."""
-    page, manifest = PAGE.read_text(), yaml.safe_load(MANIFEST.read_text())
-    parts = [HEAD, "## What it does\n\n" + _introduction(page)]
-    parts += [_section(page, name) for name in BEFORE]
-    parts += [_config(manifest["spec"]["connection_specification"]), _example(page), _streams(manifest)]
-    parts += [_section(page, name) for name in AFTER]
-    return _without_links("\n\n".join(part.strip() for part in parts)) + "\n"
+def documents() -> dict[Path, str]:
+    """Each file and the text that it should have."""
+    manifest = yaml.safe_load(MANIFEST.read_text())
+    page = render(PAGE.read_text(), manifest)
+    return {PAGE: page, AGENTS: render(AGENTS.read_text(), manifest), SKILL: skill(page)}
 
 
-def _introduction(page: str) -> str:
-    return page.split("</HideInUI>")[1].split("\n## ")[0].strip()
+def render(text: str, manifest: Manifest) -> str:
+    """The text with the blocks as the manifest has them."""
+    known = blocks(manifest)
+    return BLOCK.sub(lambda block: f"{block[1]}\n{known[block[2]](manifest)}\n{block[3]}", text)
 
 
-def _body(page: str, heading: str) -> str:
-    """The text under a heading, to the next heading of any level."""
-    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ \w|\Z)", page, re.MULTILINE | re.DOTALL)
-    if not found:
-        raise SystemExit(f"{PAGE.name} has no section {heading!r}.")
-    return found[1].strip()
+def blocks(manifest: Manifest) -> dict[str, Callable[[Manifest], str]]:
+    """What can be generated, by name."""
+    streams = {f"{name}_columns": partial(columns, stream=name) for name in manifest["definitions"]["streams"]}
+    others = (config, written, scopes, sync_modes, errors, sign_in_errors, stream_errors, own_errors, warnings)
+    return streams | {function.__name__: function for function in others}
 
 
-def _section(page: str, heading: str) -> str:
-    return f"## {heading}\n\n{_body(page, heading)}"
+# --- config ---
 
 
-def _example(page: str) -> str:
-    return "As JSON:\n\n" + "\n\n".join(re.findall(r"^```json\n.*?^```", _body(page, "Configuration"), re.M | re.S))
+def config(manifest: Manifest) -> str:
+    """The properties that a person sets."""
+    properties = _properties_of(manifest, hidden=False)
+    rows = [(f"{d['title']}, `{path}`", _allowed(d, required), d["description"]) for path, d, required in properties]
+    return table(("title and key", "default, range", "meaning"), rows)
 
 
-def _config(spec: Schema) -> str:
-    lines = ["## Configuration\n", "| key | type | default | allowed | meaning |", "|---|---|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in _properties(spec))])
+def written(manifest: Manifest) -> str:
+    """The properties that the connector writes."""
+    properties = _properties_of(manifest, hidden=True)
+    rows = [(f"{d['title']}, `{path}`", d["description"]) for path, d, _ in properties]
+    return table(("title and key", "meaning"), rows)
 
 
-def _properties(schema: Schema, path: str = "", required: str = "required") -> Iterator[tuple[str, ...]]:
+def _properties_of(manifest: Manifest, hidden: bool) -> list[tuple[str, Manifest, str]]:
+    properties = _properties(manifest["spec"]["connection_specification"])
+    return [found for found in properties if found[1].get("airbyte_hidden", False) is hidden]
+
+
+def _properties(schema: Manifest, path: str = "", required: str = "required") -> Iterator[tuple[str, Manifest, str]]:
     for name, definition in schema["properties"].items():
-        if "const" in definition or definition.get("airbyte_hidden"):
+        if "const" in definition:  # what it means is written at the option that it chooses
+            yield path + name, {**schema, **definition}, required
             continue
-        secret = ", secret" if definition.get("airbyte_secret") else ""
-        default = f"`{definition['default']}`" if "default" in definition else ""
-        if name in schema.get("required", []):
-            default = required
-        meaning = f"{definition['title']}: {definition['description']}"
-        yield f"`{path}{name}`", definition["type"] + secret, default, _allowed(definition), meaning
-        for option in definition.get("oneOf", []):
-            kind = option["properties"]["auth_type"]["const"]
-            yield f"`{path}{name}.auth_type`", "string", f"`{kind}`", "", f"{option['title']}: {option['description']}"
-            yield from _properties(option, f"{path}{name}.", f"required with `{kind}`")
+        yield path + name, definition, required if name in schema.get("required", ()) else ""
+        for option in definition.get("oneOf", ()):
+            yield from _properties(option, f"{path}{name}.", f"required with {option['title']}")
 
 
-def _allowed(definition: Schema) -> str:
-    if "minimum" in definition:
-        return f"{definition['minimum']} to {definition['maximum']}"
-    return ", ".join(f"`{value}`" for value in definition.get("enum", [])) or definition.get("pattern_descriptor", "")
+def _allowed(definition: Manifest, required: str) -> str:
+    if "const" in definition:
+        return f"`{definition['const']}`"
+    values = " or ".join(f"`{value}`" for value in definition.get("enum", ()) if value != definition.get("default"))
+    numbers = f"{definition['minimum']} to {definition['maximum']}" if "minimum" in definition else ""
+    default = f"default `{definition['default']}`" if "default" in definition else ""
+    secret = "secret" if definition.get("airbyte_secret") else ""
+    parts = [required, default, numbers, values, definition.get("pattern_descriptor", ""), secret]
+    return ", ".join(part for part in parts if part)
 
 
-def _streams(manifest: Schema) -> str:
-    lines = ["## Streams and columns\n"]
+# --- streams ---
+
+
+def sync_modes(manifest: Manifest) -> str:
+    """Each stream's sync modes and key."""
+    rows = []
     for name, stream in manifest["definitions"]["streams"].items():
-        requester = stream["retriever"]["requester"]
-        scopes = {column: scope for scope, names in requester["fields_by_scope"].items() for column in names}
         cursor = stream.get("incremental_sync", {}).get("cursor_field")
         modes = f"full refresh, incremental on `{cursor}`" if cursor else "full refresh"
-        key = ", ".join(f"`{column}`" for column in stream["primary_key"])
-        lines += [f"### {name}\n", f"`{requester['http_method']} {requester['path']}`, primary key {key}, {modes}.\n"]
-        lines += ["| column | type | scope | null | description |", "|---|---|---|---|---|"]
-        for column, definition in manifest["schemas"][name]["properties"].items():
-            kinds = definition["type"] if isinstance(definition["type"], list) else [definition["type"]]
-            scope, null = scopes.get(column, "user.info.basic"), "yes" if "null" in kinds else "no"
-            lines.append(f"| `{column}` | {kinds[0]} | {scope} | {null} | {definition['description']} |")
-        lines.append("")
-    return "\n".join(lines)
+        rows.append((f"`{name}`", modes, _code(stream["primary_key"])))
+    return table(("stream", "sync modes", "primary key"), rows)
 
 
-def _without_links(text: str) -> str:
-    """Links within the page and the checkout lead nowhere in a context; their texts stay."""
+def scopes(manifest: Manifest) -> str:
+    """What each scope allows, and what its lack costs."""
+    allowed: dict[str, list[str]] = {}
+    needed_by: dict[str, list[str]] = {}
+    for stream, scope, fields, keys in _fields(manifest):
+        needed_by.setdefault(scope, []).extend([stream] if {*keys} & {*fields} else [])
+        allowed.setdefault(scope, []).append(f"`{stream}`: {_code(fields)}")
+    rows = [(f"`{scope}`", "; ".join(fields), _cost(needed_by[scope])) for scope, fields in allowed.items()]
+    return table(("scope", "what it allows", "without it"), rows)
+
+
+def _cost(streams: list[str]) -> str:
+    return f"{_code(streams)} cannot be read" if streams else "these columns stay empty, with one warning"
+
+
+def _fields(manifest: Manifest) -> Iterator[tuple[str, str, list[str], list[str]]]:
+    """Stream, scope, fields and keys of each request; those of a parent stream count as their child's."""
+    for name, stream in manifest["definitions"]["streams"].items():
+        parents = stream["retriever"].get("partition_router", {}).get("parent_stream_configs", ())
+        for retriever in (stream["retriever"], *(parent["stream"]["retriever"] for parent in parents)):
+            requester = retriever["requester"]
+            for scope, fields in requester["fields_by_scope"].items():
+                yield name, scope, fields, requester.get("keys", fields)
+
+
+def columns(manifest: Manifest, stream: str) -> str:
+    """The columns of a stream."""
+    optional = manifest["definitions"]["streams"][stream]["retriever"]["requester"].get("optional_fields", ())
+    scope_of = {field: scope for name, scope, fields, _ in _fields(manifest) for field in fields if name == stream}
+    rows = []
+    for name, column in manifest["schemas"][stream]["properties"].items():
+        kind = f"{_type(column)}, {scope_of[name]}"
+        rows.append((f"`{name}`", f"{kind}, optional" if name in optional else kind, column["description"]))
+    return table(("column", "type, scope", "description"), rows)
+
+
+def _type(column: Manifest) -> str:
+    return column["type"] if isinstance(column["type"], str) else " or ".join(column["type"])
+
+
+# --- errors ---
+
+
+def errors(manifest: Manifest) -> str:
+    """What the connector does about each response, and about what it finds by itself."""
+    rows = [fate[:3] for fate in _stream_fates(manifest)]
+    rows += _grouped("token endpoint", (fate[:3] for fate in _token_fates(manifest)))
+    own = ((f"`{name}`", "fail", failure) for name, failure, _ in _messages(manifest) if failure)
+    return table(("Response", "Action", "Failure type"), [*rows, *_grouped("own message", own)])
+
+
+def _grouped(prefix: str, rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Rows that differ in their cause alone become one."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for cause, action, failure in rows:
+        causes.setdefault((action, failure), []).append(cause)
+    return [(f"{prefix}: {', '.join(names)}", *fate) for fate, names in causes.items()]
+
+
+def sign_in_errors(manifest: Manifest) -> str:
+    """What the user reads when TikTok's token endpoint refuses."""
+    rows = [(cause, message, failure) for cause, _, failure, message in _token_fates(manifest) if message]
+    return table(("code", "message", "type"), rows)
+
+
+def stream_errors(manifest: Manifest) -> str:
+    """What the user reads when TikTok's data endpoints refuse."""
+    rows = [(cause, message, failure) for cause, _, failure, message in _stream_fates(manifest) if message]
+    return table(("code or cause", "message", "type"), rows)
+
+
+def own_errors(manifest: Manifest) -> str:
+    """The errors that the connector finds by itself."""
+    return table(("message", "type"), [(text, failure) for _, failure, text in _messages(manifest) if failure])
+
+
+def warnings(manifest: Manifest) -> str:
+    """The sentences that do not end a sync."""
+    return "".join(f"- {text}\n" for _, failure, text in _messages(manifest) if not failure)
+
+
+def _stream_fates(manifest: Manifest) -> Iterator[Fate]:
+    definitions, actions = manifest["definitions"], _actions(manifest)
+    for rule in definitions["error_handler"]["response_filters"]:
+        action, when = actions[rule["action"]]
+        message, failure = rule.get("error_message", ""), rule.get("failure_type", "transient_error")
+        yield _cause(rule), action, failure + when if message else "", message
+    action, when = actions["RETRY"]
+    for name, message in definitions["no_response"].items():
+        reason = "any other reason" if name == "Exception" else f"`{name}`"
+        yield f"no response: {reason}", action, f"transient_error{when}", message
+
+
+def _actions(manifest: Manifest) -> dict[str, tuple[str, str]]:
+    """What each action of a filter does, and when it ends in an error."""
+    handler, budget = manifest["definitions"]["error_handler"], manifest["definitions"]["api_budget"]
+    factor, retries = handler["backoff_strategies"][0]["factor"], handler["max_retries"]
+    waits = ", ".join(f"{factor * 2**n:g}" for n in range(1, retries + 1))
+    return {
+        "SUCCESS": ("read on", ""),
+        "RETRY": (f"again after {waits} s", f" after {retries + 1} tries"),
+        "REFRESH_TOKEN_THEN_RETRY": ("the token is renewed, the request repeated", f" after {retries + 1} tries"),
+        "RATE_LIMITED": (
+            "waits for as long as the sync makes progress",
+            f" after {budget['patience_in_seconds'] / 60:g} minutes without progress",
+        ),
+        "FAIL": ("fail", ""),
+    }
+
+
+def _cause(rule: Manifest) -> str:
+    if codes := re.findall(r"'(\w+)'", rule.get("predicate", "")):
+        return ", ".join(OWN_CODES.get(code, f"`{code}`") for code in codes)
+    statuses = ", ".join(map(str, rule.get("http_codes", ())))
+    return f"HTTP {statuses} with any other code" if statuses else "any other code"
+
+
+def _token_fates(manifest: Manifest) -> Iterator[Fate]:
+    passing = f"again after {', '.join(map(str, WAITS_S))} s", f"transient_error after {len(WAITS_S) + 1} tries"
+    for code, error in manifest["definitions"]["authenticator"]["token_errors"].items():
+        failure = error["failure_type"]
+        fate = passing if failure == "transient_error" else ("fail", failure)
+        yield OWN_CODES.get(code, f"`{code}`"), *fate, error["message"]
+    yield "no response", *passing, ""
+
+
+def _messages(manifest: Manifest) -> Iterator[tuple[str, str | None, str]]:
+    """Name, failure type and text of the manifest's messages."""
+    for name, text in manifest["definitions"]["messages"].items():
+        if name not in MESSAGES:
+            raise SystemExit(f"docs/generate.py: does the code raise {name!r}, or warn with it? Add it to MESSAGES.")
+        yield name, MESSAGES[name], re.sub(r"\{\w+\}", "…", text)
+
+
+# --- the skill file ---
+
+
+def skill(page: str) -> str:
+    """The skill file: most of the page, for a context that holds nothing else."""
+    introduction, *sections = re.split(r"^(?=##+ )", page.split("</HideInUI>\n")[1], flags=re.MULTILINE)
+    kept = [section for section in sections if section.split("\n")[0].lstrip("# ") not in SKILL_OMITS]
+    text = re.sub(r"<!-- /?generated.*?-->\n+", "", "".join([SKILL_HEAD, introduction, *kept]))
+    # Links within the page and the checkout lead nowhere in a context; their texts stay.
     return re.sub(r"\[([^\]\n]*)\]\((?!https)[^)\n]*\)", r"\1", text)
 
 
+# --- Markdown ---
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table; the cells are Markdown themselves."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    escaped = ([cell.replace("|", r"\|") for cell in row] for row in lines)
+    return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 if __name__ == "__main__":
-    SKILL.write_text(skill())
+    for path, text in documents().items():
+        path.write_text(text)

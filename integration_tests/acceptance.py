@@ -1,4 +1,9 @@
-"""The sandbox and the files that `acceptance-test-config.yml` is written for."""
+"""The sandbox and the files that `acceptance-test-config.yml` is written for.
+
+python -m integration_tests.acceptance    writes expected_records.jsonl anew
+"""
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
@@ -7,9 +12,13 @@ from typing import Any
 from sandbox import Sandbox, Settings
 
 FOLDER = Path(__file__).parent
+EXPECTED = FOLDER / "expected_records.jsonl"
+# The newest (a photo post), one without a caption, a long caption, one at the edge of the first page, the oldest.
+CHOSEN = (0, 3, 13, 18, 59)
+NOW = 1_767_225_600  # epoch s
 # Everything the same in each run, as the configs, the state and the expected records are kept in files. The configs are
 # used many times over, so a refresh token has to work more than once.
-SETTINGS = Settings(fixed_tokens=True, rotate_refresh_tokens=False, now=1_767_225_600, videos=60, years=2.0)
+SETTINGS = Settings(fixed_tokens=True, rotate_refresh_tokens=False, now=NOW, videos=60, years=2.0)
 
 
 def acceptance_sandbox() -> Sandbox:
@@ -20,3 +29,25 @@ def acceptance_sandbox() -> Sandbox:
 def kept(path: str) -> Any:
     """The content of a kept JSON file, named from this folder."""
     return json.loads((FOLDER / path).read_text())
+
+
+def expected_records() -> str:
+    """The user and some videos of the acceptance sandbox as record messages, one a line."""
+    account = acceptance_sandbox().account
+    videos = account.videos
+    rows = [("videos", {**videos[place], "open_id": account.open_id}) for place in CHOSEN]
+    return "".join(_record(stream, data) for stream, data in [("user_info", account.user), *rows])
+
+
+def _record(stream: str, data: dict[str, Any]) -> str:
+    emitted_at = NOW * 1000  # ms; Airbyte's tests do not compare it
+    return json.dumps({"stream": stream, "data": data, "emitted_at": emitted_at}, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write expected_records.jsonl anew."""
+    EXPECTED.write_text(expected_records(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """Runs the installed console script as a process, as Airbyte does."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,24 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from integration_tests.connector import Connector, read_files, written
 from sandbox import Sandbox
-from unit_tests.outcome import Outcome, catalog, read_outcome
+from unit_tests.outcome import Outcome, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
+LONGEST_RUN = 120  # s
 HURRIED = """
 from source_tiktok_organic import run, source
 load = source.load_manifest
 def hurried():
     manifest = load()
-    manifest["definitions"]["rates"] = [{"limit": 590, "interval": "PT2S"}]
+    manifest["definitions"]["api_budget"]["window_in_seconds"] = 2
     return manifest
 source.load_manifest = hurried
 run.run()
 """
 
 
-class Command:
-    """The command `source-tiktok-organic`, with a sandbox in TikTok's place."""
+class Command(Connector):
+    """The command as a process, which runs in a folder of the test."""
 
     program: Sequence[str | Path] = (SCRIPT,)
 
@@ -33,32 +34,14 @@ class Command:
         self._sandbox = sandbox
         self._tmp_path = tmp_path
 
-    def spec(self) -> Outcome:
-        """Run `spec`."""
-        return self.run("spec")
-
-    def check(self, config: Any) -> Outcome:
-        """Run `check`."""
-        return self.run("check", "--config", self.file("config", config))
-
-    def discover(self, config: Any) -> Outcome:
-        """Run `discover`."""
-        return self.run("discover", "--config", self.file("config", config))
-
-    def read(self, config: Any, *streams: str, state: Any = None) -> Outcome:
-        """Run `read` of whole streams."""
-        return self.run("read", *self.files(config, streams, state))
-
-    def files(self, config: Any, streams: Sequence[str] = (), state: Any = None) -> list[str]:
-        """The arguments of a `read`, their files written."""
-        content = {"config": config, "catalog": catalog(*streams)} | ({} if state is None else {"state": state})
-        return [part for name, body in content.items() for part in (f"--{name}", self.file(name, body))]
-
-    def file(self, name: str, content: Any) -> str:
-        """Write a JSON file and return its path."""
-        path = self._tmp_path / f"{name}.json"
-        path.write_text(json.dumps(content))
-        return str(path)
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        """Run the process to its end."""
+        with self.start(*argv) as process:
+            try:
+                out, err = process.communicate(timeout=LONGEST_RUN)
+            finally:
+                process.kill()
+        return read_outcome(out, process.returncode, err)
 
     def start(self, *argv: str) -> "subprocess.Popen[str]":
         """Start the process."""
@@ -66,14 +49,12 @@ class Command:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen([*self.program, *argv], env=env, cwd=self._tmp_path, text=True, **pipes)
 
-    def run(self, *argv: str) -> Outcome:
-        """Run the process to its end; a line of stdout that is no JSON object fails the test."""
-        process = self.start(*argv)
-        out, err = process.communicate(timeout=120)
-        return read_outcome(out, process.returncode, err)
+    def files(self, config: Any, streams: Sequence[str] = (), state: Any = None) -> list[str]:
+        """The arguments of a `read` for `start`, their files written into the folder of the test."""
+        return written(self._tmp_path, read_files(config, streams, state))
 
 
 class HurriedCommand(Command):
-    """The same with its budget of 590 requests for each 2 s instead of 61 s: a very large account in a minute."""
+    """The same with its budget of 600 requests for each 2 s instead of 61 s: a very large account in a minute."""
 
     program = (sys.executable, "-c", HURRIED)

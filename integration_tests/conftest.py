@@ -1,12 +1,13 @@
-"""Fixtures of the integration tests: a sandbox, and the connector's command pointed at it."""
+"""Fixtures of the integration tests: a sandbox, the command pointed at it, and brief reports of failures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.command import Command
+from integration_tests.connector import Connector, summary
 from sandbox import Sandbox
 
 StartSandbox = Callable[..., Sandbox]
@@ -34,3 +35,19 @@ def start_sandbox() -> Iterator[StartSandbox]:
 def command(tmp_path: Path) -> Callable[[Sandbox], Command]:
     """The connector's command for a sandbox."""
     return lambda sandbox: Command(sandbox, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_outcome_of_another_test() -> None:
+    Connector.latest.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+    """Show of a failed test what its last runs came to, instead of all that the connector logged in this process."""
+    report = yield
+    report.sections = [(name, text) for name, text in report.sections if not name.startswith("Captured log")]
+    if report.failed and hasattr(report.longrepr, "addsection"):
+        for outcome in Connector.latest:
+            report.longrepr.addsection("the connector", summary(outcome))
+    return report

@@ -1,4 +1,4 @@
-"""Runs the connector's command line inside this process, against a sandbox on the real clock, without sleeping.
+"""Runs the connector's command line inside this process, against a sandbox, in compressed time.
 
 Start-up of a process takes seconds; a property that is tried on hundreds of accounts cannot wait for them.
 """
@@ -8,28 +8,29 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from integration_tests.connector import Connector
 from sandbox import Sandbox
 from source_tiktok_organic import source
-from source_tiktok_organic.run import run
+from source_tiktok_organic.run import execute
 from unit_tests import cdk_schema
-from unit_tests.outcome import Outcome, catalog
+from unit_tests.outcome import Outcome
 
 Change = Callable[[dict[str, Any]], None]
-_sleep = time.sleep
+_sleep, _monotonic = time.sleep, time.monotonic
 _LONGEST_SLEEP = 0.002  # s; not 0, as a thread that waits for others must let them work
+_skipped = [0.0]  # s that were not slept: both the connector's monotonic clock and the sandbox's are ahead by them
+time.monotonic = lambda: _monotonic() + _skipped[0]
 
 
 @dataclass
-class InProcess:
+class InProcess(Connector):
     """The connector in this process.
 
     Attributes:
@@ -42,23 +43,13 @@ class InProcess:
     change_manifest: Change = lambda manifest: None
     waits: list[float] = field(default_factory=list)
 
-    def read(self, config: Any, *streams: str, state: Any = None, debug: bool = False) -> Outcome:
-        """Run an incremental `read`, from a state of `videos` if there is one."""
-        files = {"config": config, "catalog": catalog(*streams, sync_mode="incremental")}
-        return self.run("read", files if state is None else {**files, "state": stream_state(state)}, debug=debug)
-
-    def check(self, config: Any, *, debug: bool = False) -> Outcome:
-        """Run `check`."""
-        return self.run("check", {"config": config}, debug=debug)
-
-    def run(self, command: str, files: Mapping[str, Any], *, debug: bool = False) -> Outcome:
-        """Run a command; each line of stdout must be a message."""
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        """Run the command; what it raises, the process would print as a trace."""
         out, error = io.StringIO(), None
-        with tempfile.TemporaryDirectory() as folder, self._instead_of_the_world(out):
-            argv = [part for name, body in files.items() for part in (f"--{name}", _file(folder, name, body))]
+        with self._instead_of_the_world(out):
             try:
-                run([command, *(["--debug"] if debug else []), *argv])
-            except Exception as raised:  # noqa: BLE001  # the process would print it as a trace
+                execute(argv)
+            except Exception as raised:  # noqa: BLE001
                 error = raised
                 sys.excepthook(type(raised), raised, raised.__traceback__)
         messages = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -89,17 +80,13 @@ class InProcess:
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
+        _skipped[0] += max(0.0, seconds - _LONGEST_SLEEP)
         _sleep(min(seconds, _LONGEST_SLEEP))
 
 
 def hurried(manifest: dict[str, Any]) -> None:
     """A change of the manifest: a read timeout that a test can wait for."""
     manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
-
-
-def stream_state(state: Any) -> list[dict[str, Any]]:
-    """A state of `videos`, as the platform hands it to a sync."""
-    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}]
 
 
 def video_ids(outcome: Outcome) -> list[str]:
@@ -110,9 +97,3 @@ def video_ids(outcome: Outcome) -> list[str]:
 def ids_there_are(sandbox: Sandbox, since: int = 0) -> list[str]:
     """The ids of the account's videos posted at or after a time (s), sorted."""
     return sorted(str(video["id"]) for video in sandbox.account.videos if video["create_time"] >= since)
-
-
-def _file(folder: str, name: str, content: Any) -> str:
-    path = Path(folder) / f"{name}.json"
-    path.write_text(json.dumps(content))
-    return str(path)

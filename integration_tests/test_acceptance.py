@@ -1,7 +1,7 @@
 """What Airbyte's older Connector Acceptance Tests ask beyond FAST, with the files of `acceptance-test-config.yml`.
 
-Those tests are still asked of certified connectors, and want an engine for containers. integration_tests/airbyte runs
-them as they are.
+Certified connectors must still pass those tests, which need a container engine. integration_tests/airbyte runs them
+unchanged.
 """
 
 import json
@@ -13,7 +13,7 @@ import yaml
 
 from integration_tests.acceptance import FOLDER, acceptance_sandbox, kept
 from integration_tests.command import Command
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic.config import load_manifest
 from unit_tests.outcome import Outcome
 
 ROOT = FOLDER.parent
@@ -40,15 +40,14 @@ def full_refresh(run: Command, discovered: dict[str, Any]) -> Outcome:
 
 
 def configured(name: str, discovered: dict[str, Any]) -> dict[str, Any]:
-    """A kept catalog with the streams as `discover` describes them, which is what Airbyte's tests read with."""
+    """A stored catalog with the streams as `discover` describes them: Airbyte's tests read with that."""
     streams = kept(f"catalogs/{name}.json")["streams"]
     return {"streams": [{**chosen, "stream": discovered[chosen["stream"]["name"]]} for chosen in streams]}
 
 
 def read(run: Command, catalog: dict[str, Any], state: Any = None) -> Outcome:
     content = {"config": CONFIG, "catalog": catalog} | ({} if state is None else {"state": state})
-    argv = [part for name, body in content.items() for part in (f"--{name}", run.file(name, body))]
-    outcome = run.run("read", *argv)
+    outcome = run.run("read", content)
     assert (outcome.exit_code, outcome.errors) == (0, [])
     return outcome
 
@@ -58,11 +57,11 @@ def ids(outcome: Outcome) -> set[str]:
 
 
 def resumable(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """A state message as the platform hands it back."""
+    """A state message as the platform passes it to the next sync."""
     return [{"type": state["type"], "stream": state["stream"]}]
 
 
-def test_given_the_config_when_its_files_are_looked_up_then_each_is_there_and_each_section_has_tests() -> None:
+def test_acceptance_config_names_existing_files() -> None:
     named = [
         path
         for section in SECTIONS.values()
@@ -75,7 +74,7 @@ def test_given_the_config_when_its_files_are_looked_up_then_each_is_there_and_ea
     assert list(SECTIONS) == [*standard, "connector_attributes"]
 
 
-def test_given_the_kept_catalogs_when_compared_with_discover_then_the_same_streams(discovered: dict[str, Any]) -> None:
+def test_kept_catalogs_match_discover(discovered: dict[str, Any]) -> None:
     for name in ("full_refresh", "incremental"):
         for chosen in kept(f"catalogs/{name}.json")["streams"]:
             stream = {**chosen["stream"], "json_schema": None}
@@ -83,7 +82,7 @@ def test_given_the_kept_catalogs_when_compared_with_discover_then_the_same_strea
             assert chosen["sync_mode"] in stream["supported_sync_modes"]
 
 
-def test_given_the_manifest_when_spec_then_it_is_printed_as_it_stands_there(run: Command) -> None:
+def test_spec_is_emitted_as_in_the_manifest(run: Command) -> None:
     (printed,) = run.spec().of("SPEC")
     written = load_manifest()["spec"]
     assert printed["connectionSpecification"] == written["connection_specification"]
@@ -91,13 +90,13 @@ def test_given_the_manifest_when_spec_then_it_is_printed_as_it_stands_there(run:
     assert printed.get("advanced_auth") == written.get("advanced_auth")
 
 
-def test_given_the_expected_records_when_read_then_each_is_among_the_records(full_refresh: Outcome) -> None:
+def test_expected_records_are_read(full_refresh: Outcome) -> None:
     expected = [json.loads(line) for line in (FOLDER / "expected_records.jsonl").read_text().splitlines()]
     assert {record["stream"] for record in expected} == {"user_info", "videos"}
     assert [r for r in expected if r["data"] not in full_refresh.records(r["stream"])] == []
 
 
-def test_given_a_full_refresh_when_read_again_then_the_same_records_later_and_a_state_for_each_stream(
+def test_second_full_refresh_repeats_the_records(
     run: Command, discovered: dict[str, Any], full_refresh: Outcome
 ) -> None:
     again = read(run, configured("full_refresh", discovered))
@@ -112,17 +111,14 @@ def test_given_a_full_refresh_when_read_again_then_the_same_records_later_and_a_
     assert all("recordCount" in s["sourceStats"] for s in states)
 
 
-def test_given_a_state_in_the_future_when_read_then_no_record_and_a_state(
-    run: Command, discovered: dict[str, Any]
-) -> None:
+def test_future_state_yields_a_state_and_no_record(run: Command, discovered: dict[str, Any]) -> None:
     outcome = read(run, configured("incremental", discovered), kept("states/future_state.json"))
     assert outcome.of("RECORD") == []
     assert len(outcome.of("STATE")) >= 1
 
 
-def test_given_each_state_of_a_sync_when_read_from_it_then_nothing_that_was_still_to_come_is_missing(
-    run: Command, discovered: dict[str, Any]
-) -> None:
+def test_sync_resumes_from_any_of_its_states(run: Command, discovered: dict[str, Any]) -> None:
+    """A state must never be ahead of the records emitted before it."""
     catalog = configured("incremental", discovered)
     first = read(run, catalog)
     position = {id(m): n for n, m in enumerate(first.messages)}

@@ -1,4 +1,4 @@
-"""The platform's part, as played here: templates old and new, and the content type of the exchange."""
+"""The stand-in for the platform: old and new templates, and the content type of the token exchange."""
 
 from typing import Any
 
@@ -36,14 +36,14 @@ def platform(**inputs: Any) -> Platform:
         ("{{ {{scope_value}} | codeChallengeS256 }}", "yGh6CKpdbtIEQyj6aml6uOltw0KR6MIDSujDjm_MbWU="),
     ],
 )
-def test_given_a_template_when_rendered_then_variables_and_filters_are_filled_in(template: str, rendered: str) -> None:
+def test_template_variables_and_filters_are_filled_in(template: str, rendered: str) -> None:
     assert platform(consent_url=template).consent_url("https://x/y") == rendered
 
 
 @pytest.mark.parametrize(
     ("scopes", "joint", "joined"), [(["a", "b"], "comma", "a,b"), (["a", "b"], None, "a b"), (None, "comma", "c")]
 )
-def test_given_a_list_of_scopes_when_rendered_then_it_wins_over_the_text(scopes: Any, joint: Any, joined: str) -> None:
+def test_scope_list_wins_over_scope_text(scopes: Any, joint: Any, joined: str) -> None:
     listed = [{"scope": scope} for scope in scopes] if scopes else None
     one = platform(consent_url="{{scope_value}}", scope="c", scopes=listed, scopes_join_strategy=joint)
     assert one.consent_url("https://x") == joined
@@ -53,7 +53,7 @@ def test_given_a_list_of_scopes_when_rendered_then_it_wins_over_the_text(scopes:
     ("headers", "body"),
     [({}, '{"code": "c*%2A"}'), ({"Content-Type": "application/x-www-form-urlencoded"}, "code=c%2A%252A")],
 )
-def test_given_headers_when_exchanged_then_json_unless_they_ask_for_a_form(headers: Any, body: str) -> None:
+def test_exchange_is_json_unless_a_form_is_asked_for(headers: Any, body: str) -> None:
     params = {"{{auth_code_key}}": "{{auth_code_value}}"}
     one = platform(access_token_params=params, access_token_headers=headers, extract_output=["token"])
     with requests_mock.Mocker() as mocker:

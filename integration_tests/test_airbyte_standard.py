@@ -1,4 +1,4 @@
-"""FAST, Airbyte's standard tests, over what `acceptance-test-config.yml` lists, on a sandbox."""
+"""FAST, Airbyte's standard tests, run against a sandbox with everything that `acceptance-test-config.yml` lists."""
 
 from collections.abc import Iterator
 
@@ -20,6 +20,6 @@ def _sandbox() -> Iterator[None]:
 
 
 class TestSourceTiktokOrganic(SourceTestSuiteBase):
-    """Spec, check, discover and read of each config, in this process."""
+    """Run spec, check, discover and read with each config, in this process."""
 
     create_connector = classmethod(create_connector)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Both ways to sign in, in a real Chromium on the sandbox's consent page, and the connector with what came of it."""
+"""Both ways to sign in, in a real Chromium on the sandbox's consent page, and the connector with the new config."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
-# There is no such host, so the browser stops with this address in its bar.
+# No such host exists, so the browser stops with this URL in its address bar.
 PLATFORM_REDIRECT = "https://airbyte.invalid/auth_flow"
 
 
@@ -47,7 +47,7 @@ def platform(sandbox: Sandbox, connector: Command) -> Platform:
 
 
 class SignIn:
-    """The command in a process of its own; BROWSER names a program that only notes the link it gets."""
+    """The command in a process of its own; BROWSER names a program that only records the link it is given."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, *argv: str) -> None:
         self._folder = folder
@@ -76,7 +76,7 @@ class SignIn:
         raise AssertionError(f"no link: {self.out}{self.process.stderr and self.process.stderr.read()}")
 
     def link_in_browser(self) -> str:
-        """The link to the consent page, as the browser got it."""
+        """The link to the consent page, as passed to the browser."""
         printed = self.link()
         for _ in range(200):
             if self._link.exists() and self._link.read_text() == printed:
@@ -85,7 +85,7 @@ class SignIn:
         raise AssertionError("no browser was opened")
 
     def end(self, stdin: str | None = None) -> tuple[int, str, str]:
-        """Exit code, and all of stdout and stderr."""
+        """Exit code and everything on stdout and stderr."""
         out, err = self.process.communicate(stdin, timeout=120)
         return self.process.returncode, self.out + out, err
 
@@ -106,13 +106,13 @@ def sign_in(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., SignIn]]
 
 
 def told(sandbox: Sandbox, err: str) -> str:
-    """What stderr says besides the warning that this is not TikTok."""
+    """Stderr without the warning that this is not TikTok."""
     warning = f"TIKTOK_API_BASE_URL is set: you sign in at {sandbox.base_url} instead of TikTok.\n"
     assert err.startswith(warning)
     return err.removeprefix(warning).strip()
 
 
-def test_given_the_platforms_button_when_a_person_consents_then_check_succeeds_without_a_refresh(
+def test_consent_by_button_needs_no_refresh(
     browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
 ) -> None:
     browser.open(platform.consent_url(PLATFORM_REDIRECT))
@@ -130,7 +130,7 @@ def test_given_the_platforms_button_when_a_person_consents_then_check_succeeds_w
     assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
 
 
-def test_given_the_platforms_button_when_a_scope_is_refused_then_check_succeeds_and_read_gives_the_rest(
+def test_scope_refused_by_button_costs_its_columns(
     browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
 ) -> None:
     browser.open(platform.consent_url(PLATFORM_REDIRECT))
@@ -147,7 +147,7 @@ def test_given_the_platforms_button_when_a_scope_is_refused_then_check_succeeds_
     assert {r.error_code for r in sandbox.requests} == {None}
 
 
-def test_given_the_command_when_a_person_consents_by_keyboard_then_check_succeeds(
+def test_consent_by_command_passes_check(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
 ) -> None:
     run = sign_in("--output", "secrets/mine.json")
@@ -167,7 +167,7 @@ def test_given_the_command_when_a_person_consents_by_keyboard_then_check_succeed
     assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
 
 
-def test_given_the_command_when_scopes_are_refused_then_their_cost_is_told_and_check_succeeds(
+def test_command_tells_what_refused_scopes_cost(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
 ) -> None:
     run = sign_in("--no-browser")
@@ -186,7 +186,7 @@ def test_given_the_command_when_scopes_are_refused_then_their_cost_is_told_and_c
     assert {r.error_code for r in sandbox.requests} == {None}
 
 
-def test_given_cancel_on_the_page_when_pressed_then_the_sentence_for_a_refused_consent(
+def test_cancel_is_reported_as_refused_consent(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     run = sign_in()
@@ -206,7 +206,7 @@ def test_given_cancel_on_the_page_when_pressed_then_the_sentence_for_a_refused_c
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
-def test_given_a_browser_on_another_machine_when_its_last_address_is_pasted_then_signed_in(
+def test_address_pasted_from_another_machine_signs_in(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
 ) -> None:
     run = sign_in("--no-browser")
@@ -222,10 +222,8 @@ def test_given_a_browser_on_another_machine_when_its_last_address_is_pasted_then
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
 
 
-def test_given_ctrl_c_when_the_command_waits_then_one_sentence_and_130(
-    sign_in: Callable[..., SignIn], sandbox: Sandbox
-) -> None:
-    # A shell starts what runs in its background with the signal ignored, and a process hands that on.
+def test_ctrl_c_ends_the_command_with_130(sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
+    # A shell starts background jobs with SIGINT ignored, and child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run = sign_in("--no-browser")
     run.link()

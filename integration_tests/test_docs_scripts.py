@@ -1,4 +1,4 @@
-"""The script of docs/deploy.md, run as its reader would: PyAirbyte and DuckDB against the sandbox."""
+"""The script in docs/deploy.md, run as a reader would run it: PyAirbyte and DuckDB against the sandbox."""
 
 import importlib.util
 import json
@@ -54,10 +54,8 @@ def token(path: Path) -> Any:
     return json.loads(path.read_text())["credentials"]["refresh_token"]
 
 
-def test_given_two_accounts_when_the_script_of_the_docs_runs_then_every_video_once_and_each_token_kept(
-    tmp_path: Path, start_sandbox: StartSandbox
-) -> None:
-    """The second run works only with the token that the first one stored, and reads incrementally."""
+def test_script_of_the_docs_syncs_two_accounts(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    """The second run needs the token that the first one stored, and reads incrementally."""
     python_with_pyairbyte()
     sandbox = start_sandbox(accounts=2, videos=60, years=1)
     (tmp_path / "accounts").mkdir()

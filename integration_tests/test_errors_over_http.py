@@ -1,6 +1,6 @@
-"""Each error of TikTok's, over HTTP, with its own status and with 200: the action, whose turn it is, and the log_id.
+"""Each TikTok error over HTTP, with its own status and with 200: the action, the failure type and the log_id.
 
-unit_tests/test_errors.py and test_tokens.py ask the same of mocked answers, in more variants.
+unit_tests/test_errors.py and test_tokens.py check the same with mocked responses, in more variants.
 """
 
 import re
@@ -8,80 +8,62 @@ from typing import Any
 
 import pytest
 
+from integration_tests import sentences
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.sentences import TRANSIENT
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
-from source_tiktok_organic.source import load_manifest
 
 LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 STREAMS = {USER: "user_info", LIST: "videos"}
+MORE = "During the sync, the following streams did not sync successfully: {}: {}"
+LASTING = ["scope_not_authorized", "scope_permission_missed", "invalid_params"]
 TRIES = 7
-CONFIG, SYSTEM, TRANSIENT = "config_error", "system_error", "transient_error"
-
-MISSING_SCOPE = (
-    CONFIG,
-    "The TikTok account did not grant this source every permission it needs: the stream user_info needs "
-    "user.info.basic, user.info.profile and user.info.stats, the stream videos needs video.list. Sign in to TikTok "
-    "again and leave all permissions on.",
-)
-INVALID = (
-    SYSTEM,
-    "TikTok refused a request of this connector as invalid. This is a fault of the connector: please report it with "
-    "TikTok's message and log_id, which stand in the log.",
-)
-REMOVED = (
-    CONFIG,
-    "TikTok does not accept a new access token either: the owner of the account has probably removed the app. Sign in "
-    "to TikTok again and put the new credentials into this source.",
-)
-LIMITED = (
-    TRANSIENT,
-    "TikTok's limit of 600 requests a minute stayed reached, though the connector waited. Other accounts share the "
-    "limit of one app: let their syncs start apart. Run the sync again later.",
-)
-GIVEN_UP = (
-    TRANSIENT,
-    "TikTok gave no valid answer, though the connector asked seven times in about a minute. Run the sync again later; "
-    "it goes on from the last state.",
-)
-LASTING = {"scope_not_authorized": MISSING_SCOPE, "scope_permission_missed": MISSING_SCOPE, "invalid_params": INVALID}
-PASSING = {"access_token_invalid": REMOVED, "rate_limit_exceeded": LIMITED, "internal_error": GIVEN_UP}
+TRIES_WHEN_LIMITED = 10  # in ten minutes, with pauses of 1, 2, 4 … 120 s
+PASSING = ["access_token_invalid", "rate_limit_exceeded", "internal_error"]
 STATUSES = pytest.mark.parametrize("status", [None, 200], ids=["own_status", "status_200"])
 ENDPOINTS = pytest.mark.parametrize("path", [USER, LIST], ids=["user_info", "videos"])
 
 
 def refusals(sandbox: Any, path: str) -> list[Any]:
-    """The requests to a path that were refused."""
+    """The refused requests to a path."""
     return [r for r in sandbox.requests_to(path) if r.error_code]
 
 
-def test_given_the_documented_codes_when_listed_then_each_is_tested_here() -> None:
+def test_every_documented_code_is_tested_here() -> None:
     assert set(DATA_ERRORS) == {*LASTING, *PASSING}
+
+
+def both(stream: str, error: tuple[str, str]) -> list[tuple[str, str]]:
+    """The stream's error and the CDK's closing one, which repeats the sentence."""
+    return [error, ("config_error", MORE.format(stream, error[1]))]
 
 
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", LASTING)
-def test_given_a_lasting_error_when_read_then_asked_once_and_named_with_its_log_id(
-    code: str, status: int | None, path: str, start_sandbox: StartSandbox
-) -> None:
+def test_lasting_error_is_not_retried(code: str, status: int | None, path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5, data_error_status=status)
-    sandbox.fail(path, code)
+    sandbox.fail(path, *[code] * 30)
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), STREAMS[path])
 
-    (refusal,) = refusals(sandbox, path)
-    assert (outcome.exit_code, outcome.errors[0], outcome.records(STREAMS[path])) == (1, LASTING[code], [])
-    assert {failure for failure, _ in outcome.errors} == {LASTING[code][0]}
-    assert refusal.status == (status or DATA_ERRORS[code][0])
-    assert refusal.log_id in outcome.logs
+    assert (outcome.exit_code, outcome.records(STREAMS[path])) == (1, [])
+    assert outcome.errors == both(STREAMS[path], sentences.of_code(code))
+    refused = refusals(sandbox, path)
+    # Of videos, the second request goes without the optional field.
+    assert [r.status for r in refused] == [status or DATA_ERRORS[code][0]] * (
+        1 + (code == "invalid_params" and path == LIST)
+    )
+    assert ["is_aigc" in r.query["fields"] for r in refused] == [path == LIST, False][: len(refused)]
+    assert [r.log_id in outcome.logs for r in refused] == [True] * len(refused)
     assert outcome.statuses(STREAMS[path])[-1] == "INCOMPLETE"
 
 
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", PASSING)
-def test_given_a_passing_error_when_it_comes_once_then_the_request_is_repeated_and_nothing_is_lost(
+def test_single_passing_error_costs_no_record(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=5, data_error_status=status)
@@ -96,58 +78,82 @@ def test_given_a_passing_error_when_it_comes_once_then_the_request_is_repeated_a
     assert len(sandbox.requests_to(TOKEN)) == (2 if code == "access_token_invalid" else 1)
 
 
+@STATUSES
+@pytest.mark.parametrize("times", [2, 3])
+def test_token_revoked_again_costs_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
+    """The access token of one request is revoked, and so is that with which it is sent again."""
+    sandbox = start_sandbox(videos=5, data_error_status=status)
+    sandbox.fail(LIST, *["access_token_invalid"] * times)
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config())
+
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
+    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert (len(refusals(sandbox, LIST)), len(sandbox.requests_to(TOKEN))) == (times, times + 1)
+
+
+def test_refused_optional_field_costs_its_column_only(start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(videos=300, refused_fields=("is_aigc",))
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert outcome.warnings == ["TikTok refuses the field is_aigc of videos: the sync goes on without it."]
+    assert [video for video in outcome.records("videos") if "is_aigc" in video] == []
+    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert [r.status for r in sandbox.requests_to(LIST)].count(400) == 1
+
+
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", PASSING)
-def test_given_a_passing_error_when_it_stays_then_a_bounded_number_of_tries_and_whose_turn_it_is(
+def test_persistent_error_ends_after_bounded_retries(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=5, data_error_status=status)
     sandbox.fail(path, *[code] * 30)
 
-    outcome = InProcess(sandbox.base_url).read(sandbox.config(), STREAMS[path])
+    connector = InProcess(sandbox.base_url)
+    outcome = connector.read(sandbox.config(), STREAMS[path])
 
-    assert (outcome.exit_code, outcome.errors[0], outcome.records(STREAMS[path])) == (1, PASSING[code], [])
-    assert len(refusals(sandbox, path)) == (2 if code == "access_token_invalid" else TRIES)
+    assert (outcome.exit_code, outcome.records(STREAMS[path])) == (1, [])
+    assert outcome.errors == both(STREAMS[path], sentences.of_code(code))
+    assert len(refusals(sandbox, path)) == (TRIES_WHEN_LIMITED if code == "rate_limit_exceeded" else TRIES)
+    assert len(sandbox.requests_to(TOKEN)) == (TRIES if code == "access_token_invalid" else 1)
     assert outcome.statuses(STREAMS[path])[-1] == "INCOMPLETE"
 
 
 @pytest.mark.parametrize("status", [400, 200])
 @pytest.mark.parametrize("code", TOKEN_ERRORS)
-def test_given_a_token_error_when_read_then_its_sentence_its_log_id_and_no_other_request(
-    code: str, status: int, start_sandbox: StartSandbox
-) -> None:
+def test_token_error_prevents_every_other_request(code: str, status: int, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5, token_error_status=status)
     sandbox.fail(TOKEN, *[code] * 30)
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "user_info")
 
-    known = load_manifest()["definitions"]["authenticator"]["authenticators"]["oauth2.0"]["token_errors"][code]
-    assert (outcome.exit_code, outcome.errors[0]) == (1, (known["failure_type"], known["message"]))
-    assert {r.path for r in sandbox.requests} == {TOKEN}
-    assert len(sandbox.requests) == (4 if known["failure_type"] == TRANSIENT else 1)
+    known = sentences.of_token_error(code)
+    assert (outcome.exit_code, outcome.errors) == (1, both("user_info", known))
+    assert [r.path for r in sandbox.requests] == [TOKEN] * (4 if known[0] == TRANSIENT else 1)
     assert sandbox.requests[-1].log_id in str(outcome.messages)
     assert outcome.configs == []
 
 
 @pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
-def test_given_a_scope_that_was_really_refused_when_read_with_an_access_token_then_the_error_names_it(
-    code: str, start_sandbox: StartSandbox
-) -> None:
-    """With an access token alone the granted scopes are unknown, so that only TikTok's answer can tell."""
+def test_missing_scope_of_an_access_token_is_named(code: str, start_sandbox: StartSandbox) -> None:
+    """With a bare access token the granted scopes are unknown until TikTok responds."""
     sandbox = start_sandbox(videos=5, scope_error=code)
     config = sandbox.access_token_config(scopes=["user.info.basic", "user.info.profile", "user.info.stats"])
     outcome = InProcess(sandbox.base_url).read(config)
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert (outcome.errors[0], outcome.statuses("videos")[-1]) == (MISSING_SCOPE, "INCOMPLETE")
+    assert (outcome.errors[0], outcome.statuses("videos")[-1]) == (sentences.of_code(code), "INCOMPLETE")
 
 
-def test_given_every_access_token_revoked_when_many_workers_find_out_then_one_refresh_for_all(
+def test_workers_share_one_refresh(
     start_sandbox: StartSandbox,
 ) -> None:
-    """A refresh token works once: a second refresh at the same time would be with one that is used up."""
+    """A refresh token works once: a second, simultaneous refresh would send one that is already used up."""
     sandbox = start_sandbox(videos=600, latency=0.02)
-    sandbox.fail_on(LIST, dict.fromkeys(range(20, 40), "token_expired"))
+    sandbox.fail_on(LIST, dict.fromkeys(range(10, 22), "token_expired"))
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
 
@@ -156,9 +162,11 @@ def test_given_every_access_token_revoked_when_many_workers_find_out_then_one_re
     assert {r.status for r in sandbox.requests_to(TOKEN)} == {200}
 
 
-def test_given_an_error_when_logged_then_the_log_id_stands_in_a_line_of_its_level(start_sandbox: StartSandbox) -> None:
+@pytest.mark.parametrize("code", ["invalid_params", "scope_not_authorized", "unknown_code"])
+def test_log_id_of_a_refusal_is_logged(code: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1)
-    sandbox.fail(LIST, "invalid_params")
+    sandbox.fail(LIST, code, code)
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
-    errors = [log["message"] for log in outcome.of("LOG") if log["level"] in ("ERROR", "FATAL")]
-    assert any(re.search(r"log_id.{3,5}" + sandbox.requests_to(LIST)[0].log_id, line) for line in errors)
+    first = sandbox.requests_to(LIST)[0]
+    lines = [log["message"] for log in outcome.of("LOG") if log["message"].startswith("TikTok refuses POST")]
+    assert re.search(rf"HTTP {first.status}, .*log_id.{{3,5}}{first.log_id}", lines[0])

@@ -1,6 +1,6 @@
-"""The image: what it says of itself, what it adds to its base, and each command in it as Airbyte runs it.
+"""The image: its labels, what it adds to its base, and each command as Airbyte runs it.
 
-`make image-test` runs these; `make test` does not, as they build an image.
+`make image-test` runs these tests; `make test` does not, because they build an image.
 """
 
 import json
@@ -51,7 +51,7 @@ def parsed(done: "subprocess.CompletedProcess[str]") -> Outcome:
 
 
 def quickest(*commands: Callable[[], Any]) -> list[float]:
-    """Seconds of each command's quickest run of five, in turns: what else the machine does only makes it slower."""
+    """The fastest of five runs of each command, alternating (s): other load on the machine can only slow a run down."""
     took: list[list[float]] = [[] for _ in commands]
     for _ in range(5):
         for command, seconds in zip(commands, took, strict=True):
@@ -61,7 +61,7 @@ def quickest(*commands: Callable[[], Any]) -> list[float]:
     return [min(seconds) for seconds in took]
 
 
-def test_given_the_image_when_inspected_then_it_is_labelled_and_started_as_airbyte_wants(built: str) -> None:
+def test_image_is_labelled_as_airbyte_expects(built: str) -> None:
     found = image.settings(built)
     env = dict(entry.split("=", 1) for entry in found["Env"])
     for name, key in (("io.airbyte.name", "dockerRepository"), ("io.airbyte.version", "dockerImageTag")):
@@ -71,13 +71,13 @@ def test_given_the_image_when_inspected_then_it_is_labelled_and_started_as_airby
     assert (found["User"], found["WorkingDir"]) == ("airbyte", "/airbyte/integration_code")
 
 
-def test_given_the_image_when_weighed_then_it_adds_at_most_250_mb(base: str, built: str) -> None:
+def test_image_adds_at_most_250_mb(base: str, built: str) -> None:
     added = image.size(built) - image.size(base)
     print(f"\nThe image adds {added:.0f} MB to its base.")  # noqa: T201
     assert 0 < added <= MOST_MB
 
 
-def test_given_the_image_when_spec_then_it_takes_hardly_longer_than_outside(container: Container) -> None:
+def test_spec_is_hardly_slower_in_the_image(container: Container) -> None:
     outcome = parsed(container.run("source-tiktok-organic", "spec"))
     assert (outcome.exit_code, outcome.stderr, len(outcome.of("SPEC"))) == (0, "", 1)
 
@@ -89,11 +89,9 @@ def test_given_the_image_when_spec_then_it_takes_hardly_longer_than_outside(cont
     assert inside <= MOST_TIMES * outside
 
 
-def test_given_mounted_config_and_catalog_when_checked_discovered_and_read_then_every_record(
-    container: Container, start_sandbox: StartSandbox, tmp_path: Path
-) -> None:
+def test_image_works_with_mounted_files(container: Container, start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=300)
-    tmp_path.chmod(0o755)  # pytest makes it for root alone
+    tmp_path.chmod(0o755)  # pytest creates it for root only
     for name, content in {"config": sandbox.config(), "catalog": catalog()}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
 
@@ -113,9 +111,7 @@ def test_given_mounted_config_and_catalog_when_checked_discovered_and_read_then_
     assert checked.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
 
 
-def test_given_the_image_when_run_then_as_uid_1000_which_may_change_nothing_in_it(
-    base: str, container: Container
-) -> None:
+def test_user_of_the_image_may_change_nothing(base: str, container: Container) -> None:
     assert container.run("id", "-u").stdout.strip() == "1000"
     with image.container(base) as before:
         assert container.writable() - before.writable() == set()

@@ -18,19 +18,19 @@ def _content(**switches: Any) -> list[Any]:
     return [(account.user, account.videos) for account in Sandbox(now=_NOW, accounts=2, **switches).accounts]
 
 
-def test_given_the_same_seed_when_made_twice_then_the_accounts_are_the_same() -> None:
+def test_the_same_seed_makes_the_same_accounts() -> None:
     assert _content(seed=3) == _content(seed=3)
     assert _content(seed=3) != _content(seed=4)
 
 
-def test_given_settings_or_switches_when_made_then_both_mean_the_same() -> None:
+def test_switches_are_a_shorthand_for_settings() -> None:
     settings = Settings(videos=12, now=_NOW)
 
     assert Sandbox(settings).account.videos == Sandbox(videos=12, now=_NOW).account.videos
     assert Sandbox(settings, videos=3).settings == Settings(videos=3, now=_NOW)
 
 
-def test_given_years_when_made_then_the_videos_lie_in_them_newest_first() -> None:
+def test_videos_lie_within_the_years_newest_first() -> None:
     times = [video["create_time"] for video in Sandbox(videos=500, years=2, now=_NOW).account.videos]
 
     assert times == sorted(times, reverse=True)
@@ -38,7 +38,7 @@ def test_given_years_when_made_then_the_videos_lie_in_them_newest_first() -> Non
     assert _NOW - 2.01 * _YEAR < times[-1] < _NOW - 1.9 * _YEAR
 
 
-def test_given_many_videos_when_made_then_ids_are_unique_and_some_seconds_are_shared() -> None:
+def test_ids_are_unique_and_some_seconds_are_shared() -> None:
     videos = Sandbox(videos=500).account.videos
     times = [video["create_time"] for video in videos]
 
@@ -47,7 +47,7 @@ def test_given_many_videos_when_made_then_ids_are_unique_and_some_seconds_are_sh
     assert times[18] == times[19] == times[20]
 
 
-def test_given_several_accounts_when_made_then_all_forms_of_open_id_and_an_empty_bio_occur() -> None:
+def test_accounts_show_all_forms_of_open_id_and_an_empty_bio() -> None:
     users = [account.user for account in Sandbox(accounts=3, videos=2).accounts]
 
     assert all(set(user) == set(USER_FIELDS) for user in users)
@@ -57,14 +57,14 @@ def test_given_several_accounts_when_made_then_all_forms_of_open_id_and_an_empty
     assert len({user["open_id"] for user in users}) == 3
 
 
-def test_given_age_when_videos_are_compared_then_old_ones_have_more_views() -> None:
+def test_old_videos_have_more_views() -> None:
     views = [video["view_count"] for video in Sandbox(videos=400, years=1, now=_NOW).account.videos]
 
     assert sum(views[:20]) < sum(views[200:220])
     assert all(video["like_count"] <= video["view_count"] for video in Sandbox(videos=400).account.videos)
 
 
-def test_given_a_running_sandbox_when_the_account_changes_then_the_next_request_shows_it() -> None:
+def test_a_change_of_the_account_shows_in_the_next_request() -> None:
     with Sandbox(videos=5, now=_NOW) as sandbox, Client(sandbox) as client:
         account = sandbox.account
         gone, changed = account.videos[1]["id"], account.videos[2]["id"]
@@ -84,7 +84,7 @@ def test_given_a_running_sandbox_when_the_account_changes_then_the_next_request_
     assert (user["video_count"], user["bio_description"]) == (5, "moved")
 
 
-def test_given_added_videos_when_compared_then_they_lie_between_the_newest_and_now() -> None:
+def test_added_videos_lie_between_the_newest_one_and_now() -> None:
     sandbox = Sandbox(videos=5, now=_NOW)
     before = sandbox.account.videos
     added = sandbox.account.add_videos(3)
@@ -95,7 +95,7 @@ def test_given_added_videos_when_compared_then_they_lie_between_the_newest_and_n
     assert len(Sandbox(videos=0).account.add_videos(2)) == 2
 
 
-def test_given_a_wrong_change_when_made_then_it_is_refused() -> None:
+def test_a_wrong_change_of_the_account_is_refused() -> None:
     account = Sandbox(videos=1).account
     with pytest.raises(ValueError, match=r"no public video 123\."):
         account.delete("123")
@@ -119,19 +119,17 @@ def test_given_a_wrong_change_when_made_then_it_is_refused() -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_given_settings_that_cannot_be_served_when_made_then_the_error_names_them(
-    switches: dict[str, Any], text: str
-) -> None:
+def test_settings_that_cannot_be_served_are_refused_by_name(switches: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Settings(**switches)
 
 
-def test_given_an_unknown_scope_when_granted_then_it_is_refused() -> None:
+def test_an_unknown_scope_cannot_be_granted() -> None:
     with pytest.raises(ValueError, match=r"scopes must be a list of user\.info\.basic"):
         Sandbox(videos=0).grant(scopes=("video.all",))
 
 
-def test_given_a_taken_port_when_started_then_the_error_comes_in_the_callers_thread() -> None:
+def test_a_taken_port_raises_in_the_thread_that_starts() -> None:
     with Sandbox(videos=0) as first:
         second = Sandbox(videos=0, port=int(first.base_url.rpartition(":")[2]))
         with pytest.raises(OSError, match="address already in use"):

@@ -44,16 +44,16 @@ def _post(base_url: str, control: str, body: Any = None) -> Any:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_given_the_command_when_signalled_then_it_ends_quietly(number: signal.Signals) -> None:
+def test_the_command_ends_quietly_on_a_signal(number: signal.Signals) -> None:
     with _command("--videos", "3", "--now", "1790000000") as (process, line):
-        answer = _refresh(line)
+        response = _refresh(line)
         truth = _get(line["base_url"], "truth")
         process.send_signal(number)
         output, errors = process.communicate(timeout=_TIMEOUT)
 
-    assert set(line) == {"base_url", "config", "client_key", "client_secret", "authorize_url"}
+    assert set(line) == {"base_url", "config", "client_key", "client_secret", "authorize_url", "ca_file"}
     assert line["authorize_url"] == line["base_url"] + "/v2/auth/authorize/"
-    assert answer["access_token"].startswith("act.")
+    assert response["access_token"].startswith("act.")
     assert truth["accounts"][0]["videos"] == Sandbox(videos=3, now=1_790_000_000).account.videos
     assert (process.returncode, output, errors) == (0, "", "")
 
@@ -65,20 +65,21 @@ def _refresh(line: Any) -> Any:
     return requests.post(line["base_url"] + TOKEN_PATH, data=form, timeout=_TIMEOUT).json()
 
 
-def test_given_help_when_asked_then_every_setting_has_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_setting_has_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
 
     text = " ".join(capsys.readouterr().out.split())
     assert all(f"--{field.name.replace('_', '-')}" in text for field in fields(Settings))
     assert "s that each API request takes (default: 0.0)" in text
+    assert "with `%2C` for the comma" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [(["--videos", "many"], "invalid int value"), (["--accounts", "0"], "accounts must be at least 1")],
 )
-def test_given_a_wrong_flag_when_started_then_a_sentence_and_exit_code_2(
+def test_a_wrong_flag_ends_with_a_sentence_and_exit_code_2(
     capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -86,23 +87,37 @@ def test_given_a_wrong_flag_when_started_then_a_sentence_and_exit_code_2(
     assert text in capsys.readouterr().err
 
 
-def test_given_every_kind_of_flag_when_parsed_then_the_settings_follow() -> None:
+def test_every_kind_of_flag_reaches_the_settings() -> None:
     flags = "--short-pages --no-rotate-refresh-tokens --latency 0.01 --app-scopes user.info.basic,video.list --videos 0"
     with _command(*flags.split()) as (_, line):
         first = _refresh(line)
         assert _refresh(line)["refresh_token"] == first["refresh_token"]
 
 
-def test_given_control_over_http_when_used_then_it_does_what_the_methods_do_and_is_not_logged() -> None:
+def test_the_command_names_the_certificate_of_tls() -> None:
+    with _command("--tls", "--videos", "1", "--refused-fields", "is_aigc,title", "--rate-lock", "2.5") as (_, line):
+        url = f"{line['base_url']}/_sandbox/truth"
+        truth = requests.get(url, timeout=_TIMEOUT, verify=line["ca_file"]).json()
+
+    assert line["base_url"].startswith("https://")
+    assert len(truth["accounts"][0]["videos"]) == 1
+
+
+def test_the_command_names_no_certificate_without_tls() -> None:
+    with _command("--videos", "0", "--refused-fields", "") as (_, line):
+        assert line["ca_file"] == ""
+
+
+def test_control_over_http_works_like_the_methods_and_unlogged() -> None:
     with Sandbox(videos=2) as sandbox:
         url = sandbox.base_url
         granted = _post(url, "grant", {"scopes": ["user.info.basic"], "account": sandbox.account.open_id})
         _post(url, "faults", {"path": TOKEN_PATH, "faults": ["token_500", None]})
-        answers = [_refresh({"base_url": url, "config": granted}) for _ in range(2)]
+        responses = [_refresh({"base_url": url, "config": granted}) for _ in range(2)]
         logged = _get(url, "requests")["requests"]
         _post(url, "reset")
 
-        assert (answers[0]["error"], answers[1]["scope"]) == ("server_error", "user.info.basic")
+        assert (responses[0]["error"], responses[1]["scope"]) == ("server_error", "user.info.basic")
         assert [(entry["path"], entry["status"], entry["fault"]) for entry in logged] == [
             (TOKEN_PATH, 500, "token_500"),
             (TOKEN_PATH, 200, None),
@@ -123,12 +138,12 @@ def test_given_control_over_http_when_used_then_it_does_what_the_methods_do_and_
         ("nonsense", {}, "Unknown control; known: GET /_sandbox/truth"),
     ],
 )
-def test_given_a_wrong_control_request_when_sent_then_a_sentence_says_so(control: str, body: Any, text: str) -> None:
+def test_a_wrong_control_request_is_told_why(control: str, body: Any, text: str) -> None:
     with Sandbox(videos=0) as sandbox:
         assert text in _post(sandbox.base_url, control, body)["error"]
 
 
-def test_given_a_browser_when_it_asks_for_an_icon_then_that_is_no_violation() -> None:
+def test_a_browsers_request_for_an_icon_is_no_violation() -> None:
     with Sandbox(videos=0) as sandbox:
         status = requests.get(f"{sandbox.base_url}/favicon.ico", timeout=_TIMEOUT).status_code
 

@@ -76,7 +76,7 @@ def _wish(**changes: str | None) -> dict[str, str]:
 
 
 def _decide(client: Client, decision: str = "authorize", scopes: tuple[str, ...] = ALL_SCOPES, **more: Any) -> Any:
-    """Press a button on the consent page; the answer to the form."""
+    """Press a button on the consent page; the response to the form."""
     form = [("decision", decision), *[("scope", scope) for scope in scopes]]
     form += [("account", more["account"])] if "account" in more else []
     return client.send("POST", AUTHORIZE_PATH, params=more.get("wish", _wish()), data=form)
@@ -94,7 +94,7 @@ def _exchange(client: Client, code: str, **changes: str) -> requests.Response:
     return client.token(**{**form, **changes})
 
 
-def test_given_a_request_when_the_page_is_opened_then_each_scope_has_a_switch_that_is_on(client: Client) -> None:
+def test_the_consent_page_has_a_switch_for_each_scope(client: Client) -> None:
     response = client.send("GET", AUTHORIZE_PATH, params=_wish())
     form = _Form(response.text)
 
@@ -106,16 +106,14 @@ def test_given_a_request_when_the_page_is_opened_then_each_scope_has_a_switch_th
     assert len(form.accounts) == 2
 
 
-def test_given_one_account_when_the_page_is_opened_then_there_is_no_choice_to_make() -> None:
+def test_a_single_account_leaves_no_choice_to_make() -> None:
     with Sandbox(videos=0) as sandbox, Client(sandbox) as client:
         form = _Form(client.send("GET", AUTHORIZE_PATH, params=_wish()).text)
 
         assert (form.accounts, form.labelled) == ([sandbox.account.open_id], set(ALL_SCOPES))
 
 
-def test_given_consent_when_the_code_is_exchanged_then_tokens_for_the_chosen_account_come(
-    running: Sandbox, client: Client
-) -> None:
+def test_a_code_is_exchanged_for_tokens_of_the_chosen_account(running: Sandbox, client: Client) -> None:
     account = running.accounts[1]
     address, query = _callback(_decide(client, account=account.open_id))
     tokens = _exchange(client, query["code"]).json()
@@ -129,14 +127,14 @@ def test_given_consent_when_the_code_is_exchanged_then_tokens_for_the_chosen_acc
     running.check()
 
 
-def test_given_refused_scopes_when_consented_then_they_are_in_neither_callback_nor_grant(client: Client) -> None:
+def test_refused_scopes_are_in_neither_callback_nor_grant(client: Client) -> None:
     _, query = _callback(_decide(client, scopes=("video.list",)))
     tokens = _exchange(client, query["code"]).json()
 
     assert query["scopes"] == tokens["scope"] == "user.info.basic,video.list"
 
 
-def test_given_cancel_when_pressed_then_the_callback_says_access_denied(client: Client) -> None:
+def test_cancel_sends_access_denied_to_the_callback(client: Client) -> None:
     _, query = _callback(_decide(client, "cancel"))
 
     assert query == {
@@ -146,7 +144,7 @@ def test_given_cancel_when_pressed_then_the_callback_says_access_denied(client: 
     }
 
 
-def test_given_a_used_code_when_exchanged_again_then_it_is_refused(client: Client) -> None:
+def test_a_code_works_once(client: Client) -> None:
     _, query = _callback(_decide(client))
     statuses = [_exchange(client, query["code"]) for _ in range(2)]
 
@@ -154,7 +152,7 @@ def test_given_a_used_code_when_exchanged_again_then_it_is_refused(client: Clien
     assert statuses[1].json()["error"] == "invalid_grant"
 
 
-def test_given_a_code_when_five_minutes_have_passed_then_it_is_refused(running: Sandbox, client: Client) -> None:
+def test_a_code_expires_after_five_minutes(running: Sandbox, client: Client) -> None:
     codes = [_callback(_decide(client))[1]["code"] for _ in range(2)]
     running.advance(295)
     young = _exchange(client, codes[0]).status_code
@@ -173,23 +171,21 @@ def test_given_a_code_when_five_minutes_have_passed_then_it_is_refused(running: 
     ],
     ids=["verifier", "redirect_uri", "client_secret", "code"],
 )
-def test_given_something_wrong_when_the_code_is_exchanged_then_it_is_refused(
-    client: Client, changes: dict[str, str], error: str
-) -> None:
+def test_a_wrong_exchange_is_refused(client: Client, changes: dict[str, str], error: str) -> None:
     _, query = _callback(_decide(client))
     response = _exchange(client, **{"code": query["code"], **changes})
 
     assert (response.status_code, response.json()["error"]) == (400, error)
 
 
-def test_given_no_verifier_when_a_desktop_code_is_exchanged_then_it_is_refused(client: Client) -> None:
+def test_a_desktop_code_needs_its_verifier(client: Client) -> None:
     _, query = _callback(_decide(client))
     response = client.token(grant_type="authorization_code", code=query["code"], redirect_uri=_DESKTOP)
 
     assert response.json()["error"] == "invalid_grant"
 
 
-def test_given_a_web_redirect_when_no_challenge_is_sent_then_sign_in_works_without_pkce(client: Client) -> None:
+def test_a_web_app_signs_in_without_pkce(client: Client) -> None:
     wish = _wish(redirect_uri=_WEB, code_challenge=None, code_challenge_method=None)
     address, query = _callback(_decide(client, wish=wish))
     response = client.token(grant_type="authorization_code", code=query["code"], redirect_uri=_WEB)
@@ -197,7 +193,7 @@ def test_given_a_web_redirect_when_no_challenge_is_sent_then_sign_in_works_witho
     assert (address, response.status_code) == (_WEB, 200)
 
 
-def test_given_require_pkce_when_a_web_app_sends_no_challenge_then_the_page_refuses() -> None:
+def test_require_pkce_refuses_a_web_app_without_a_challenge() -> None:
     wish = _wish(redirect_uri=_WEB, code_challenge=None, code_challenge_method=None)
     with Sandbox(require_pkce=True, videos=0) as sandbox, Client(sandbox) as client:
         response = client.send("GET", AUTHORIZE_PATH, params=wish)
@@ -205,7 +201,7 @@ def test_given_require_pkce_when_a_web_app_sends_no_challenge_then_the_page_refu
     assert (response.status_code, "code_challenge_method must be" in response.text) == (400, True)
 
 
-def test_given_an_earlier_consent_when_signed_in_again_then_it_is_reused_silently(client: Client) -> None:
+def test_an_earlier_consent_is_reused_silently(client: Client) -> None:
     _decide(client, scopes=())
     again = client.send("GET", AUTHORIZE_PATH, params=_wish())
     asked = client.send("GET", AUTHORIZE_PATH, params=_wish(disable_auto_auth="1"))
@@ -244,7 +240,7 @@ _REFUSED: dict[str, tuple[dict[str, str | None], str, str, bool]] = {
 
 
 @pytest.mark.parametrize(("changes", "error", "text", "violation"), _REFUSED.values(), ids=_REFUSED)
-def test_given_a_wrong_request_when_the_page_is_opened_then_it_shows_the_error(
+def test_the_consent_page_shows_what_is_wrong_with_a_request(
     running: Sandbox, client: Client, changes: dict[str, str | None], error: str, text: str, violation: bool
 ) -> None:
     response = client.send("GET", AUTHORIZE_PATH, params=_wish(**changes))
@@ -256,7 +252,7 @@ def test_given_a_wrong_request_when_the_page_is_opened_then_it_shows_the_error(
     assert bool(running.violations) is violation
 
 
-def test_given_a_scope_that_the_app_lacks_when_asked_for_then_the_whole_authorization_fails() -> None:
+def test_a_scope_that_the_app_lacks_fails_the_authorization() -> None:
     with Sandbox(app_scopes=("user.info.basic",), videos=0) as sandbox, Client(sandbox) as client:
         response = client.send("GET", AUTHORIZE_PATH, params=_wish(scope="user.info.basic,video.list"))
 
@@ -264,14 +260,14 @@ def test_given_a_scope_that_the_app_lacks_when_asked_for_then_the_whole_authoriz
         sandbox.check()
 
 
-def test_given_markup_in_a_parameter_when_the_error_is_shown_then_it_is_escaped(client: Client) -> None:
+def test_markup_in_a_parameter_is_escaped(client: Client) -> None:
     page = client.send("GET", AUTHORIZE_PATH, params=_wish(scope="<script>")).text
 
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_given_a_callback_when_its_query_is_read_then_special_characters_are_encoded_once(client: Client) -> None:
+def test_the_callback_encodes_special_characters_once(client: Client) -> None:
     location = _decide(client).headers["Location"]
 
     assert parse_qs(urlsplit(location).query)["state"] == [_STATE]

@@ -19,7 +19,7 @@ from sandbox.facts import AUTHORIZE_PATH, PATHS, TOKEN_PATH, USER_INFO_PATH, VID
 from sandbox.faults import DESCRIPTIONS, names_for
 
 _RESET = (ConnectionResetError, http.client.IncompleteRead)
-_Answer = tuple[int, str, bytes]
+_Response = tuple[int, str, bytes]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def sandbox(running: Sandbox) -> Sandbox:
     return running
 
 
-def _post(sandbox: Sandbox, path: str, body: str, headers: dict[str, str]) -> _Answer:
+def _post(sandbox: Sandbox, path: str, body: str, headers: dict[str, str]) -> _Response:
     """Status, content type and body as they come over the wire."""
     connection = http.client.HTTPConnection(urlsplit(sandbox.base_url).netloc, timeout=5)
     try:
@@ -48,12 +48,12 @@ def _post(sandbox: Sandbox, path: str, body: str, headers: dict[str, str]) -> _A
         connection.close()
 
 
-def _list(sandbox: Sandbox) -> _Answer:
+def _list(sandbox: Sandbox) -> _Response:
     headers = {"Authorization": f"Bearer {sandbox.grant().access_token}", "Content-Type": "application/json"}
     return _post(sandbox, f"{VIDEO_LIST_PATH}?fields=id", "{}", headers)
 
 
-def _refresh(sandbox: Sandbox, token: str) -> _Answer:
+def _refresh(sandbox: Sandbox, token: str) -> _Response:
     form = {"client_key": sandbox.client_key, "client_secret": sandbox.client_secret}
     body = urlencode({**form, "grant_type": "refresh_token", "refresh_token": token})
     return _post(sandbox, TOKEN_PATH, body, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -71,7 +71,7 @@ def _refresh(sandbox: Sandbox, token: str) -> _Answer:
         *[(code, status, code) for code, (status, _) in DATA_ERRORS.items()],
     ],
 )
-def test_given_a_data_error_when_listed_then_it_comes_once(sandbox: Sandbox, name: str, status: int, code: str) -> None:
+def test_a_data_error_comes_once(sandbox: Sandbox, name: str, status: int, code: str) -> None:
     sandbox.fail(VIDEO_LIST_PATH, name)
     (first_status, _, body), (second_status, _, _) = _list(sandbox), _list(sandbox)
 
@@ -88,9 +88,7 @@ def test_given_a_data_error_when_listed_then_it_comes_once(sandbox: Sandbox, nam
         *[(error, 400, error) for error in TOKEN_ERRORS],
     ],
 )
-def test_given_a_token_error_when_refreshed_then_it_comes_once_and_the_token_survives(
-    sandbox: Sandbox, name: str, status: int, error: str
-) -> None:
+def test_a_token_error_comes_once_and_the_token_survives(sandbox: Sandbox, name: str, status: int, error: str) -> None:
     token = sandbox.grant().refresh_token
     sandbox.fail(TOKEN_PATH, name)
     (first_status, _, body), (second_status, _, _) = _refresh(sandbox, token), _refresh(sandbox, token)
@@ -107,19 +105,19 @@ def test_given_a_token_error_when_refreshed_then_it_comes_once_and_the_token_sur
         ("empty_200", 200, "application/json", b""),
     ],
 )
-def test_given_an_answer_that_is_no_json_when_listed_then_it_comes_and_no_video_counts_as_read(
+def test_a_response_that_is_no_json_counts_no_video_as_read(
     sandbox: Sandbox, name: str, status: int, content_type: str, start: bytes
 ) -> None:
     sandbox.fail(VIDEO_LIST_PATH, name)
-    answer = _list(sandbox)
+    response = _list(sandbox)
 
-    assert answer[:2] == (status, content_type)
-    assert answer[2][: len(start)] == start
-    assert bool(start) == bool(answer[2])
+    assert response[:2] == (status, content_type)
+    assert response[2][: len(start)] == start
+    assert bool(start) == bool(response[2])
     assert (sandbox.requests[0].status, sandbox.requests[0].videos) == (status, ())
 
 
-def test_given_wrong_content_type_when_listed_then_good_json_is_labelled_html(sandbox: Sandbox) -> None:
+def test_wrong_content_type_labels_good_json_as_html(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "wrong_content_type")
     status, content_type, body = _list(sandbox)
 
@@ -127,14 +125,14 @@ def test_given_wrong_content_type_when_listed_then_good_json_is_labelled_html(sa
     assert len(sandbox.requests[0].videos) == 10
 
 
-def test_given_without_id_when_listed_then_the_first_video_alone_has_none(sandbox: Sandbox) -> None:
+def test_without_id_takes_the_id_of_the_first_video_alone(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "without_id")
     spoiled, whole = (json.loads(_list(sandbox)[2])["data"]["videos"] for _ in range(2))
 
     assert spoiled == [{}, *whole[1:]]
 
 
-def test_given_cut_off_json_when_listed_then_half_of_it_comes_as_a_whole_answer(sandbox: Sandbox) -> None:
+def test_cut_off_json_sends_half_as_a_whole_response(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "cut_off_json", None)
     cut, whole = _list(sandbox), _list(sandbox)
 
@@ -145,7 +143,7 @@ def test_given_cut_off_json_when_listed_then_half_of_it_comes_as_a_whole_answer(
     assert [len(entry.videos) for entry in sandbox.requests] == [0, 10]
 
 
-def test_given_reset_before_when_listed_then_the_connection_is_reset_without_an_answer(sandbox: Sandbox) -> None:
+def test_reset_before_resets_without_a_response(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "reset_before")
 
     with pytest.raises(ConnectionResetError) as dropped:
@@ -155,7 +153,7 @@ def test_given_reset_before_when_listed_then_the_connection_is_reset_without_an_
     assert (sandbox.requests[0].fault, sandbox.requests[0].status) == ("reset_before", 0)
 
 
-def test_given_reset_middle_when_listed_then_headers_come_and_the_body_breaks(sandbox: Sandbox) -> None:
+def test_reset_middle_sends_headers_and_breaks_the_body(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "reset_middle")
     headers = {"Authorization": f"Bearer {sandbox.grant().access_token}", "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(urlsplit(sandbox.base_url).netloc, timeout=5)
@@ -169,7 +167,7 @@ def test_given_reset_middle_when_listed_then_headers_come_and_the_body_breaks(sa
     assert sandbox.requests[0].videos == ()
 
 
-def test_given_hang_when_listed_then_the_answer_comes_after_the_wait(sandbox: Sandbox) -> None:
+def test_hang_sends_the_response_after_the_wait(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "hang")
     start = time.monotonic()
 
@@ -177,7 +175,7 @@ def test_given_hang_when_listed_then_the_answer_comes_after_the_wait(sandbox: Sa
     assert time.monotonic() - start >= 0.3
 
 
-def test_given_a_hanging_request_when_the_sandbox_stops_then_it_stops_at_once() -> None:
+def test_a_hanging_request_does_not_keep_the_sandbox_running() -> None:
     sandbox = Sandbox(videos=1, hang_seconds=60)
     with sandbox:
         sandbox.fail(VIDEO_LIST_PATH, "hang")
@@ -193,7 +191,7 @@ def test_given_a_hanging_request_when_the_sandbox_stops_then_it_stops_at_once() 
     connection.close()
 
 
-def test_given_token_lost_when_refreshed_then_the_old_token_is_used_up_and_no_answer_comes(sandbox: Sandbox) -> None:
+def test_token_lost_uses_the_old_token_up_without_a_response(sandbox: Sandbox) -> None:
     grant = sandbox.grant()
     old = grant.refresh_token
     sandbox.fail(TOKEN_PATH, "token_lost")
@@ -204,14 +202,14 @@ def test_given_token_lost_when_refreshed_then_the_old_token_is_used_up_and_no_an
     assert json.loads(_refresh(sandbox, old)[2])["error"] == "invalid_grant"
 
 
-def test_given_a_queue_and_ordinals_when_called_then_each_request_meets_its_own_fault(sandbox: Sandbox) -> None:
+def test_a_queue_and_ordinals_give_each_request_its_own_fault(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "http_500", None, "html_502")
     sandbox.fail_on(VIDEO_LIST_PATH, {3: "rate_limited", 5: "http_503"})
 
     assert [_list(sandbox)[0] for _ in range(6)] == [500, 200, 429, 502, 503, 200]
 
 
-def test_given_a_fault_when_another_path_is_called_then_it_is_not_played(sandbox: Sandbox) -> None:
+def test_a_fault_of_another_path_is_not_played(sandbox: Sandbox) -> None:
     sandbox.fail(USER_INFO_PATH, "http_500")
 
     assert _list(sandbox)[0] == 200
@@ -221,9 +219,7 @@ def test_given_a_fault_when_another_path_is_called_then_it_is_not_played(sandbox
     ("path", "name"),
     [(VIDEO_LIST_PATH, "nonsense"), (VIDEO_LIST_PATH, "token_lost"), (TOKEN_PATH, "rate_limited")],
 )
-def test_given_a_fault_that_the_path_does_not_have_when_planned_then_the_error_names_the_known_ones(
-    sandbox: Sandbox, path: str, name: str
-) -> None:
+def test_a_fault_that_the_path_lacks_cannot_be_planned(sandbox: Sandbox, path: str, name: str) -> None:
     with pytest.raises(ValueError, match=rf"no fault '{name}'; known: .*reset_before") as planned:
         sandbox.fail(path, name)
     assert all(known in str(planned.value) for known in names_for(path))
@@ -231,18 +227,18 @@ def test_given_a_fault_that_the_path_does_not_have_when_planned_then_the_error_n
         sandbox.fail_on(path, {1: name})
 
 
-def test_given_an_unknown_path_when_a_fault_is_planned_then_the_error_names_the_known_ones(sandbox: Sandbox) -> None:
+def test_a_fault_cannot_be_planned_for_an_unknown_path(sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match=r"Unknown path '/v2/video/list'; known: .*/v2/video/list/"):
         sandbox.fail("/v2/video/list", "http_500")
 
 
-def test_given_all_paths_when_their_faults_are_collected_then_each_is_described() -> None:
+def test_every_fault_of_a_path_is_described() -> None:
     names = {name for path in PATHS for name in names_for(path)}
 
     assert names == {*DESCRIPTIONS, *DATA_ERRORS, *TOKEN_ERRORS}
 
 
-def test_given_a_fault_on_the_consent_page_when_opened_then_it_is_played(sandbox: Sandbox) -> None:
+def test_a_fault_of_the_consent_page_is_played(sandbox: Sandbox) -> None:
     sandbox.fail(AUTHORIZE_PATH, "html_502")
 
     assert _post(sandbox, AUTHORIZE_PATH, "", {})[0] == 502

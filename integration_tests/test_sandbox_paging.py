@@ -38,29 +38,27 @@ def _ids(pages: list[Json]) -> list[str]:
     [{}, {"short_pages": True}, {"empty_pages": True}, {"short_pages": True, "empty_pages": True}, {"same_second": 30}],
     ids=["plain", "short", "empty", "short_and_empty", "second_longer_than_a_page"],
 )
-def test_given_a_cursor_that_excludes_when_followed_then_each_video_comes_once_in_order(
-    max_count: int, switches: dict[str, Any]
-) -> None:
+def test_an_exclusive_cursor_gives_each_video_once_in_order(max_count: int, switches: dict[str, Any]) -> None:
     truth, pages = _pages(max_count, **switches)
 
     assert _ids(pages) == truth
     assert [page["has_more"] for page in pages] == [True] * (len(pages) - 1) + [False]
 
 
-def test_given_a_page_when_read_then_its_cursor_is_its_last_video_in_milliseconds() -> None:
+def test_a_pages_cursor_is_its_last_video_in_milliseconds() -> None:
     _, pages = _pages()
 
     assert [page["cursor"] for page in pages] == [page["videos"][-1]["create_time"] * 1000 for page in pages]
 
 
-def test_given_a_second_across_the_page_edge_when_paged_then_the_page_ends_before_it() -> None:
+def test_a_page_ends_before_a_second_across_its_edge() -> None:
     _, pages = _pages()
 
     assert len(pages[0]["videos"]) == 18
     assert len({video["create_time"] for video in pages[1]["videos"][:3]}) == 1
 
 
-def test_given_split_seconds_when_the_cursor_excludes_then_the_rest_of_the_second_is_skipped() -> None:
+def test_split_seconds_skip_the_rest_of_a_second() -> None:
     truth, pages = _pages(split_seconds=True)
 
     assert len(pages[0]["videos"]) == 20
@@ -68,7 +66,7 @@ def test_given_split_seconds_when_the_cursor_excludes_then_the_rest_of_the_secon
 
 
 @pytest.mark.parametrize("max_count", [1, 3, 20])
-def test_given_a_cursor_that_includes_when_followed_then_each_video_comes_and_edges_come_twice(max_count: int) -> None:
+def test_an_inclusive_cursor_repeats_the_edges_of_pages(max_count: int) -> None:
     truth, pages = _pages(max_count, cursor_inclusive=True)
 
     counts = Counter(_ids(pages))
@@ -77,13 +75,13 @@ def test_given_a_cursor_that_includes_when_followed_then_each_video_comes_and_ed
     assert all(first["videos"][-1] in second["videos"] for first, second in pairwise(pages))
 
 
-def test_given_short_pages_when_paged_then_pages_hold_fewer_although_more_follow() -> None:
+def test_short_pages_hold_fewer_although_more_follow() -> None:
     _, pages = _pages(short_pages=True)
 
     assert all(0 < len(page["videos"]) < 20 for page in pages[:-1])
 
 
-def test_given_empty_pages_when_paged_then_some_are_empty_and_their_cursor_moves() -> None:
+def test_empty_pages_move_the_cursor() -> None:
     _, pages = _pages(empty_pages=True)
 
     empty = [page for page in pages if not page["videos"]]
@@ -93,7 +91,7 @@ def test_given_empty_pages_when_paged_then_some_are_empty_and_their_cursor_moves
     assert cursors == sorted(set(cursors), reverse=True)
 
 
-def test_given_a_stuck_cursor_when_followed_then_the_same_cursor_comes_back() -> None:
+def test_a_stuck_cursor_comes_back_unchanged() -> None:
     with Sandbox(stuck_cursor=True) as sandbox, Client(sandbox) as client:
         first, second, third = client.pages(most=3)
 
@@ -101,7 +99,7 @@ def test_given_a_stuck_cursor_when_followed_then_the_same_cursor_comes_back() ->
     assert second["has_more"] is third["has_more"] is True
 
 
-def test_given_gone_without_cursor_when_paged_then_more_is_promised_and_no_cursor_comes() -> None:
+def test_gone_without_cursor_promises_more_without_a_cursor() -> None:
     with Sandbox(gone_without_cursor=True) as sandbox, Client(sandbox) as client:
         page = next(client.pages())
 
@@ -109,7 +107,7 @@ def test_given_gone_without_cursor_when_paged_then_more_is_promised_and_no_curso
     assert page["has_more"] is True
 
 
-def test_given_any_timestamp_when_asked_then_videos_posted_before_it_come() -> None:
+def test_any_timestamp_gives_videos_posted_before_it() -> None:
     with Sandbox(videos=60, now=_NOW) as sandbox, Client(sandbox) as client:
         old, same, new = (sandbox.account.post(time)["id"] for time in (_NOW - 11, _NOW - 10, _NOW - 9))
         before = client.video_list(cursor=(_NOW - 10) * 1000).json()["data"]["videos"]
@@ -119,25 +117,25 @@ def test_given_any_timestamp_when_asked_then_videos_posted_before_it_come() -> N
     assert [before[0]["id"], one_later[0]["id"], newest[0]["id"]] == [old, same, new]
 
 
-def test_given_a_cursor_before_the_first_video_when_asked_then_the_page_is_empty_and_the_last() -> None:
+def test_cursor_before_the_first_video_gives_an_empty_last_page() -> None:
     with Sandbox(videos=5) as sandbox, Client(sandbox) as client:
         cursor = sandbox.account.videos[-1]["create_time"] * 1000
         assert client.video_list(cursor=cursor).json()["data"] == {"cursor": 0, "has_more": False, "videos": []}
 
 
-def test_given_no_max_count_when_asked_then_ten_videos_come() -> None:
+def test_a_page_holds_ten_videos_unless_told() -> None:
     with Sandbox() as sandbox, Client(sandbox) as client:
         assert len(client.video_list().json()["data"]["videos"]) == 10
 
 
-def test_given_ids_as_numbers_when_paged_then_only_their_type_differs() -> None:
+def test_ids_as_numbers_changes_their_type_alone() -> None:
     truth, pages = _pages(ids_as_numbers=True)
 
     sent: list[Any] = list(_ids(pages))
     assert sent == [int(video_id) for video_id in truth]
 
 
-def test_given_requests_one_after_another_and_at_once_when_counted_then_the_peak_tells() -> None:
+def test_the_in_flight_peak_counts_requests_at_one_time() -> None:
     with Sandbox(latency=0.2) as sandbox, Client(sandbox) as client:
         client.video_list()
         one = sandbox.in_flight_peak(VIDEO_LIST_PATH)

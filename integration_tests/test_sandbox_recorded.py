@@ -1,4 +1,4 @@
-"""The sandbox answers in the shapes that were recorded from the real API.
+"""The sandbox responds in the shapes that were recorded from the real API.
 
 A connector that is only ever tested against shapes of our own invention fails on its first real account.
 """
@@ -46,40 +46,38 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
         yield running
 
 
-def test_given_a_consent_when_refreshed_then_the_token_answer_has_the_recorded_shape(
-    sandbox: Sandbox, client: Client
-) -> None:
-    answer = client.refresh(sandbox.grant().refresh_token).json()
+def test_a_token_response_has_the_recorded_shape(sandbox: Sandbox, client: Client) -> None:
+    response = client.refresh(sandbox.grant().refresh_token).json()
 
-    assert _shape(answer) == _shape(_recorded("token_refresh")) == _shape(_recorded("token_exchange"))
-    assert (answer["access_token"][:4], answer["refresh_token"][:4]) == ("act.", "rft.")
-    assert (answer["open_id"], answer["token_type"]) == (sandbox.account.open_id, "Bearer")
+    assert _shape(response) == _shape(_recorded("token_refresh")) == _shape(_recorded("token_exchange"))
+    assert (response["access_token"][:4], response["refresh_token"][:4]) == ("act.", "rft.")
+    assert (response["open_id"], response["token_type"]) == (sandbox.account.open_id, "Bearer")
 
 
-def test_given_a_dead_refresh_token_when_used_then_the_recorded_error_comes(client: Client) -> None:
-    answer, recorded = client.refresh("rft.dead").json(), _recorded("token_invalid_grant")
+def test_a_dead_refresh_token_gets_the_recorded_error(client: Client) -> None:
+    response, recorded = client.refresh("rft.dead").json(), _recorded("token_invalid_grant")
 
-    assert _LOG_ID.fullmatch(answer.pop("log_id"))
+    assert _LOG_ID.fullmatch(response.pop("log_id"))
     assert _LOG_ID.fullmatch(recorded.pop("log_id"))
-    assert answer == recorded
+    assert response == recorded
 
 
-def test_given_the_recorded_fields_when_the_user_is_read_then_the_shape_is_the_recorded_one(client: Client) -> None:
+def test_the_user_has_the_recorded_shape(client: Client) -> None:
     recorded = _recorded("user_info_basic_profile_stats")
 
-    answer = client.user_info(tuple(recorded["data"]["user"])).json()
+    response = client.user_info(tuple(recorded["data"]["user"])).json()
 
-    assert _shape(answer) == _shape(recorded)
-    assert _LOG_ID.fullmatch(answer["error"].pop("log_id"))
-    assert answer["error"] == {"code": "ok", "message": ""}
+    assert _shape(response) == _shape(recorded)
+    assert _LOG_ID.fullmatch(response["error"].pop("log_id"))
+    assert response["error"] == {"code": "ok", "message": ""}
 
 
-def test_given_all_fields_when_the_user_is_read_then_it_is_the_ground_truth(sandbox: Sandbox, client: Client) -> None:
+def test_the_user_with_all_fields_is_the_ground_truth(sandbox: Sandbox, client: Client) -> None:
     assert client.user_info(USER_FIELDS).json()["data"]["user"] == sandbox.account.user
     assert sandbox.account.user["video_count"] == len(sandbox.account.videos) == 40
 
 
-def test_given_a_wrong_access_token_when_called_then_the_recorded_401_comes(sandbox: Sandbox) -> None:
+def test_a_wrong_access_token_gets_the_recorded_401(sandbox: Sandbox) -> None:
     with Client(sandbox, "act.unknown") as stranger:
         response = stranger.user_info()
 
@@ -87,7 +85,7 @@ def test_given_a_wrong_access_token_when_called_then_the_recorded_401_comes(sand
     assert response.status_code == 401
 
 
-def test_given_a_scope_not_granted_when_its_field_is_read_then_the_recorded_401_without_data_comes(
+def test_a_scope_not_granted_gets_the_recorded_401_without_data(
     sandbox: Sandbox,
 ) -> None:
     token = sandbox.grant(scopes=("user.info.basic",)).access_token
@@ -98,29 +96,27 @@ def test_given_a_scope_not_granted_when_its_field_is_read_then_the_recorded_401_
     assert response.status_code == 401
 
 
-def _assert_recorded_error(answer: Any, name: str) -> None:
+def _assert_recorded_error(response: Any, name: str) -> None:
     recorded = _recorded(name)
-    assert _LOG_ID.fullmatch(answer["error"].pop("log_id"))
+    assert _LOG_ID.fullmatch(response["error"].pop("log_id"))
     recorded["error"].pop("log_id")
-    assert answer == recorded
+    assert response == recorded
 
 
-def test_given_an_account_without_videos_when_listed_then_the_recorded_answer_comes() -> None:
+def test_an_empty_account_gets_the_recorded_response() -> None:
     with Sandbox(videos=0) as empty, Client(empty) as client:
-        answer, recorded = client.video_list().json(), _recorded("video_list_empty_account")
+        response, recorded = client.video_list().json(), _recorded("video_list_empty_account")
 
-    assert answer.pop("error")["code"] == recorded.pop("error")["code"] == "ok"
-    assert answer == recorded
+    assert response.pop("error")["code"] == recorded.pop("error")["code"] == "ok"
+    assert response == recorded
 
 
-def test_given_an_unknown_id_when_queried_then_the_recorded_answer_leaves_it_out(
-    sandbox: Sandbox, client: Client
-) -> None:
+def test_an_unknown_id_is_left_out_as_recorded(sandbox: Sandbox, client: Client) -> None:
     known = sandbox.account.videos[5]["id"]
-    answers = [_query(client, ["7000000000000000000"]), _query(client, [known, "7000000000000000000"])]
+    responses = [_query(client, ["7000000000000000000"]), _query(client, [known, "7000000000000000000"])]
 
     recorded = _recorded("video_query_unknown_id")["data"]
-    assert answers == [recorded, {**recorded, "videos": [{"id": known}]}]
+    assert responses == [recorded, {**recorded, "videos": [{"id": known}]}]
 
 
 def _query(client: Client, ids: list[str]) -> Any:
@@ -130,9 +126,7 @@ def _query(client: Client, ids: list[str]) -> Any:
 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["photo", "video"])
-def test_given_the_recorded_fields_when_videos_are_listed_then_each_has_the_recorded_types(
-    client: Client, index: int
-) -> None:
+def test_videos_have_the_recorded_types(client: Client, index: int) -> None:
     recorded = {**_recorded("video_object"), **_recorded("video_rows_photo_and_video")[index]}
 
     videos = [video for page in client.pages(tuple(recorded)) for video in page["videos"]]
@@ -141,16 +135,14 @@ def test_given_the_recorded_fields_when_videos_are_listed_then_each_has_the_reco
     assert all(_shape(video) == _shape(recorded) for video in videos)
 
 
-def test_given_all_fields_when_videos_are_listed_then_they_are_the_ground_truth(
-    sandbox: Sandbox, client: Client
-) -> None:
+def test_videos_with_all_fields_are_the_ground_truth(sandbox: Sandbox, client: Client) -> None:
     videos = [video for page in client.pages() for video in page["videos"]]
 
     assert videos == sandbox.account.videos
     assert all(tuple(video) == VIDEO_FIELDS for video in videos)
 
 
-def test_given_a_long_account_when_made_then_the_recorded_oddities_occur() -> None:
+def test_a_long_account_has_the_recorded_oddities() -> None:
     videos = Sandbox(videos=1_000).account.videos
     photos = [video for video in videos if video["duration"] == 0]
 

@@ -128,7 +128,7 @@ _DATA_MISTAKES = {
 
 
 @pytest.mark.parametrize(("method", "path", "kwargs", "text"), _DATA_MISTAKES.values(), ids=_DATA_MISTAKES)
-def test_given_a_mistake_when_a_data_endpoint_is_called_then_it_is_refused_and_recorded(
+def test_a_wrong_data_request_is_refused_and_recorded(
     sandbox: Sandbox, client: Client, method: str, path: str, kwargs: dict[str, Any], text: str
 ) -> None:
     headers = {**client.bearer, **kwargs.get("headers", {})}
@@ -183,35 +183,31 @@ _TOKEN_MISTAKES = {
 
 
 @pytest.mark.parametrize(("kwargs", "error", "text"), _TOKEN_MISTAKES.values(), ids=_TOKEN_MISTAKES)
-def test_given_a_mistake_when_the_token_endpoint_is_called_then_it_is_refused_and_recorded(
+def test_a_wrong_token_request_is_refused_and_recorded(
     sandbox: Sandbox, client: Client, kwargs: dict[str, Any], error: str, text: str
 ) -> None:
     response = client.send("POST", TOKEN_PATH, **kwargs)
 
-    answer = response.json()
-    assert (response.status_code, answer["error"]) == (400, error)
-    assert text in answer["error_description"]
-    assert sandbox.violations == [f"POST {TOKEN_PATH}: {answer['error_description']}"]
+    payload = response.json()
+    assert (response.status_code, payload["error"]) == (400, error)
+    assert text in payload["error_description"]
+    assert sandbox.violations == [f"POST {TOKEN_PATH}: {payload['error_description']}"]
 
 
 @pytest.mark.parametrize("path", [TOKEN_PATH, REVOKE_PATH])
-def test_given_a_get_when_an_oauth_endpoint_is_called_then_it_is_refused_and_recorded(
-    sandbox: Sandbox, client: Client, path: str
-) -> None:
+def test_a_get_of_an_oauth_endpoint_is_refused_and_recorded(sandbox: Sandbox, client: Client, path: str) -> None:
     assert client.send("GET", path).json()["error"] == "invalid_request"
     assert sandbox.violations == [f"GET {path}: the method must be POST, not GET"]
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/video/list", "/v1.3/video/list/", "/v2/research/video/query/"])
-def test_given_an_unknown_path_when_called_then_404_and_a_violation(
-    sandbox: Sandbox, client: Client, path: str
-) -> None:
+def test_an_unknown_path_is_404_and_a_violation(sandbox: Sandbox, client: Client, path: str) -> None:
     assert client.send("POST", path, json={}, headers=client.bearer).status_code == 404
     assert sandbox.violations == [f"POST {path}: the path is unknown"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "act.x"}, {"Authorization": "Bearer "}])
-def test_given_no_bearer_header_when_called_then_401_and_a_violation(
+def test_a_missing_bearer_header_is_401_and_a_violation(
     sandbox: Sandbox, client: Client, headers: dict[str, str]
 ) -> None:
     response = client.send("GET", USER_INFO_PATH, params={"fields": "open_id"}, headers=headers)
@@ -220,9 +216,7 @@ def test_given_no_bearer_header_when_called_then_401_and_a_violation(
     assert len(sandbox.violations) == 1
 
 
-def test_given_a_violation_when_checked_then_the_error_lists_it_and_reset_forgets_it(
-    sandbox: Sandbox, client: Client
-) -> None:
+def test_check_lists_violations_and_reset_forgets_them(sandbox: Sandbox, client: Client) -> None:
     client.video_list(max_count=21)
 
     with pytest.raises(AssertionError, match="max_count must be an integer from 1 to 20, not 21"):
@@ -231,9 +225,7 @@ def test_given_a_violation_when_checked_then_the_error_lists_it_and_reset_forget
     sandbox.check()
 
 
-def test_given_right_requests_when_called_then_nothing_is_recorded_as_a_violation(
-    sandbox: Sandbox, client: Client
-) -> None:
+def test_right_requests_are_no_violations(sandbox: Sandbox, client: Client) -> None:
     empty = client.send(
         "POST", VIDEO_LIST_PATH, params=_ID, headers={**client.bearer, "Content-Type": "application/json"}
     )
@@ -250,7 +242,7 @@ def test_given_right_requests_when_called_then_nothing_is_recorded_as_a_violatio
     sandbox.check()
 
 
-def test_given_a_request_when_logged_then_the_log_tells_all_of_it(sandbox: Sandbox, client: Client) -> None:
+def test_the_log_tells_all_of_a_request(sandbox: Sandbox, client: Client) -> None:
     cursor = sandbox.account.videos[3]["create_time"] * 1000
     videos = client.video_list(("id",), cursor=cursor, max_count=2).json()["data"]["videos"]
     client.refresh("rft.dead")

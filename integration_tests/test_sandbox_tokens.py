@@ -44,7 +44,7 @@ def _without_log_id(response: Any) -> dict[str, Any]:
     return {key: value for key, value in response.json().items() if key != "log_id"}
 
 
-def test_given_rotation_when_refreshed_then_the_new_token_works_and_the_old_one_is_used_up(sandbox: Sandbox) -> None:
+def test_rotation_uses_the_old_refresh_token_up(sandbox: Sandbox) -> None:
     grant = sandbox.grant()
     first = grant.refresh_token
     with Client(sandbox) as client:
@@ -57,7 +57,7 @@ def test_given_rotation_when_refreshed_then_the_new_token_works_and_the_old_one_
     sandbox.check()
 
 
-def test_given_fixed_tokens_when_used_then_those_of_each_account_work_also_after_a_reset() -> None:
+def test_fixed_tokens_work_for_each_account_after_a_reset_too() -> None:
     with Sandbox(videos=1, accounts=2, fixed_tokens=True) as sandbox:
         for _ in range(2):
             for number, account in enumerate(sandbox.accounts):
@@ -67,16 +67,16 @@ def test_given_fixed_tokens_when_used_then_those_of_each_account_work_also_after
             sandbox.reset()
 
 
-def test_given_no_rotation_when_refreshed_then_the_same_token_comes_back_and_goes_on_working() -> None:
+def test_without_rotation_the_same_refresh_token_comes_back() -> None:
     with Sandbox(rotate_refresh_tokens=False, videos=0) as sandbox, Client(sandbox) as client:
         token = sandbox.grant().refresh_token
-        answers = [client.refresh(token).json() for _ in range(2)]
+        responses = [client.refresh(token).json() for _ in range(2)]
 
-    assert [answer["refresh_token"] for answer in answers] == [token, token]
-    assert answers[0]["access_token"] != answers[1]["access_token"]
+    assert [response["refresh_token"] for response in responses] == [token, token]
+    assert responses[0]["access_token"] != responses[1]["access_token"]
 
 
-def test_given_a_refresh_when_old_access_tokens_are_used_then_they_still_work(sandbox: Sandbox) -> None:
+def test_old_access_tokens_still_work_after_a_refresh(sandbox: Sandbox) -> None:
     grant = sandbox.grant()
     with Client(sandbox, grant.access_token) as client:
         client.access_token, old = client.refresh(grant.refresh_token).json()["access_token"], client.access_token
@@ -86,7 +86,7 @@ def test_given_a_refresh_when_old_access_tokens_are_used_then_they_still_work(sa
         assert (new_status, client.user_info().status_code) == (200, 200)
 
 
-def test_given_time_when_it_passes_then_the_access_token_dies_after_its_lifetime(sandbox: Sandbox) -> None:
+def test_an_access_token_dies_after_its_lifetime(sandbox: Sandbox) -> None:
     with Client(sandbox) as client:
         sandbox.advance(7_190)
         young = client.user_info().status_code
@@ -96,19 +96,19 @@ def test_given_time_when_it_passes_then_the_access_token_dies_after_its_lifetime
     sandbox.check()
 
 
-def test_given_time_when_it_passes_then_the_refresh_lifetime_counts_down_to_its_end(sandbox: Sandbox) -> None:
+def test_the_refresh_lifetime_counts_down_to_its_end(sandbox: Sandbox) -> None:
     token = sandbox.grant().refresh_token
     with Client(sandbox) as client:
         sandbox.advance(100 * _DAY)
-        answer = client.refresh(token).json()
+        response = client.refresh(token).json()
         sandbox.advance(80 * _DAY)
-        late = client.refresh(answer["refresh_token"])
+        late = client.refresh(response["refresh_token"])
 
-    assert (answer["expires_in"], answer["refresh_expires_in"]) == (7_200, pytest.approx(80 * _DAY, abs=2))
+    assert (response["expires_in"], response["refresh_expires_in"]) == (7_200, pytest.approx(80 * _DAY, abs=2))
     assert _without_log_id(late) == _DEAD
 
 
-def test_given_refresh_prolongs_when_refreshed_then_the_lifetime_starts_anew() -> None:
+def test_refresh_prolongs_starts_the_lifetime_anew() -> None:
     with Sandbox(refresh_prolongs=True, videos=0) as sandbox, Client(sandbox) as client:
         token = sandbox.grant().refresh_token
         sandbox.advance(100 * _DAY)
@@ -117,19 +117,19 @@ def test_given_refresh_prolongs_when_refreshed_then_the_lifetime_starts_anew() -
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_given_token_error_status_when_refused_then_it_is_the_status(status: int) -> None:
+def test_token_error_status_is_the_status_of_a_token_error(status: int) -> None:
     with Sandbox(token_error_status=status, videos=0) as sandbox, Client(sandbox) as client:
         response = client.refresh("rft.dead")
 
     assert (response.status_code, _without_log_id(response)) == (status, _DEAD)
 
 
-def test_given_data_error_status_when_refused_then_every_code_comes_with_it() -> None:
+def test_data_error_status_is_the_status_of_a_data_error() -> None:
     with Sandbox(data_error_status=200, videos=0) as sandbox, Client(sandbox, "act.unknown") as client:
         assert _code(client.user_info()) == (200, "access_token_invalid")
 
 
-def test_given_a_wrong_secret_when_refreshed_then_invalid_client_and_the_token_survives(sandbox: Sandbox) -> None:
+def test_a_wrong_secret_leaves_the_refresh_token_alive(sandbox: Sandbox) -> None:
     token = sandbox.grant().refresh_token
     with Client(sandbox) as client:
         wrong = client.token(grant_type="refresh_token", refresh_token=token, client_secret="wrong")
@@ -138,7 +138,7 @@ def test_given_a_wrong_secret_when_refreshed_then_invalid_client_and_the_token_s
         assert client.refresh(token).status_code == 200
 
 
-def test_given_revoked_access_tokens_when_used_then_401_and_a_refresh_helps(sandbox: Sandbox) -> None:
+def test_a_refresh_helps_after_access_tokens_are_revoked(sandbox: Sandbox) -> None:
     grant = sandbox.grant()
     with Client(sandbox, grant.access_token) as client:
         sandbox.revoke_access_tokens()
@@ -148,7 +148,7 @@ def test_given_revoked_access_tokens_when_used_then_401_and_a_refresh_helps(sand
         assert (_code(refused), client.user_info().status_code) == ((401, "access_token_invalid"), 200)
 
 
-def test_given_expired_refresh_tokens_when_refreshed_then_refused_and_access_tokens_go_on(sandbox: Sandbox) -> None:
+def test_expired_refresh_tokens_leave_access_tokens_working(sandbox: Sandbox) -> None:
     grant = sandbox.grant()
     with Client(sandbox, grant.access_token) as client:
         sandbox.expire_refresh_tokens()
@@ -157,7 +157,7 @@ def test_given_expired_refresh_tokens_when_refreshed_then_refused_and_access_tok
         assert client.user_info().status_code == 200
 
 
-def test_given_a_revocation_when_done_then_no_token_of_the_consent_works(sandbox: Sandbox) -> None:
+def test_a_revocation_ends_all_tokens_of_the_consent(sandbox: Sandbox) -> None:
     grant, other = sandbox.grant(), sandbox.grant()
     form = {"client_key": sandbox.client_key, "client_secret": sandbox.client_secret, "token": grant.access_token}
     with Client(sandbox, grant.access_token) as client:
@@ -169,7 +169,7 @@ def test_given_a_revocation_when_done_then_no_token_of_the_consent_works(sandbox
         assert client.refresh(other.refresh_token).status_code == 200
 
 
-def test_given_configs_when_made_then_they_are_ready_for_the_connector(sandbox: Sandbox) -> None:
+def test_configs_are_ready_for_the_connector(sandbox: Sandbox) -> None:
     oauth = sandbox.config(scopes=("user.info.basic", "video.list"), start_date="2024-01-01")
     direct = sandbox.access_token_config(num_workers=4)
 
@@ -189,9 +189,7 @@ def test_given_configs_when_made_then_they_are_ready_for_the_connector(sandbox: 
 
 
 @pytest.mark.parametrize(("field", "scope"), SCOPE_OF_USER_FIELD.items(), ids=SCOPE_OF_USER_FIELD)
-def test_given_one_scope_missing_when_one_of_its_fields_is_read_then_the_whole_call_fails(
-    sandbox: Sandbox, field: str, scope: str
-) -> None:
+def test_a_field_of_a_missing_scope_fails_the_request(sandbox: Sandbox, field: str, scope: str) -> None:
     others = tuple(other for other in ALL_SCOPES if other != scope)
     rest = tuple(name for other in others for name in USER_FIELDS_BY_SCOPE.get(other, ()))
     with Client(sandbox, sandbox.grant(scopes=others).access_token) as client:
@@ -207,9 +205,7 @@ def test_given_one_scope_missing_when_one_of_its_fields_is_read_then_the_whole_c
         ("scope_permission_missed", (400, "scope_permission_missed")),
     ],
 )
-def test_given_no_video_scope_when_videos_are_listed_then_the_chosen_error_comes(
-    scope_error: str, expected: tuple[int, str]
-) -> None:
+def test_scope_error_is_the_code_for_a_missing_scope(scope_error: str, expected: tuple[int, str]) -> None:
     with Sandbox(scope_error=scope_error) as sandbox:
         token = sandbox.grant(scopes=("user.info.basic",)).access_token
         with Client(sandbox, token) as client:
@@ -217,16 +213,16 @@ def test_given_no_video_scope_when_videos_are_listed_then_the_chosen_error_comes
         sandbox.check()
 
 
-def test_given_several_things_wrong_when_refused_then_token_limit_parameters_scope_in_this_order() -> None:
+def test_token_limit_parameters_scope_are_checked_in_this_order() -> None:
     with Sandbox(rate_limit=2, videos=0) as sandbox:
         modest = sandbox.grant(scopes=("user.info.basic",)).access_token
         with Client(sandbox, "act.unknown") as client:
-            answers = [client.user_info(("nonsense",))]
+            responses = [client.user_info(("nonsense",))]
             client.access_token = modest
-            answers += [client.user_info(("nonsense",)), client.user_info(("username",))]
-            answers += [client.user_info(("nonsense",))]
+            responses += [client.user_info(("nonsense",)), client.user_info(("username",))]
+            responses += [client.user_info(("nonsense",))]
 
-    assert [_code(answer)[1] for answer in answers] == [
+    assert [_code(response)[1] for response in responses] == [
         "access_token_invalid",
         "invalid_params",
         "scope_not_authorized",
@@ -234,7 +230,7 @@ def test_given_several_things_wrong_when_refused_then_token_limit_parameters_sco
     ]
 
 
-def test_given_a_full_window_when_called_then_429_until_the_oldest_request_leaves_it() -> None:
+def test_a_full_window_gives_429_until_a_request_leaves_it() -> None:
     with Sandbox(rate_limit=3, rate_window=60.0, videos=0) as sandbox, Client(sandbox) as client:
         statuses = []
         for pause in (0, 30, 0, 0, 25, 6, 0):
@@ -248,7 +244,7 @@ def test_given_a_full_window_when_called_then_429_until_the_oldest_request_leave
     assert other == 200
 
 
-def test_given_the_rate_limit_when_two_accounts_share_the_app_then_they_share_it() -> None:
+def test_the_accounts_of_an_app_share_the_rate_limit() -> None:
     with Sandbox(rate_limit=2, accounts=2, videos=0) as sandbox:
         statuses = []
         for account in (*sandbox.accounts, sandbox.account):
@@ -258,7 +254,7 @@ def test_given_the_rate_limit_when_two_accounts_share_the_app_then_they_share_it
     assert statuses == [(200, "ok"), (200, "ok"), (429, "rate_limit_exceeded")]
 
 
-def test_given_a_used_sandbox_when_reset_then_only_the_accounts_are_left(sandbox: Sandbox) -> None:
+def test_reset_leaves_only_the_accounts(sandbox: Sandbox) -> None:
     before = sandbox.account.videos
     grant = sandbox.grant()
     sandbox.fail(VIDEO_LIST_PATH, "http_500")

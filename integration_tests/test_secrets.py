@@ -1,4 +1,4 @@
-"""No secret is ever printed, but in the message whose purpose is to store it: over HTTP, at debug level."""
+"""No secret is emitted except in the message that exists to store it: over HTTP, at debug level."""
 
 import json
 from typing import Any
@@ -15,14 +15,14 @@ CREDENTIALS = ("client_secret", "refresh_token", "access_token")
 
 
 def secrets_of(sandbox: Sandbox, config: Any, outcome: Outcome) -> set[str]:
-    """Every secret of a run: given, stored, posted or issued, used up or not."""
+    """Every secret of a run: configured, stored, posted or issued, used up or not."""
     given = [config["credentials"], *(stored["credentials"] for stored in outcome.configs)]
     posted = [request.body for request in sandbox.requests_to(TOKEN)]
     return {source[name] for source in [*given, *posted] for name in CREDENTIALS if name in source}
 
 
 def leaks(secrets: set[str], text: str) -> list[str]:
-    """The secrets that a text holds, as they are or as a URL or JSON would spell them."""
+    """The secrets that a text contains, verbatim or as encoded in a URL or in JSON."""
     return [secret for secret in secrets if secret in text or secret.replace("!", "%21") in text]
 
 
@@ -41,7 +41,7 @@ def leaks(secrets: set[str], text: str) -> list[str]:
     ],
     ids=["good", "dead_token", "flaky_sign_in", "lost_token", "failed", "renewed", "removed_app", "no_scope"],
 )
-def test_given_debug_logs_when_used_then_no_secret_but_in_the_message_that_stores_it(
+def test_only_control_messages_hold_secrets(
     faults: dict[str, list[str]], command: str, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=30)

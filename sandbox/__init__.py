@@ -5,6 +5,6 @@ from sandbox.facts import ALL_SCOPES
 from sandbox.sandbox import Sandbox
 from sandbox.settings import Settings
 from sandbox.state import LoggedRequest
-from sandbox.tokens import Grant
+from sandbox.tokens import MISSING, Grant
 
-__all__ = ["ALL_SCOPES", "Account", "Grant", "LoggedRequest", "Sandbox", "Settings"]
+__all__ = ["ALL_SCOPES", "MISSING", "Account", "Grant", "LoggedRequest", "Sandbox", "Settings"]

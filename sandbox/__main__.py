@@ -16,7 +16,8 @@ from sandbox.sandbox import Sandbox
 from sandbox.settings import Settings
 
 _DESCRIPTION = """A local TikTok for a browser, a connector and a test.
-The first line on stdout is JSON: base_url, config (ready for the connector), client_key, client_secret, authorize_url.
+The first line on stdout is JSON: base_url, config (ready for the connector), client_key, client_secret, authorize_url,
+and ca_file: with --tls, the certificate that a client needs.
 Ctrl-C or SIGTERM ends it."""
 
 
@@ -44,6 +45,7 @@ def _announce(sandbox: Sandbox) -> None:
         "client_key": sandbox.client_key,
         "client_secret": sandbox.client_secret,
         "authorize_url": sandbox.base_url + AUTHORIZE_PATH,
+        "ca_file": sandbox.ca_file,
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
@@ -66,13 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _how_to_read(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
     """Arguments of `add_argument` for a field of type `kind`."""
+    help_text = help_text.replace("%", "%%")
     if kind is bool:
         return {
             "action": argparse.BooleanOptionalAction,
             "help": f"{help_text} (default: {'on' if default else 'off'})",
         }
     if get_origin(kind) is tuple:
-        text = ",".join(default)
+        text = ",".join(default) or "none"
         return {"type": _comma_separated, "metavar": "A,B", "help": f"{help_text} (default: {text})"}
     # `int | None`: the flag itself stands for a number.
     number = next((part for part in get_args(kind) if part is not type(None)), kind)
@@ -81,7 +84,7 @@ def _how_to_read(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
 
 
 def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
+    return tuple(part for part in text.split(",") if part)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,53 +11,42 @@ from sandbox.content import make_user, make_video
 from sandbox.facts import USER_FIELDS, VIDEO_FIELDS
 from sandbox.messages import Json
 from sandbox.settings import SECONDS_PER_YEAR, Settings
+from sandbox.timeline import Timeline, millisecond_of
 
 _PAGE_EDGE = 20
 _PLACES_OF_SHARED_SECONDS = 8
+_ID_LAG = (3, 59)  # s, the shortest and the longest that have been recorded
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """The public posts in the order of the API, newest first.
-
-    An account replaces its timeline instead of changing it, so that a request in flight sees one state.
+class Pin:
+    """A post that is listed on top, out of order.
 
     Attributes:
-        negated_times: create_time in s, negated: ascending, which is what bisect needs.
-        ids: the video ids at the same positions.
+        every_page: on top of every page instead of the first one alone.
+        listed_again: also in its own place.
     """
 
-    negated_times: list[int]
-    ids: list[int]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def time_at(self, position: int) -> int:
-        """create_time in s of the post at `position`."""
-        return -self.negated_times[position]
-
-    def first_at_or_before(self, second: int) -> int:
-        """Position of the newest post of `second` (s) or earlier; the length when there is none."""
-        return bisect_left(self.negated_times, -second)
+    video_id: int
+    every_page: bool
+    listed_again: bool
 
 
 class Account:
-    """One TikTok account: the ground truth of what the API answers."""
+    """One TikTok account: the ground truth of the API's responses."""
 
     def __init__(self, settings: Settings, number: int, now: int, clock: Callable[[], float]) -> None:
+        self._settings = settings
         self._rng = random.Random(f"{settings.seed}/{number}")
         self._user = make_user(self._rng, number)
         self._now = now
         self._clock = clock
         self._changes: dict[int, Json] = {}
-        self._set_timeline(_make_posts(self._rng, settings, now))
-
-    def _set_timeline(self, posts: list[tuple[int, int]]) -> None:
-        """Take over posts as pairs of create_time (s) and id."""
-        posts.sort(reverse=True)
-        self._public = {video_id for _, video_id in posts}
-        self.timeline = Timeline([-time for time, _ in posts], [video_id for _, video_id in posts])
+        # create_time (s) of every post there has been: a page in flight still shows what is deleted meanwhile.
+        self._times = _make_posts(self._rng, settings, now)
+        self._public = set(self._times)
+        self.pins: tuple[Pin, ...] = ()
+        self._list_anew()
 
     @property
     def open_id(self) -> str:
@@ -67,39 +55,50 @@ class Account:
 
     @property
     def user(self) -> Json:
-        """All 14 user fields."""
-        return {**self._user, "video_count": len(self.timeline)}
+        """All user fields."""
+        return {**self._user, "video_count": len(self._public)}
 
     @property
     def videos(self) -> list[Json]:
-        """All 16 fields of each public video, create_time descending; a copy, made anew each time."""
-        timeline = self.timeline
-        return [self.video(video_id) for video_id in timeline.ids]
+        """All fields of each public video, create_time descending; a copy, made anew each time."""
+        return [self.video(video_id) for video_id in self._timeline_of(self._public).ids]
 
     def video(self, video_id: int) -> Json:
-        """One video by its number, public or gone: a page in flight still shows what is deleted meanwhile."""
-        made = make_video(video_id, _time_of(video_id), str(self._user["username"]), self._now)
-        change = self._changes.get(video_id)
-        return {**made, **change} if change else made
+        """One video by its number, public or gone."""
+        made = make_video(video_id, self._times[video_id], str(self._user["username"]), self._now)
+        return {**made, **self._changes.get(video_id, {})}
 
     def __contains__(self, video_id: int) -> bool:
         """Whether the account has a public video of this number."""
         return video_id in self._public
 
+    def pinned_ids(self, *, first_page: bool) -> list[int]:
+        """The posts on top of a page; the one pinned last comes first."""
+        return [pin.video_id for pin in self.pins if first_page or pin.every_page]
+
     def post(self, create_time: int | None = None, **fields: Any) -> Json:
         """Publish a video at `create_time` (s; default: now) and return it; `fields` replace what is made up."""
         time = int(self._clock()) if create_time is None else create_time
-        video_id = _new_id(self._rng, time, self._public)
+        video_id = _new_id(self._rng, time, self._times, self._settings)
         self._change(video_id, fields)
-        self._set_timeline([*self._posts(), (time, video_id)])
+        self._times[video_id] = time
+        self._public.add(video_id)
+        self._list_anew()
         return self.video(video_id)
 
     def add_videos(self, count: int) -> list[Json]:
         """Publish `count` videos, spread evenly between the newest one and now; newest first."""
         now = int(self._clock())
-        newest = self.timeline.time_at(0) if len(self.timeline) else now - 86_400
+        newest = max((self._times[video_id] for video_id in self._public), default=now - 86_400)
         step = (now - newest) / (count + 1)
         return [self.post(newest + int(step * number)) for number in range(count, 0, -1)]
+
+    def pin(self, video_id: str, every_page: bool = False, *, listed_again: bool = True) -> None:
+        """List a video on top of the first page, or of every page, besides or instead of its own place."""
+        number = self._known(video_id)
+        self._unpin(number)
+        self.pins = (Pin(number, every_page, listed_again), *self.pins)
+        self._list_anew()
 
     def change(self, video_id: str, **fields: Any) -> Json:
         """Give a video other values, such as counts that have grown, and return it."""
@@ -115,10 +114,23 @@ class Account:
     def delete(self, video_id: str) -> None:
         """Take a video away: removed by the person, or no longer public."""
         gone = self._known(video_id)
-        self._set_timeline([post for post in self._posts() if post[1] != gone])
+        self._public.remove(gone)
+        self._unpin(gone)
+        self._list_anew()
 
-    def _posts(self) -> list[tuple[int, int]]:
-        return [(_time_of(video_id), video_id) for video_id in self._public]
+    def _list_anew(self) -> None:
+        only_on_top = {pin.video_id for pin in self.pins if not pin.listed_again}
+        self.timeline = self._timeline_of(self._public - only_on_top)
+
+    def _timeline_of(self, ids: set[int]) -> Timeline:
+        with_milliseconds = self._settings.cursor_milliseconds
+        return Timeline.of(
+            (self._times[video_id] * 1000 + (millisecond_of(video_id) if with_milliseconds else 0), video_id)
+            for video_id in ids
+        )
+
+    def _unpin(self, video_id: int) -> None:
+        self.pins = tuple(pin for pin in self.pins if pin.video_id != video_id)
 
     def _known(self, video_id: str) -> int:
         number = int(video_id)
@@ -143,15 +155,14 @@ def _refuse_unknown(fields: Json, known: tuple[str, ...], own: tuple[str, ...]) 
         raise ValueError(f"{', '.join(wrong)} cannot be set; known: {', '.join(f for f in known if f not in own)}.")
 
 
-def _make_posts(rng: random.Random, settings: Settings, now: int) -> list[tuple[int, int]]:
-    """Pairs of create_time (s) and id."""
+def _make_posts(rng: random.Random, settings: Settings, now: int) -> dict[int, int]:
+    """create_time (s) of each post, by its id."""
     span = int(settings.years * SECONDS_PER_YEAR)
     ages = sorted(rng.sample(range(60, 60 + span), settings.videos)) if settings.videos else []
-    times = _share_seconds([now - age for age in ages], settings.same_second)
-    taken: set[int] = set()
-    for time in times:
-        taken.add(_new_id(rng, time, taken))
-    return [(_time_of(video_id), video_id) for video_id in taken]
+    posts: dict[int, int] = {}
+    for time in _share_seconds([now - age for age in ages], settings.same_second):
+        posts[_new_id(rng, time, posts, settings)] = time
+    return posts
 
 
 def _share_seconds(times: list[int], size: int) -> list[int]:
@@ -163,13 +174,9 @@ def _share_seconds(times: list[int], size: int) -> list[int]:
     return times
 
 
-def _new_id(rng: random.Random, create_time: int, taken: set[int]) -> int:
-    """A number of 19 digits that, like TikTok's, holds the create_time (s) in its upper 32 bits."""
-    while (video_id := create_time << 32 | rng.getrandbits(32)) in taken:
+def _new_id(rng: random.Random, create_time: int, taken: dict[int, int], settings: Settings) -> int:
+    """A number of 19 digits that holds a time (s) in its upper 32 bits: the create_time, or one shortly before it."""
+    time = create_time - rng.randint(*_ID_LAG) if settings.id_lag else create_time
+    while (video_id := time << 32 | rng.getrandbits(32)) in taken:
         pass
     return video_id
-
-
-def _time_of(video_id: int) -> int:
-    """create_time (s) of a video, read from its id."""
-    return video_id >> 32

@@ -16,11 +16,12 @@ _TIMEOUT = 5.0  # s
 
 
 class Client:
-    """Calls a sandbox with one access token."""
+    """Sends requests to a sandbox with one access token."""
 
     def __init__(self, sandbox: Sandbox, access_token: str | None = None) -> None:
         self._sandbox = sandbox
         self._session = requests.Session()
+        self._verify = sandbox.ca_file or True
         self.access_token = access_token or sandbox.grant().access_token
 
     def __enter__(self) -> Client:
@@ -34,7 +35,8 @@ class Client:
     def send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send anything; `kwargs` are those of `requests`."""
         url = self._sandbox.base_url + path
-        return self._session.request(method, url, timeout=_TIMEOUT, allow_redirects=False, **kwargs)
+        options = {"timeout": _TIMEOUT, "allow_redirects": False, "verify": self._verify, **kwargs}
+        return self._session.request(method, url, **options)
 
     @property
     def bearer(self) -> dict[str, str]:

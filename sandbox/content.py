@@ -1,18 +1,29 @@
-"""What is in an account: every value follows from a seed, so nothing needs to be stored."""
+"""What is in an account: one table of fields each for users and videos.
+
+Every value follows from a seed, so nothing needs to be stored. A new field of TikTok's is a new line in a table.
+"""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from typing import Any
 from urllib.parse import quote
 
 from sandbox.messages import Json
 
+BASIC_SCOPE = "user.info.basic"
+PROFILE_SCOPE = "user.info.profile"
+STATS_SCOPE = "user.info.stats"
+
 _SECONDS_PER_DAY = 86_400
 _COVER_LIFETIME = 6 * 3_600  # s
 _UTM = "utm_campaign=tt4d_open_api&utm_source=sandboxclientkey"
+_PLAYER = "https://www.tiktok.com/player/v1"
 _CDN = "https://p16-common-sign.tiktokcdn.com"
 
 _NAMES = ("Ada Sønderby", "Kofi's Kitchen 🍲", "Мария Лис", "たけしの庭", "Lena & Ole", "Nour الصباح")
@@ -35,55 +46,122 @@ _PHOTO_SHARE = 0.08
 _AIGC_SHARE = 0.05
 
 
+@dataclass(frozen=True)
+class Person:
+    """What the user fields are made of.
+
+    Attributes:
+        number: the account's number, from 0.
+        opaque: 32 characters of which identifiers are made.
+    """
+
+    rng: random.Random
+    number: int
+    opaque: str
+    avatar: str
+
+    @property
+    def username(self) -> str:
+        """The name after the @."""
+        return f"sandbox.person{self.number}"
+
+
+# Every user field, by the scope that it needs, with how its value is made. The order counts twice: it is that of
+# `facts.USER_FIELDS`, and a function that draws from `rng` changes what comes after it.
+USER: dict[str, dict[str, Callable[[Person], Any]]] = {
+    BASIC_SCOPE: {
+        "open_id": lambda person: _open_id(person),
+        "union_id": lambda person: _uuid(person.rng),
+        "avatar_url": lambda person: person.avatar,
+        "avatar_url_100": lambda person: f"{person.avatar}~c5_100x100.jpeg",
+        "avatar_large_url": lambda person: f"{person.avatar}~c5_1080x1080.jpeg",
+        "display_name": lambda person: _NAMES[person.number % len(_NAMES)],
+    },
+    PROFILE_SCOPE: {
+        "bio_description": lambda person: "" if person.number % 2 else _BIOS[person.number // 2 % len(_BIOS)],
+        "profile_deep_link": lambda person: f"https://vm.tiktok.com/{person.opaque[:9].upper()}/",
+        "username": lambda person: person.username,
+        "is_verified": lambda person: person.rng.random() < 0.2,
+    },
+    STATS_SCOPE: {
+        "follower_count": lambda person: int(person.rng.lognormvariate(8, 2)),
+        "following_count": lambda person: person.rng.randrange(2_000),
+        "likes_count": lambda person: int(person.rng.lognormvariate(10, 2)),
+        # The account counts its videos itself.
+        "video_count": lambda person: 0,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Post:
+    """What the video fields are made of.
+
+    Attributes:
+        create_time: in epoch s.
+        now: time at which the counts are as they are, in epoch s.
+        chance: a number from 0 to 1 that decides about rare things.
+    """
+
+    rng: random.Random
+    video_id: int
+    create_time: int
+    username: str
+    now: int
+    chance: float
+    photo: bool
+    caption: str
+    views: int
+
+    @property
+    def page(self) -> str:
+        """Where the video is to be seen."""
+        return f"https://www.tiktok.com/@{self.username}/video/{self.video_id}"
+
+
+# Every video field with how its value is made; the order counts as for USER.
+VIDEO: dict[str, Callable[[Post], Any]] = {
+    "id": lambda post: str(post.video_id),
+    "create_time": lambda post: post.create_time,
+    "cover_image_url": lambda post: _cover(post.rng, post.photo, post.now),
+    "share_url": lambda post: f"{post.page}?{_UTM}",
+    "video_description": lambda post: post.caption,
+    "duration": lambda post: 0 if post.photo else 5 + int(post.chance * 175),
+    "height": lambda post: 1024 if post.photo else 400,
+    "width": lambda post: 768 if post.photo else 300,
+    "title": lambda post: post.caption,
+    "embed_html": lambda post: _embed_html(post),
+    "embed_link": lambda post: f"{_PLAYER}/{post.video_id}?music_info=1&description=1&autoplay=1&loop=1&{_UTM}",
+    "like_count": lambda post: int(post.views * (0.02 + 0.1 * post.rng.random())),
+    "comment_count": lambda post: int(post.views * 0.01 * post.rng.random()),
+    "share_count": lambda post: int(post.views * 0.008 * post.rng.random()),
+    "view_count": lambda post: post.views,
+    "is_aigc": lambda post: post.rng.random() < _AIGC_SHARE,
+}
+
+
 def make_user(rng: random.Random, number: int) -> Json:
-    """Account number `number` (from 0): the 14 user fields but for video_count, which follows the videos."""
+    """All user fields of account number `number` (from 0)."""
     opaque = "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=32))
-    username = f"sandbox.person{number}"
     avatar = f"https://p16-amd-va.tiktokcdn.com/obj/musically-maliva-obj/{rng.getrandbits(52):016d}"
-    # open_id is opaque: all three forms have been recorded.
-    open_id = (f"-000{opaque}", _uuid(rng), f"_000{opaque}")[number % 3]
-    return {
-        "open_id": open_id,
-        "union_id": _uuid(rng),
-        "avatar_url": avatar,
-        "avatar_url_100": f"{avatar}~c5_100x100.jpeg",
-        "avatar_large_url": f"{avatar}~c5_1080x1080.jpeg",
-        "display_name": _NAMES[number % len(_NAMES)],
-        "bio_description": "" if number % 2 else _BIOS[number // 2 % len(_BIOS)],
-        "profile_deep_link": f"https://vm.tiktok.com/{opaque[:9].upper()}/",
-        "username": username,
-        "is_verified": rng.random() < 0.2,
-        "follower_count": int(rng.lognormvariate(8, 2)),
-        "following_count": rng.randrange(2_000),
-        "likes_count": int(rng.lognormvariate(10, 2)),
-    }
+    person = Person(rng, number, opaque, avatar)
+    return {field: make(person) for fields in USER.values() for field, make in fields.items()}
 
 
 def make_video(video_id: int, create_time: int, username: str, now: int) -> Json:
-    """All 16 fields of one video; counts are those at `now` (s)."""
+    """All fields of one video; counts are those at `now` (s)."""
     rng = random.Random(video_id)
     chance, photo = rng.random(), rng.random() < _PHOTO_SHARE
     caption = _caption(rng, chance)
-    page = f"https://www.tiktok.com/@{username}/video/{video_id}"
     views = _views(rng, now - create_time)
-    return {
-        "id": str(video_id),
-        "create_time": create_time,
-        "cover_image_url": _cover(rng, photo, now),
-        "share_url": f"{page}?{_UTM}",
-        "video_description": caption,
-        "duration": 0 if photo else 5 + int(chance * 175),
-        "height": 1024 if photo else 400,
-        "width": 768 if photo else 300,
-        "title": caption,
-        "embed_html": _embed_html(page, video_id, username, caption),
-        "embed_link": f"https://www.tiktok.com/player/v1/{video_id}?music_info=1&description=1&autoplay=1&loop=1&{_UTM}",
-        "like_count": int(views * (0.02 + 0.1 * rng.random())),
-        "comment_count": int(views * 0.01 * rng.random()),
-        "share_count": int(views * 0.008 * rng.random()),
-        "view_count": views,
-        "is_aigc": rng.random() < _AIGC_SHARE,
-    }
+    post = Post(rng, video_id, create_time, username, now, chance, photo, caption, views)
+    return {field: make(post) for field, make in VIDEO.items()}
+
+
+def _open_id(person: Person) -> str:
+    """One of the three forms that have been recorded: an open_id is opaque."""
+    uuid = _uuid(person.rng)
+    return (f"-000{person.opaque}", uuid, f"_000{person.opaque}")[person.number % 3]
 
 
 def _uuid(rng: random.Random) -> str:
@@ -116,12 +194,12 @@ def _cover(rng: random.Random, photo: bool, now: int) -> str:
     )
 
 
-def _embed_html(page: str, video_id: int, username: str, caption: str) -> str:
-    profile = f"https://www.tiktok.com/@{username}"
+def _embed_html(post: Post) -> str:
+    profile, username, video_id = f"https://www.tiktok.com/@{post.username}", post.username, post.video_id
     return (
-        f'<blockquote class="tiktok-embed" cite="{page}?{_UTM}" data-video-id="{video_id}" '
+        f'<blockquote class="tiktok-embed" cite="{post.page}?{_UTM}" data-video-id="{video_id}" '
         f'style="max-width: 605px;min-width: 325px;" > <section> '
-        f'<a target="_blank" title="@{username}" href="{profile}">@{username}</a> <p>{_tagged(caption)}</p> '
+        f'<a target="_blank" title="@{username}" href="{profile}">@{username}</a> <p>{_tagged(post.caption)}</p> '
         f'<a target="_blank" title="♬ original sound - {username}" '
         f'href="https://www.tiktok.com/music/original-sound-{video_id}">♬ original sound - {username}</a> '
         f'</section> </blockquote> <script async src="https://www.tiktok.com/embed.js"></script>'

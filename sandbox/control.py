@@ -9,23 +9,23 @@ from typing import Any
 from sandbox.accounts import Account
 from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
 from sandbox.faults import check_names
-from sandbox.messages import Answer, Call, Json, json_answer
+from sandbox.messages import Json, Request, Response, json_response
 from sandbox.state import World
 from sandbox.tokens import Grant
 
 PREFIX = "/_sandbox/"
 
 
-def handle(world: World, call: Call) -> Answer:
-    """Answer one control request; what it asks wrongly comes back as a sentence with status 400."""
-    control = _CONTROLS.get((call.method, call.path.removeprefix(PREFIX)))
+def handle(world: World, request: Request) -> Response:
+    """Respond to one control request; what it asks wrongly comes back as a sentence with status 400."""
+    control = _CONTROLS.get((request.method, request.path.removeprefix(PREFIX)))
     if control is None:
         known = ", ".join(f"{method} {PREFIX}{name}" for method, name in _CONTROLS)
-        return json_answer({"error": f"Unknown control; known: {known}."}, 404)
+        return json_response({"error": f"Unknown control; known: {known}."}, 404)
     try:
-        return json_answer(control(world, call.body or {}))
+        return json_response(control(world, request.body or {}))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return json_answer({"error": str(error)}, 400)
+        return json_response({"error": str(error)}, 400)
 
 
 def oauth_config(grant: Grant) -> Json:
@@ -58,6 +58,7 @@ def _requests(world: World, body: Json) -> Json:
 
 
 def _reset(world: World, body: Json) -> Json:
+    """Body: `{}`, as for `revoke` and `expire`."""
     world.reset()
     return {}
 
@@ -76,6 +77,53 @@ def _grant(world: World, body: Json) -> Json:
     return oauth_config(world.tokens.grant(account, known_scopes(body.get("scopes", ALL_SCOPES))))
 
 
+def _revoke(world: World, body: Json) -> Json:
+    world.tokens.revoke_access_tokens()
+    return {}
+
+
+def _expire(world: World, body: Json) -> Json:
+    world.tokens.expire_refresh_tokens()
+    return {}
+
+
+def _advance(world: World, body: Json) -> Json:
+    """Body: `{"seconds": 3600}`."""
+    world.clock.advance(float(body["seconds"]))
+    return {}
+
+
+def _rate_limit(world: World, body: Json) -> Json:
+    """Body: `{"limit": 30}`, in requests to one endpoint per rate window."""
+    world.rate_limits.set_limit(body["limit"])
+    return {}
+
+
+def _post(world: World, body: Json) -> Json:
+    """Body, all optional: `{"account": "<open_id>", "create_time": <s>, "title": "…", …}`; responds with the video."""
+    account, fields = _account_and_fields(world, body)
+    return account.post(fields.pop("create_time", None), **fields)
+
+
+def _change(world: World, body: Json) -> Json:
+    """Body: `{"account": "<open_id>", "id": "…", "like_count": 7, …}`; without an id, fields of the user."""
+    account, fields = _account_and_fields(world, body)
+    if "id" in fields:
+        return account.change(fields.pop("id"), **fields)
+    return account.change_user(**fields)
+
+
+def _delete(world: World, body: Json) -> Json:
+    """Body: `{"account": "<open_id>", "id": "…"}`."""
+    _account(world, body.get("account")).delete(body["id"])
+    return {}
+
+
+def _account_and_fields(world: World, body: Json) -> tuple[Account, Json]:
+    fields = {name: value for name, value in body.items() if name != "account"}
+    return _account(world, body.get("account")), fields
+
+
 def _account(world: World, open_id: str | None) -> Account:
     account = world.accounts[0] if open_id is None else world.account_by_open_id(open_id)
     if account is None:
@@ -89,4 +137,11 @@ _CONTROLS: dict[tuple[str, str], Callable[[World, Json], Json]] = {
     ("POST", "reset"): _reset,
     ("POST", "faults"): _faults,
     ("POST", "grant"): _grant,
+    ("POST", "revoke"): _revoke,
+    ("POST", "expire"): _expire,
+    ("POST", "advance"): _advance,
+    ("POST", "rate_limit"): _rate_limit,
+    ("POST", "post"): _post,
+    ("POST", "change"): _change,
+    ("POST", "delete"): _delete,
 }

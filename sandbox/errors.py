@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sandbox import pages
-from sandbox.messages import Answer, Json, html_answer, json_answer
+from sandbox.messages import Json, Response, html_response, json_response
 from sandbox.settings import Settings
 
 Form = Literal["data", "token", "page"]
@@ -56,13 +56,13 @@ class SandboxError(Exception):
         self.status = status
         self.violation = violation
 
-    def answer(self, settings: Settings, log_id: str) -> Answer:
+    def response(self, settings: Settings, log_id: str) -> Response:
         """Serialize the error as TikTok shows it."""
         kept = {"error_code": self.code, "violation": self.violation}
         status = self.status or self._usual_status(settings)
         if self.form == "page":
-            return html_answer(pages.error_page(self.code, self.message, log_id), status, **kept)
-        return json_answer(self._payload(log_id), status, **kept)
+            return html_response(pages.error_page(self.code, self.message, log_id), status, **kept)
+        return json_response(self._payload(log_id), status, **kept)
 
     def _usual_status(self, settings: Settings) -> int:
         if self.form == "data":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox import content
+
 AUTHORIZE_PATH = "/v2/auth/authorize/"
 TOKEN_PATH = "/v2/oauth/token/"
 REVOKE_PATH = "/v2/oauth/revoke/"
@@ -13,35 +15,14 @@ OAUTH_PATHS = (TOKEN_PATH, REVOKE_PATH)
 DATA_PATHS = (USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH)
 PATHS = (AUTHORIZE_PATH, *OAUTH_PATHS, *DATA_PATHS)
 
-BASIC_SCOPE = "user.info.basic"
+BASIC_SCOPE = content.BASIC_SCOPE
 VIDEO_SCOPE = "video.list"
 
-USER_FIELDS_BY_SCOPE = {
-    BASIC_SCOPE: ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_large_url", "display_name"),
-    "user.info.profile": ("bio_description", "profile_deep_link", "username", "is_verified"),
-    "user.info.stats": ("follower_count", "following_count", "likes_count", "video_count"),
-}
+USER_FIELDS_BY_SCOPE = {scope: tuple(fields) for scope, fields in content.USER.items()}
 ALL_SCOPES = (*USER_FIELDS_BY_SCOPE, VIDEO_SCOPE)
 SCOPE_OF_USER_FIELD = {field: scope for scope, fields in USER_FIELDS_BY_SCOPE.items() for field in fields}
 USER_FIELDS = tuple(SCOPE_OF_USER_FIELD)
-VIDEO_FIELDS = (
-    "id",
-    "create_time",
-    "cover_image_url",
-    "share_url",
-    "video_description",
-    "duration",
-    "height",
-    "width",
-    "title",
-    "embed_html",
-    "embed_link",
-    "like_count",
-    "comment_count",
-    "share_count",
-    "view_count",
-    "is_aigc",
-)
+VIDEO_FIELDS = tuple(content.VIDEO)
 
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 20

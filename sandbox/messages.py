@@ -15,18 +15,25 @@ JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 HTML_TYPE = "text/html"
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request, read to its end."""
+class Request:
+    """One request, read to its end.
+
+    Attributes:
+        query_pairs: names and values of the query, decoded once.
+        raw: the body.
+        raw_query: the query as it came, still encoded.
+    """
 
     method: str
     path: str
     query_pairs: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     raw: bytes
+    raw_query: str = ""
 
     @property
     def query(self) -> dict[str, str]:
@@ -62,8 +69,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer, with what the log keeps of it."""
+class Response:
+    """One response, with what the log keeps of it."""
 
     status: int
     body: bytes
@@ -74,16 +81,16 @@ class Answer:
     violation: str | None = None
 
 
-def json_answer(payload: Json, status: int = 200, **kept: Any) -> Answer:
-    """An answer with a JSON body; `kept` are further fields of `Answer`."""
-    return Answer(status, _encode(payload).encode(), **kept)
+def json_response(payload: Json, status: int = 200, **kept: Any) -> Response:
+    """A response with a JSON body; `kept` are further fields of `Response`."""
+    return Response(status, encode_json(payload).encode(), **kept)
 
 
-def html_answer(page: str, status: int = 200, **kept: Any) -> Answer:
-    """An answer with an HTML body; `kept` are further fields of `Answer`."""
-    return Answer(status, page.encode(), HTML_TYPE, **kept)
+def html_response(page: str, status: int = 200, **kept: Any) -> Response:
+    """A response with an HTML body; `kept` are further fields of `Response`."""
+    return Response(status, page.encode(), HTML_TYPE, **kept)
 
 
-def redirect(location: str, **kept: Any) -> Answer:
-    """A redirect as TikTok's consent page sends it."""
-    return Answer(302, b"", HTML_TYPE, headers={"Location": location}, **kept)
+def redirect(location: str, status: int = 302, **kept: Any) -> Response:
+    """A redirect; TikTok's consent page sends it with 302."""
+    return Response(status, b"", HTML_TYPE, headers={"Location": location}, **kept)

@@ -12,7 +12,7 @@ from sandbox.accounts import Account
 from sandbox.checks import problem_with_names
 from sandbox.errors import bad_page_request, bad_token_request, page_error, token_error
 from sandbox.facts import ALL_SCOPES, BASIC_SCOPE, CLIENT_KEY, CLIENT_SECRET
-from sandbox.messages import FORM_TYPE, Answer, Call, html_answer, json_answer, redirect
+from sandbox.messages import FORM_TYPE, Request, Response, html_response, json_response, redirect
 from sandbox.settings import Settings
 from sandbox.state import World
 
@@ -47,50 +47,50 @@ class Wish:
     always_ask: bool
 
 
-def authorize(world: World, call: Call, log_id: str) -> Answer:
+def authorize(world: World, request: Request, log_id: str) -> Response:
     """`GET` shows the consent page or reuses an earlier consent, `POST` takes the person's decision."""
-    wish = _read_wish(call, world.settings)
-    if call.method == "POST":
-        return _decide(world, call, wish)
-    if call.method != "GET":
-        raise bad_page_request(f"the method must be GET, not {call.method}")
+    wish = _read_wish(request, world.settings)
+    if request.method == "POST":
+        return _decide(world, request, wish)
+    if request.method != "GET":
+        raise bad_page_request(f"the method must be GET, not {request.method}")
     signed_in = next(reversed(world.consents), None)
     account = None if signed_in is None or wish.always_ask else world.account_by_open_id(signed_in)
     if account is not None:
         return _consented(world, wish, account, world.consents[account.open_id])
     choices = [(account.open_id, account.user["display_name"]) for account in world.accounts]
-    return html_answer(pages.consent_page(wish.scopes, choices))
+    return html_response(pages.consent_page(wish.scopes, choices))
 
 
-def token(world: World, call: Call, log_id: str) -> Answer:
+def token(world: World, request: Request, log_id: str) -> Response:
     """`POST /v2/oauth/token/`: a code or a refresh token for new tokens."""
-    form = _read_form(call)
+    form = _read_form(request)
     grant_type = form.get("grant_type")
     if grant_type not in _GRANT_PARAMETERS:
         text = f"grant_type must be one of {', '.join(_GRANT_PARAMETERS)}, not {grant_type!r}"
         raise token_error("unsupported_grant_type", text, violation=text)
-    _check_form(call, _GRANT_PARAMETERS[grant_type])
+    _check_form(request, _GRANT_PARAMETERS[grant_type])
     _check_client(form)
     if grant_type == "refresh_token":
         grant = world.tokens.refresh(form["refresh_token"])
     else:
         grant = world.tokens.exchange(form["code"], form["redirect_uri"], form.get("code_verifier", ""))
-    return json_answer(world.tokens.answer(grant))
+    return json_response(world.tokens.response(grant))
 
 
-def revoke(world: World, call: Call, log_id: str) -> Answer:
+def revoke(world: World, request: Request, log_id: str) -> Response:
     """`POST /v2/oauth/revoke/`: end a consent by its access token."""
-    form = _read_form(call)
-    _check_form(call, ("client_key", "client_secret", "token"))
+    form = _read_form(request)
+    _check_form(request, ("client_key", "client_secret", "token"))
     _check_client(form)
     grant = world.tokens.revoke(form["token"])
     world.consents.pop(grant.account.open_id, None)
-    return json_answer({})
+    return json_response({})
 
 
-def _read_wish(call: Call, settings: Settings) -> Wish:
-    problem = problem_with_names("query parameter", (name for name, _ in call.query_pairs), _AUTHORIZE_PARAMETERS)
-    query = call.query
+def _read_wish(request: Request, settings: Settings) -> Wish:
+    problem = problem_with_names("query parameter", (name for name, _ in request.query_pairs), _AUTHORIZE_PARAMETERS)
+    query = request.query
     missing = [name for name in _AUTHORIZE_PARAMETERS[:5] if not query.get(name)]
     if problem or missing:
         raise bad_page_request(problem or f"query parameter '{missing[0]}' is missing")
@@ -143,12 +143,12 @@ def _read_scopes(text: str, settings: Settings) -> tuple[str, ...]:
     return scopes
 
 
-def _decide(world: World, call: Call, wish: Wish) -> Answer:
+def _decide(world: World, request: Request, wish: Wish) -> Response:
     """Follow the consent page's form: `decision`, `account` and one `scope` for each switch that is on."""
-    form = dict(call.form_pairs)
+    form = dict(request.form_pairs)
     if form.get("decision") not in ("authorize", "cancel"):
         raise bad_page_request("the form has no decision")
-    on = {value for name, value in call.form_pairs if name == "scope"} | {BASIC_SCOPE}
+    on = {value for name, value in request.form_pairs if name == "scope"} | {BASIC_SCOPE}
     granted = tuple(scope for scope in wish.scopes if scope in on)
     account = world.account_by_open_id(form.get("account", world.accounts[0].open_id))
     if account is None:
@@ -161,26 +161,26 @@ def _decide(world: World, call: Call, wish: Wish) -> Answer:
     return _consented(world, wish, account, granted)
 
 
-def _consented(world: World, wish: Wish, account: Account, consent: tuple[str, ...]) -> Answer:
+def _consented(world: World, wish: Wish, account: Account, consent: tuple[str, ...]) -> Response:
     scopes = tuple(scope for scope in wish.scopes if scope in consent)
     code = world.tokens.issue_code(account, scopes, wish.redirect_uri, wish.challenge)
     query = urlencode({"code": code, "scopes": ",".join(scopes), "state": wish.state})
     return redirect(f"{wish.redirect_uri}?{query}")
 
 
-def _read_form(call: Call) -> dict[str, str]:
-    if call.method != "POST":
-        raise bad_token_request(f"the method must be POST, not {call.method}")
-    if call.query_pairs:
+def _read_form(request: Request) -> dict[str, str]:
+    if request.method != "POST":
+        raise bad_token_request(f"the method must be POST, not {request.method}")
+    if request.query_pairs:
         raise bad_token_request("parameters belong in the body, not in the query")
-    if call.content_type != FORM_TYPE:
-        raise bad_token_request(f"Content-Type must be {FORM_TYPE}, not '{call.content_type}'")
-    return dict(call.form_pairs)
+    if request.content_type != FORM_TYPE:
+        raise bad_token_request(f"Content-Type must be {FORM_TYPE}, not '{request.content_type}'")
+    return dict(request.form_pairs)
 
 
-def _check_form(call: Call, known: Collection[str]) -> None:
-    problem = problem_with_names("form field", (name for name, _ in call.form_pairs), known)
-    form = dict(call.form_pairs)
+def _check_form(request: Request, known: Collection[str]) -> None:
+    problem = problem_with_names("form field", (name for name, _ in request.form_pairs), known)
+    form = dict(request.form_pairs)
     missing = [name for name in known if name not in _OPTIONAL and not form.get(name)]
     if problem or missing:
         raise bad_token_request(problem or f"form field '{missing[0]}' is missing")

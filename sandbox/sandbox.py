@@ -45,7 +45,7 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Serve; returns when requests are answered."""
+        """Serve; returns when requests get a response."""
         self._server.start()
 
     def stop(self) -> None:
@@ -56,6 +56,17 @@ class Sandbox:
     def base_url(self) -> str:
         """Where the API, the consent page and the token endpoint are; empty before the start."""
         return self._server.base_url
+
+    @property
+    def ca_file(self) -> str:
+        """Path of the certificate that a client needs with `tls`, gone after the stop; empty without TLS."""
+        return self._server.ca_file
+
+    @property
+    def connections(self) -> int:
+        """TCP connections accepted since the start or the last reset; those kept open over a reset do not count."""
+        with self._world.lock:
+            return self._world.connections
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -130,12 +141,25 @@ class Sandbox:
         with self._world.lock:
             self._world.tokens.expire_refresh_tokens()
 
+    def token_response(self, **fields: Any) -> None:
+        """Put fields into all later token responses, in place of the usual ones; `MISSING` drops one.
+
+        The tokens themselves stay as they are: with another `expires_in` they live as long as before.
+        """
+        with self._world.lock:
+            self._world.tokens.overrides.update(fields)
+
+    def set_rate_limit(self, limit: int) -> None:
+        """Change the requests that one rate window allows, from now to the next reset; 0: no limit."""
+        with self._world.lock:
+            self._world.rate_limits.set_limit(limit)
+
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock forward by `seconds`: lifetimes of tokens and rate windows."""
         with self._world.lock:
             self._world.clock.advance(seconds)
 
     def reset(self) -> None:
-        """Forget log, faults, tokens, consents, rate windows and moves of the clock; accounts stay as they are."""
+        """Forget all but the accounts: log, faults, tokens, consents, rate windows, moves of the clock, overrides."""
         with self._world.lock:
             self._world.reset()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aiohttp import web
 
-from sandbox import control, faults, oauth
+from sandbox import control, faults, oauth, transport
 from sandbox.api import ENDPOINTS, Endpoint
+from sandbox.certificate import server_context, write_certificate
 from sandbox.errors import SandboxError, bad_params
 from sandbox.facts import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
-from sandbox.messages import Answer, Call
+from sandbox.messages import Request, Response, json_response
+from sandbox.spoil import as_read
 from sandbox.state import LoggedRequest, World
 
 _ROUTES: dict[str, Endpoint] = {
@@ -20,14 +25,21 @@ _ROUTES: dict[str, Endpoint] = {
     TOKEN_PATH: oauth.token,
     REVOKE_PATH: oauth.revoke,
     **ENDPOINTS,
+    faults.ELSEWHERE_PATH: lambda world, request, log_id: json_response({"data": {}, "error": {"code": "ok"}}),
 }
-_SCHEME, _HOST = "http", "127.0.0.1"
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_HOST = "127.0.0.1"
 _START_TIMEOUT = 10.0  # s
 _SHUTDOWN_TIMEOUT = 0.2  # s that requests in flight get when the server stops
 
 
 class Server:
-    """Serves a world on 127.0.0.1 from a daemon thread."""
+    """Serves a world on 127.0.0.1 from a daemon thread.
+
+    Attributes:
+        base_url: empty before the start.
+        ca_file: path of the certificate by which a client knows the server; empty without TLS.
+    """
 
     def __init__(self, world: World, port: int = 0) -> None:
         self._world = world
@@ -37,9 +49,10 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
         self._stop: Callable[[], None] = lambda: None
         self.base_url = ""
+        self.ca_file = ""
 
     def start(self) -> None:
-        """Return when requests are answered; OSError when the port is taken."""
+        """Return when requests get a response; OSError when the port is taken."""
         self._thread.start()
         if not self._ready.wait(_START_TIMEOUT):
             raise TimeoutError("The sandbox did not start.")
@@ -52,16 +65,23 @@ class Server:
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        if not self._world.settings.tls:
+            asyncio.run(self._serve("http", None))
+            return
+        with TemporaryDirectory(prefix="sandbox-") as folder:
+            ca_file = write_certificate(Path(folder))
+            self.ca_file = str(ca_file)
+            asyncio.run(self._serve("https", server_context(ca_file)))
 
-    async def _serve(self) -> None:
+    async def _serve(self, scheme: str, context: ssl.SSLContext | None) -> None:
         loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         # The low-level server: no router and no middleware between a request and its endpoint.
-        runner = web.ServerRunner(web.Server(self._respond, access_log=None), shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        server = _CountingServer(self._world, self._respond)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
-            await web.TCPSite(runner, _HOST, self._port).start()
-            self.base_url = f"{_SCHEME}://{_HOST}:{runner.addresses[0][1]}"
+            await web.TCPSite(runner, _HOST, self._port, ssl_context=context).start()
+            self.base_url = f"{scheme}://{_HOST}:{runner.addresses[0][1]}"
             self._stop = lambda: _call_in(loop, self._stopping.set)
             self._ready.set()
             await self._stopping.wait()
@@ -71,43 +91,67 @@ class Server:
             self._ready.set()
             await runner.cleanup()
 
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        query = tuple(request.rel_url.query.items())
-        call = Call(request.method, request.path, query, request.headers, await request.read())
-        if call.path == "/favicon.ico":
+    async def _respond(self, web_request: web.BaseRequest) -> web.StreamResponse:
+        request = await _read(web_request)
+        if request.path == "/favicon.ico":
             return web.Response(status=204)
-        if call.path.startswith(control.PREFIX):
+        if request.path.startswith(control.PREFIX):
             with self._world.lock:
-                return await faults.send(None, request, control.handle(self._world, call))
+                response = control.handle(self._world, request)
+            return await transport.send(None, web_request, response, self._world.settings)
         with self._world.lock:
-            entry = self._world.arrive(call)
+            entry = self._world.arrive(request)
         try:
-            return await self._play(request, call, entry)
+            return await self._play(web_request, request, entry)
         finally:
             with self._world.lock:
                 self._world.leave(entry)
 
-    async def _play(self, request: web.BaseRequest, call: Call, entry: LoggedRequest) -> web.StreamResponse:
-        settings = self._world.settings
-        if settings.latency and call.path != AUTHORIZE_PATH:
+    async def _play(self, web_request: web.BaseRequest, request: Request, entry: LoggedRequest) -> web.StreamResponse:
+        settings, fault = self._world.settings, entry.fault
+        if settings.latency and request.path != AUTHORIZE_PATH:
             await asyncio.sleep(settings.latency)
-        hung = entry.fault == "hang"
-        if entry.fault == "reset_before" or (hung and not await faults.wait_out(self._stopping, settings.hang_seconds)):
-            return faults.reset(request)
+        hung = fault == "hang"
+        if fault == "reset_before" or (hung and not await transport.wait_out(self._stopping, settings.hang_seconds)):
+            return transport.reset(web_request)
         with self._world.lock:
-            answer = faults.as_read(entry.fault, _answer(self._world, call, entry))
-            self._world.record(entry, answer)
-        return await faults.send(entry.fault, request, answer)
+            response = as_read(fault, _response(self._world, request, entry))
+            self._world.record(entry, response)
+        if settings.token_latency and request.path == TOKEN_PATH:
+            await asyncio.sleep(settings.token_latency)
+        return await transport.send(fault, web_request, response, settings)
 
 
-def _answer(world: World, call: Call, entry: LoggedRequest) -> Answer:
+class _CountingServer(web.Server):
+    """A server that counts the connections that it accepts."""
+
+    def __init__(self, world: World, handler: _Handler) -> None:
+        super().__init__(handler, access_log=None)
+        self._world = world
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of a connection that was just accepted."""
+        with self._world.lock:
+            self._world.connections += 1
+        return super().__call__()
+
+
+async def _read(request: web.BaseRequest) -> Request:
+    """Read a request to its end."""
+    raw_query = request.raw_path.partition("?")[2]
+    query = tuple(request.rel_url.query.items())
+    return Request(request.method, request.path, query, request.headers, await request.read(), raw_query)
+
+
+def _response(world: World, request: Request, entry: LoggedRequest) -> Response:
     try:
-        endpoint = _ROUTES.get(call.path)
+        endpoint = _ROUTES.get(request.path)
         if endpoint is None:
             raise bad_params("the path is unknown", status=404)
-        return faults.instead(entry.fault, call.path) or endpoint(world, call, entry.log_id)
+        other = faults.instead(entry.fault, request.path, entry.log_id)
+        return other or endpoint(world, request, entry.log_id)
     except SandboxError as error:
-        return error.answer(world.settings, entry.log_id)
+        return error.response(world.settings, entry.log_id)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:

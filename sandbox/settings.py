@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from sandbox.facts import ALL_SCOPES
+from sandbox.facts import ALL_SCOPES, USER_FIELDS, VIDEO_FIELDS
 
 SECONDS_PER_YEAR = 31_557_600
 SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")
@@ -15,10 +15,10 @@ SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")
 class Settings:
     """What the sandbox holds and how it behaves where TikTok's own behaviour is unknown or has changed.
 
-    The note beside a field is also the help of its command line flag.
+    The note beside a field is the help of its command line flag and its line in README.md.
     """
 
-    seed: Annotated[int, "number from which all accounts are made: the same seed makes the same accounts"] = 7
+    seed: Annotated[int, "number from which all accounts are made; with the same `now` the videos are the same too"] = 7
     accounts: Annotated[int, "number of accounts"] = 1
     videos: Annotated[int, "number of public videos of each account"] = 100
     years: Annotated[float, "length of each account's history before `now`, in years"] = 3.0
@@ -27,25 +27,45 @@ class Settings:
     )
     same_second: Annotated[int, "number of videos that share one second, at a few places, one across a page edge"] = 3
     ids_as_numbers: Annotated[bool, "send video ids as JSON numbers"] = False
+    id_lag: Annotated[
+        bool, "the time in an id's upper 32 bits lags create_time by 3 to 59 s, so that ids and times sort differently"
+    ] = False
 
+    tls: Annotated[bool, "serve over https, with a certificate of its own: `ca_file`"] = False
     latency: Annotated[float, "s that each API request takes"] = 0.0
-    hang_seconds: Annotated[float, "s without an answer under the fault `hang`"] = 30.0
+    token_latency: Annotated[float, "s that the token endpoint takes to respond after it has exchanged the tokens"] = (
+        0.0
+    )
+    hang_seconds: Annotated[float, "s without a response under the fault `hang`"] = 30.0
+    trickle_seconds: Annotated[float, "s over which the fault `trickle` spreads a response body"] = 300.0
     rate_limit: Annotated[int, "requests to one endpoint that one rate window allows; 0: no limit"] = 600
     rate_window: Annotated[float, "length of the sliding rate window, in s"] = 60.0
+    count_refused: Annotated[bool, "requests refused for the rate limit count into the window too"] = False
+    rate_lock: Annotated[
+        float, "s that an endpoint stays locked once the limit is hit; each request meanwhile doubles the rest; 0: off"
+    ] = 0.0
 
     access_token_lifetime: Annotated[int, "s that an access token works"] = 7_200
     refresh_token_lifetime: Annotated[int, "s that a refresh token works"] = 180 * 86_400
     refresh_prolongs: Annotated[bool, "a refresh starts the refresh token's lifetime anew"] = False
     rotate_refresh_tokens: Annotated[bool, "a refresh gives a new refresh token and ends the old one"] = True
-    fixed_tokens: Annotated[bool, "each account starts with a consent whose tokens are the same in each run"] = False
+    fixed_tokens: Annotated[
+        bool,
+        "each account starts with a consent whose tokens are the same in each run: `act.sandbox.0`, `rft.sandbox.0`",
+    ] = False
     require_pkce: Annotated[bool, "ask for PKCE from web redirects too"] = False
     app_scopes: Annotated[tuple[str, ...], "scopes that the app has, comma-separated"] = ALL_SCOPES
 
     token_error_status: Annotated[int, "HTTP status of errors of the token endpoint"] = 400
     data_error_status: Annotated[int | None, "HTTP status of all data errors; none: each code's own"] = None
-    scope_error: Annotated[str, "code that answers a scope which was not granted"] = "scope_not_authorized"
+    scope_error: Annotated[str, "code of the error for a scope that was not granted"] = "scope_not_authorized"
+    refused_fields: Annotated[tuple[str, ...], "fields refused with `invalid_params`, comma-separated"] = ()
+    refuse_encoded_commas: Annotated[bool, "refuse `fields` with `%2C` for the comma with `invalid_params`"] = False
 
     cursor_inclusive: Annotated[bool, "a page also holds the videos of the cursor's own second"] = False
+    cursor_milliseconds: Annotated[
+        bool, "posts have a time in real milliseconds, in which cursors are returned and compared"
+    ] = False
     split_seconds: Annotated[bool, "cut a page at its size even between two videos of one second"] = False
     short_pages: Annotated[bool, "pages hold fewer videos than asked for although more follow"] = False
     empty_pages: Annotated[bool, "now and then a page is empty although more follow; its cursor moves"] = False
@@ -54,20 +74,32 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what could not be served, so that a test fails where the mistake was made."""
-        for problem in self._problems():
+        for problem in (*self._problems(), *self._unknown_names()):
             raise ValueError(problem)
 
     def _problems(self) -> list[str]:
         """Sentences that each name the fields at fault."""
-        unknown = [scope for scope in self.app_scopes if scope not in ALL_SCOPES]
         found = {
             "accounts must be at least 1": self.accounts < 1,
             "videos must not be negative": self.videos < 0,
             "same_second must be at least 1": self.same_second < 1,
+            "rate_limit must not be negative": self.rate_limit < 0,
+            "rate_lock must not be negative": self.rate_lock < 0,
+            "trickle_seconds must be above 0": self.trickle_seconds <= 0,
             "years is too short: videos need a second each": self.videos > self.years * SECONDS_PER_YEAR / 2,
             "Either stuck_cursor or gone_without_cursor may be set, not both": self.stuck_cursor
             and self.gone_without_cursor,
-            f"app_scopes has unknown scopes {unknown}; known: {', '.join(ALL_SCOPES)}": bool(unknown),
             f"scope_error must be one of {', '.join(SCOPE_ERRORS)}": self.scope_error not in SCOPE_ERRORS,
         }
         return [text for text, wrong in found.items() if wrong]
+
+    def _unknown_names(self) -> list[str]:
+        """Sentences about names that TikTok does not have."""
+        fields = (*USER_FIELDS, *VIDEO_FIELDS)
+        scopes = [scope for scope in self.app_scopes if scope not in ALL_SCOPES]
+        refused = [field for field in self.refused_fields if field not in fields]
+        found = {
+            f"app_scopes has unknown scopes {scopes}; known: {', '.join(ALL_SCOPES)}": scopes,
+            f"refused_fields has unknown fields {refused}; known: {', '.join(fields)}": refused,
+        }
+        return [text for text, names in found.items() if names]

@@ -1,19 +1,19 @@
-"""Everything that changes while the sandbox runs: clock, rate windows, log, planned faults."""
+"""Everything that changes while the sandbox runs: clock, log, planned faults."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.accounts import Account, make_accounts
-from sandbox.errors import data_error
-from sandbox.messages import Answer, Call
+from sandbox.limits import RateLimits
+from sandbox.messages import Request, Response
 from sandbox.settings import Settings
-from sandbox.tokens import TokenDesk
+from sandbox.tokens import TokenStore
 
 
 @dataclass
@@ -23,12 +23,12 @@ class LoggedRequest:
     Attributes:
         at: arrival, in epoch s of the sandbox's clock.
         body: parsed JSON, a dict of form fields, or text; None when empty.
-        status: HTTP status of the answer; 0 when none was sent.
+        status: HTTP status of the response; 0 when none was sent.
         fault: name of the fault that was played, None for none.
-        error_code: TikTok's code of a refusal, None for a good answer.
-        videos: ids of the videos that the client could read from the answer.
+        error_code: TikTok's code of a refusal, None for a good response.
+        videos: ids of the videos that the client could read from the response.
         violation: what the client did wrong, None for nothing.
-        log_id: the log id in the answer.
+        log_id: the log id in the response.
     """
 
     at: float
@@ -63,30 +63,6 @@ class Clock:
     def reset(self) -> None:
         """Take back all jumps."""
         self._jumped = 0.0
-
-
-class RateWindows:
-    """Requests of the app to each endpoint within a sliding window; a refused request does not count."""
-
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
-
-    def reset(self) -> None:
-        """Forget all requests."""
-        self._admitted.clear()
-
-    def admit(self, path: str) -> None:
-        """Count a request or refuse it."""
-        if not self._settings.rate_limit:
-            return
-        admitted, now = self._admitted[path], self._clock()
-        while admitted and admitted[0] <= now - self._settings.rate_window:
-            admitted.popleft()
-        if len(admitted) >= self._settings.rate_limit:
-            raise data_error("rate_limit_exceeded")
-        admitted.append(now)
 
 
 class FaultPlan:
@@ -125,11 +101,12 @@ class World:
         self.settings = settings
         self.clock = Clock(settings.now)
         self.accounts: tuple[Account, ...] = make_accounts(settings, self.clock.start, self.clock)
-        self.tokens = TokenDesk(settings, self.clock)
-        self.rate_windows = RateWindows(settings, self.clock)
+        self.tokens = TokenStore(settings, self.clock)
+        self.rate_limits = RateLimits(settings, self.clock)
         self.faults = FaultPlan()
         self.log: list[LoggedRequest] = []
         self.in_flight_peaks: Counter[str] = Counter()
+        self.connections = 0  # TCP connections accepted
         self._ordinals: Counter[str] = Counter()
         self._in_flight: Counter[str] = Counter()
         self._log_ids = 0
@@ -138,13 +115,14 @@ class World:
         self._grant_fixed()
 
     def reset(self) -> None:
-        """Forget everything but the accounts and the requests that are being answered."""
-        for part in (self.clock, self.tokens, self.rate_windows, self.faults):
+        """Forget everything but the accounts and the requests in flight."""
+        for part in (self.clock, self.tokens, self.rate_limits, self.faults):
             part.reset()
         self.log.clear()
         self.consents.clear()
         self._ordinals.clear()
         self.in_flight_peaks.clear()
+        self.connections = 0
         self._grant_fixed()
 
     def _grant_fixed(self) -> None:
@@ -156,13 +134,15 @@ class World:
         """The account with this open_id, if there is one."""
         return next((account for account in self.accounts if account.open_id == open_id), None)
 
-    def arrive(self, call: Call) -> LoggedRequest:
+    def arrive(self, request: Request) -> LoggedRequest:
         """Log a request on its arrival and choose the fault that it meets."""
-        self._ordinals[call.path] += 1
-        self._in_flight[call.path] += 1
-        self.in_flight_peaks[call.path] = max(self.in_flight_peaks[call.path], self._in_flight[call.path])
-        fault = self.faults.take(call.path, self._ordinals[call.path])
-        entry = LoggedRequest(self.clock(), call.method, call.path, call.query, call.body, fault, self._new_log_id())
+        self._ordinals[request.path] += 1
+        self._in_flight[request.path] += 1
+        self.in_flight_peaks[request.path] = max(self.in_flight_peaks[request.path], self._in_flight[request.path])
+        fault = self.faults.take(request.path, self._ordinals[request.path])
+        entry = LoggedRequest(
+            self.clock(), request.method, request.path, request.query, request.body, fault, self._new_log_id()
+        )
         self.log.append(entry)
         return entry
 
@@ -171,12 +151,12 @@ class World:
         self._in_flight[entry.path] -= 1
 
     @staticmethod
-    def record(entry: LoggedRequest, answer: Answer) -> None:
-        """Complete the log before the client can see the answer."""
-        entry.status = answer.status
-        entry.error_code = answer.error_code
-        entry.videos = answer.videos
-        entry.violation = answer.violation and f"{entry.method} {entry.path}: {answer.violation}"
+    def record(entry: LoggedRequest, response: Response) -> None:
+        """Complete the log before the client can see the response."""
+        entry.status = response.status
+        entry.error_code = response.error_code
+        entry.videos = response.videos
+        entry.violation = response.violation and f"{entry.method} {entry.path}: {response.violation}"
 
     def _new_log_id(self) -> str:
         """34 characters like TikTok's: 14 digits of UTC time and 20 hexadecimal ones, never twice the same."""

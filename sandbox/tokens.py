@@ -6,12 +6,16 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sandbox.accounts import Account
 from sandbox.errors import bad_token_request, data_error, token_error
 from sandbox.facts import CODE_LIFETIME
 from sandbox.messages import Json
 from sandbox.settings import Settings
+
+# Value of a field that a token response does not have.
+MISSING: Final = object()
 
 
 @dataclass(eq=False)
@@ -43,8 +47,12 @@ class Code:
     expires_at: float
 
 
-class TokenDesk:
-    """Hands out tokens and knows which of them work."""
+class TokenStore:
+    """Hands out tokens and knows which of them work.
+
+    Attributes:
+        overrides: fields of every token response, in place of the usual ones; MISSING drops one.
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -52,9 +60,11 @@ class TokenDesk:
         self._codes: dict[str, Code] = {}
         self._by_access: dict[str, tuple[Grant, float]] = {}
         self._by_refresh: dict[str, Grant] = {}
+        self.overrides: Json = {}
 
     def reset(self) -> None:
-        """Forget every code and token."""
+        """Forget every code, token and override."""
+        self.overrides.clear()
         self._codes.clear()
         self._by_access.clear()
         self._by_refresh.clear()
@@ -130,8 +140,12 @@ class TokenDesk:
         """End all refresh tokens; access tokens go on working until they expire."""
         self._by_refresh.clear()
 
-    def answer(self, grant: Grant) -> Json:
-        """The flat answer of the token endpoint; both lifetimes are in s."""
+    def response(self, grant: Grant) -> Json:
+        """The flat response of the token endpoint; both lifetimes are in s."""
+        fields = {**self._usual_response(grant), **self.overrides}
+        return {name: value for name, value in fields.items() if value is not MISSING}
+
+    def _usual_response(self, grant: Grant) -> Json:
         now = self._clock()
         return {
             "access_token": grant.access_token,

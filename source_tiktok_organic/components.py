@@ -1,160 +1,123 @@
 """The custom parts of manifest.yaml for requests, records and state: one class for each thing that YAML cannot say.
 
-Nothing here imports from the rest of the package and nothing makes requests of its own: they go through the CDK's
-requester, so that retries, request budget and token refresh apply to all of them.
+Custom parts import nothing of the package, and all requests but the token refresh go through the CDK's requester.
 """
 
 import logging
+import math
+import re
 import threading
-from array import array
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
+import airbyte_cdk as cdk
 import requests
-from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.extractors.dpath_extractor import DpathExtractor
-from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
-from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
-from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 from airbyte_cdk.sources.declarative.requesters.query_properties.property_selector import PropertySelector
-from airbyte_cdk.sources.declarative.transformations import RecordTransformation
-from airbyte_cdk.sources.types import Record, StreamSlice
-from airbyte_cdk.utils.datetime_helpers import ab_datetime_now
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
 
 logger = logging.getLogger("airbyte")
 
 
-RATE_LIMITED = (
-    FailureType.transient_error,
-    "TikTok's limit of 600 requests a minute stayed reached, though the connector waited. Other accounts share the "
-    "limit of one app: let their syncs start apart. Run the sync again later.",
-)
-# What the CDK's HttpClient says when it gives up, and what a person should be told; the first that fits counts.
-GIVEN_UP: Mapping[str, tuple[FailureType, str]] = {
-    "Refreshed OAuth access token is rejected": (
-        FailureType.config_error,
-        "TikTok does not accept a new access token either: the owner of the account has probably removed the app. Sign "
-        "in to TikTok again and put the new credentials into this source.",
-    ),
-    "API rejects the current OAuth access token": (
-        FailureType.transient_error,
-        "TikTok ended the access token early, and a new one could not be had at the moment. Run the sync again later.",
-    ),
-    "API rate limit exceeded": RATE_LIMITED,
-    "TikTok's limit of 600 requests": RATE_LIMITED,  # with another status than 429
-    "Exhausted available request attempts": (
-        FailureType.transient_error,
-        "TikTok gave no valid answer, though the connector asked seven times in about a minute. Run the sync again "
-        "later; it goes on from the last state.",
-    ),
-}
+class StreamError(cdk.AirbyteTracedException):
+    """What ends a stream. The CDK sums a sync's errors up by their `repr`, which here is the sentence alone."""
 
-
-REFUSED = "did not grant"  # said of a refused scope, see the error filters of manifest.yaml
-OLDEST_POST = 1_388_534_400  # 2014-01-01 in s, see `start_date` in manifest.yaml
+    __repr__ = cdk.AirbyteTracedException.__str__
 
 
 @dataclass
-class FieldsRequester(HttpRequester):
+class FieldsRequester(cdk.HttpRequester):
     """Asks for the columns that are selected, granted and known, in the query parameter `fields` that TikTok demands.
 
     Why not YAML: one field whose scope was not granted fails the whole request. The granted scopes come with each token
-    answer; with an access token alone they are unknown.
-    Example: fields_by_scope {"video.list": ["id", "create_time", "title"]}, keys ["id"] and the column "title" become
-    {"fields": "id,title"}
-
-    Attributes:
-        columns: the columns selected in the catalog; None, as in `check`, means all.
-        keys_suffice: whether the keys are enough, should TikTok refuse the rest.
+    response; with an access token alone they are unknown. And the CDK encodes commas, which TikTok may not take.
+    Example: the keys id and create_time and the column title become /v2/video/list/?fields=id,create_time,title
     """
 
     fields_by_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Sequence[str] = ()
-    columns: PropertySelector | None = None
-    keys_suffice: bool = False
+    optional_fields: Sequence[str] = ()  # what a request can do without, should TikTok refuse it
+    columns: PropertySelector | None = None  # those selected in the catalog; None, as in `check`, means all
+    whole_response: str = ""  # what holds for a response that can be used
+    request_body_json: dict[str, Any] | None = None
+    messages: Mapping[str, str] = field(default_factory=dict)
+    error_handler: Any = None
+    api_budget: Any = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        provider, body = InterpolatedRequestOptionsProvider, self.request_body_json
+        self.request_options_provider = provider(parameters, self.config, request_body_json=body)
         super().__post_init__(parameters)
-        self._warned = self.keys_suffice
-        self._keys_alone = False
+        self.error_handler.requester = self
+        self._whole = cdk.InterpolatedBoolean(self.whole_response, parameters)
+        self._failed, self._left_out, self._said = False, set[str](), set[str]()
 
-    def send_request(self, *args: Any, **kwargs: Any) -> requests.Response | None:
-        """Send a request; what the CDK raises when it gives up becomes a sentence that says whose turn it is."""
+    def is_whole(self, response: Mapping[str, Any]) -> bool:
+        """Whether a parsed response holds what this endpoint must send."""
+        return self._whole.eval(self.config, response=response)
+
+    def send_request(self, **kwargs: Any) -> requests.Response | None:  # type: ignore[override]
+        """Send a request; raises StreamError, once: after it the stream sends no request, and slices stay unread."""
         try:
-            return super().send_request(*args, **kwargs)
-        except AirbyteTracedException as error:
-            if self.keys_suffice and not self._keys_alone and REFUSED in (error.message or ""):
-                self._keys_alone = True
-                return self.send_request(*args, **kwargs)
-            for words, (failure_type, message) in GIVEN_UP.items():
-                if words in (error.message or ""):
-                    raise AirbyteTracedException(error.internal_message, message, failure_type) from error
-            raise
+            if not self._failed:
+                return self._send(**kwargs)
+        except cdk.AirbyteTracedException as error:
+            if not self._failed:
+                self._failed = True
+                raise StreamError(error.internal_message, error.message, error.failure_type) from error
+        kwargs["stream_slice"].extra_fields["unread"] = True
+        return None
 
-    def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
-        """The query parameters of a request, `fields` among them; a config error if a key's scope was not granted."""
-        return {**super().get_request_params(**context), "fields": ",".join(self._fields())}
+    def _send(self, **kwargs: Any) -> requests.Response | None:
+        self.get_authenticator().get_auth_header()  # which may renew the token, and so tell the granted scopes
+        optional = {*self.optional_fields} & {*self._fields()}
+        try:
+            return super().send_request(**kwargs)
+        except self.error_handler.RequestRefused as error:
+            if not optional or error.failure_type is not cdk.FailureType.system_error:
+                raise  # a matter of scopes
+            self._left_out |= optional
+            response = self._send(**kwargs)
+            self._warn_once("field_refused", names=", ".join(optional))
+            return response
+        except cdk.AirbyteTracedException as error:
+            given_up = error.__context__
+            if not isinstance(given_up, cdk.BaseBackoffException):
+                raise
+            # Who is refused for the limit waits and asks again; the budget says when, and when to stop.
+            if self.api_budget.is_refused(given_up.request):
+                return self._send(**kwargs)
+            raise StreamError(error.internal_message, str(given_up), given_up.failure_type) from error
+
+    def get_path(self, **context: Any) -> str:
+        """The path with its `fields`; a config error if the scope of a key was not granted."""
+        return f"{super().get_path(**context)}?fields={','.join(self._fields())}"
 
     def _fields(self) -> list[str]:
         selected = self.columns.select() if self.columns else None
-        wanted = {
-            scope: [name for name in names if selected is None or name in selected or name in self.keys]
-            for scope, names in self.fields_by_scope.items()
-        }
-        refused = {scope: names for scope, names in wanted.items() if names and not self._is_granted(scope, names)}
-        self._report(refused)
-        return [name for scope, names in wanted.items() if scope not in refused for name in names]
+        granted = re.split(r"[,\s]+", self.config["credentials"].get("scope") or "")
+        fields: list[str] = []
+        for scope, names in self.fields_by_scope.items():
+            wanted = [n for n in names if n in self.keys or selected is None or n in selected]
+            if granted == [""] or scope in granted:
+                fields += [name for name in wanted if name not in self._left_out]
+            elif any(name in self.keys for name in wanted):
+                message = self.messages["key_not_granted"].format(stream=self.name, scope=scope)
+                raise StreamError(f"{scope} is not granted", message, cdk.FailureType.config_error)
+            elif wanted:
+                self._warn_once("columns_not_granted", scope=scope, names=", ".join(wanted))
+        return fields
 
-    def _is_granted(self, scope: str, names: Sequence[str]) -> bool:
-        if self._keys_alone and not any(name in self.keys for name in names):
-            return False
-        granted = self.config["credentials"].get("scope")
-        return not granted or scope in granted.split(",")
-
-    def _report(self, refused: Mapping[str, Sequence[str]]) -> None:
-        for scope, names in refused.items():
-            if any(name in self.keys for name in names):
-                raise AirbyteTracedException(
-                    f"{scope} is not among the granted scopes",
-                    f"The stream {self.name} needs the permission {scope}, which the owner of the TikTok account did "
-                    "not grant. Sign in to TikTok again and leave it on, or deselect the stream.",
-                    FailureType.config_error,
-                )
-            if not self._warned:
-                logger.warning(
-                    f"The owner of the TikTok account did not grant the permission {scope}: {', '.join(names)} of "
-                    f"{self.name} stay empty. To fill them, sign in to TikTok again and leave it on."
-                )
-        self._warned = True
-
-
-class VideoListRequester(FieldsRequester):
-    """Asks for the videos of one window.
-
-    Why not YAML: the first request of a window carries its end as cursor, unless it is the newest window, which begins
-    where TikTok's list does, whatever this machine's clock says.
-    Example: the slice {"start_time": "1756684800", "end_time": "1761955199"} (s) becomes {"cursor": 1761955200000} (ms)
-    """
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        super().__post_init__(parameters)
-        self._now = int(ab_datetime_now().timestamp())
-
-    def get_request_body_json(self, **context: Any) -> Mapping[str, Any]:
-        """The cursor (ms) of a window's first request; later ones get theirs from the paginator."""
-        end = int(context["stream_slice"]["end_time"])
-        return {} if context["next_page_token"] or end >= self._now else {"cursor": (end + 1) * 1000}
+    def _warn_once(self, message: str, **words: str) -> None:
+        sentence = self.messages[message].format(stream=self.name, **words)
+        if sentence not in self._said:
+            self._said.add(sentence)
+            logger.warning(sentence)
 
 
 @dataclass
-class BackwardCursorPaginationStrategy(PaginationStrategy):
+class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     """Follows TikTok's cursor into the past, one page at a time, to the window's start, and refuses to go in circles.
 
     Why not YAML: whether "before the cursor" includes the cursor's own second is not known, and several videos can
@@ -164,140 +127,93 @@ class BackwardCursorPaginationStrategy(PaginationStrategy):
     """
 
     page_size: int
+    pages_of_a_window: int
+    parts: int
+    messages: Mapping[str, str]
 
-    @property
-    def initial_token(self) -> int | None:
-        """The requester gives a window's first request its cursor."""
-        return None
+    initial_token = None  # the request body in the manifest gives a window's first request its cursor
 
     def get_page_size(self) -> int | None:
         """The value of `max_count`."""
         return self.page_size
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None = None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> int | None:
-        """The cursor (ms) of the window's next request, or None after its last page.
-
-        A system error is raised when TikTok promises more but names no earlier cursor.
-        """
-        data = response.json().get("data")
-        if not isinstance(data, Mapping):
-            raise AirbyteTracedException(
-                f"a page whose data is {type(data).__name__}",
-                "TikTok sent a page of videos that is none. Run the sync again; if this happens every time, please "
-                "report it.",
-                FailureType.system_error,
-            )
-        if not data.get("has_more"):
+    def next_page_token(self, response: requests.Response, *_: Any, **context: Any) -> int | None:
+        """The cursor (ms) of the window's next request, or None; a system error when TikTok's does not lead on."""
+        data, window, previous = response.json()["data"], context["stream_slice"], context["last_page_token_value"]
+        if not data["has_more"]:
             return None
-        cursor: Any = data.get("cursor")
-        following = self._following(cursor, last_page_token_value)
+        cursor, size = data.get("cursor"), len(data["videos"])
+        following = self._following(cursor, previous, size)
         if following is None:
-            raise AirbyteTracedException(
-                f"has_more with cursor {cursor!r} after a request with cursor {last_page_token_value!r}",
-                "TikTok says that there are more videos, but its cursor does not lead to them. Run the sync again; if "
-                "this happens every time, please report it with the cursors, which stand in the log.",
-                FailureType.system_error,
-            )
-        start = int(stream_slice["start_time"]) if stream_slice else 0
-        return following if cursor >= start * 1000 else None
+            detail = f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
+            raise StreamError(detail, self.messages["cursor_leads_nowhere"], cdk.FailureType.system_error)
+        is_shared = previous is None and self._share(window, cursor // 1000, size)
+        return None if is_shared or cursor < int(window["start_time"]) * 1000 else following
 
-    @staticmethod
-    def _following(cursor: Any, previous: int | None) -> int | None:
+    def _following(self, cursor: Any, previous: int | None, size: int) -> int | None:
         if not isinstance(cursor, int) or cursor <= 0:
             return None
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
             return end_of_second
-        # The whole page lies in one second: only TikTok's own cursor leads out of it.
-        return cursor if cursor < previous else None
+        # The whole page lies in one second: only TikTok's own cursor leads out of it, unless the page is full and the
+        # cursor would skip what is left of the second.
+        leads_on = cursor < previous and (cursor % 1000 or size != self.page_size)
+        return cursor if leads_on else None
 
-
-class AccountExtractor(DpathExtractor):
-    """Takes the profile out of an answer, and refuses one that does not say whose it is.
-
-    Why not YAML: without its open_id the stream `videos` would have no account to read, and end empty but well.
-    """
-
-    def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[Any, Any]]:
-        """The profile; a system error when it has no open_id."""
-        for profile in list(super().extract_records(response)) or [{}]:
-            if not isinstance(profile, Mapping) or not profile.get("open_id"):
-                raise AirbyteTracedException(
-                    "a profile without open_id",
-                    "TikTok sent a profile without the account's open_id, which no table can take. Run the sync again; "
-                    "if this happens every time, please report it.",
-                    FailureType.system_error,
-                )
-            yield profile
+    def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
+        """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
+        start, end = int(window["start_time"]), int(window["end_time"])
+        pages = (oldest - start) * size / self.page_size / max(1, end - oldest)
+        share = window.extra_fields.get("share")
+        if not share or pages <= self.pages_of_a_window or not start < oldest < end:
+            return False
+        share(window, oldest, min(self.parts, math.ceil(pages / self.pages_of_a_window)))
+        return True
 
 
 @dataclass
-class OnceRecordFilter(RecordFilter):
+class OnceRecordFilter(cdk.RecordFilter):
     """Lets each video pass once, and none from before the window or the start date.
 
-    Why not YAML: pages and windows overlap (see `BackwardCursorPaginationStrategy`), so the filter needs a memory, 8
-    bytes a video; and whether TikTok lists pinned posts out of order, perhaps only there, is not known: an old video
-    above one of the window passes, while the page's tail belongs to the window before.
+    Why not YAML: pages and windows overlap (see `BackwardCursorPaginationStrategy`), so the filter needs a memory: some
+    100 bytes a video. And pinned posts may be listed out of order, perhaps only there: an old video above one of the
+    window passes, while the page's tail belongs to an older window.
     """
 
-    start_date: str = ""
     condition: str = ""
+    start_date: str = ""  # in s, as is what follows
+    first_post: int = 0
+    messages: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        day = InterpolatedString.create(self.start_date, parameters=parameters).eval(self.config)
-        self._start = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp())
-        # Sorted, on many short shelves: 8 bytes an id, where a set takes 80.
-        self._seen = [array("Q") for _ in range(1024)]
-        self._lock = threading.Lock()
+        self._start = int(cdk.InterpolatedString.create(self.start_date, parameters=parameters).eval(self.config))
+        self._seen, self._lock = set[str](), threading.Lock()
 
-    def filter_records(
-        self, records: Iterable[Mapping[str, Any]], *_: Any, **context: Any
-    ) -> Iterable[Mapping[str, Any]]:
+    def filter_records(self, records: Iterable[Any], *_: Any, **context: Any) -> Iterable[Mapping[str, Any]]:
         """The records of a page that have not passed before; a system error for one without an id."""
         page, start = list(records), int(context["stream_slice"]["start_time"])
-        while page and _posted(page[-1], default=start) < start:
+        while page and self._posted(page[-1], default=start) < start:
             page.pop()
-        return [r for r in page if _posted(r, default=start) >= self._start and self._is_new(r)]
+        return [r for r in page if self._posted(r, default=start) >= self._start and self._is_new(r)]
+
+    def _posted(self, video: Any, default: int) -> int:
+        """When a video was posted (s); one with an impossible create_time is taken to belong where it came."""
+        posted = video.get("create_time") if isinstance(video, Mapping) else None
+        return posted if isinstance(posted, int) and posted >= self.first_post else default
 
     def _is_new(self, video: Any) -> bool:
         video_id = video.get("id") if isinstance(video, Mapping) else None
         if type(video_id) not in (int, str) or not video_id:  # a float has lost digits
-            raise AirbyteTracedException(
-                f"a video without id, but {sorted(video) if isinstance(video, Mapping) else type(video).__name__}",
-                "TikTok sent a video without an id, which no table can take. Run the sync again; if this happens every "
-                "time, please report it.",
-                FailureType.system_error,
-            )
-        video_id = str(video_id)
-        is_number = video_id.isdecimal() and not video_id.startswith("0")
-        number = (int(video_id) if is_number else hash(video_id)) % 2**64
-        shelf = self._seen[number % len(self._seen)]
+            detail = f"a video without id, but {sorted(video) if isinstance(video, Mapping) else type(video).__name__}"
+            raise StreamError(detail, self.messages["video_without_id"], cdk.FailureType.system_error)
         with self._lock:
-            place = bisect_left(shelf, number)
-            if place < len(shelf) and shelf[place] == number:
-                return False
-            shelf.insert(place, number)
-            return True
+            known = len(self._seen)
+            self._seen.add(str(video_id))
+            return len(self._seen) > known
 
 
-def _posted(video: Mapping[str, Any], default: int) -> int:
-    """When a video was posted (s); one whose time is missing or cannot be is taken to belong where it came."""
-    try:
-        posted = int(video["create_time"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return default
-    return posted if posted >= OLDEST_POST else default
-
-
-class VideoKeysTransformation(RecordTransformation):
+class VideoKeysTransformation(cdk.RecordTransformation):
     """Gives a video its keys: `id` as a string, and `open_id`, the account it belongs to.
 
     Why not YAML: AddFields costs 0.25 ms a record.
@@ -306,77 +222,37 @@ class VideoKeysTransformation(RecordTransformation):
 
     def transform(self, record: dict[str, Any], *_: Any, **context: Any) -> None:
         """Change `record` in place."""
-        record["id"] = str(record["id"])
-        record["open_id"] = context["stream_slice"]["open_id"]
+        record.update(id=str(record["id"]), open_id=context["stream_slice"]["open_id"])
 
 
 @dataclass
-class TypeWatchTransformation(RecordTransformation):
-    """Counts values that are not of the type of their column, without changing them; `source.py` reports the counts.
-
-    Why not YAML: the CDK's schema normalization would convert every value of every record, which costs more than
-    reading them, or say nothing.
-    Example: {"like_count": "12"} counts ("videos", "like_count", "str")
-    """
-
-    stream: str
-    properties: Mapping[str, Any]
-
-    PYTHON_TYPES = {"string": str, "integer": int, "boolean": bool, "null": type(None)}  # noqa: RUF012
-
-    def __post_init__(self) -> None:
-        names = {column: definition["type"] for column, definition in self.properties.items()}
-        self._allowed = {
-            column: {self.PYTHON_TYPES[name] for name in ([kind] if isinstance(kind, str) else kind)}
-            for column, kind in names.items()
-        }
-        self._required = [column for column, kind in names.items() if isinstance(kind, str)]
-
-    def transform(self, record: dict[str, Any], *_: Any, **__: Any) -> None:
-        """Count what does not fit."""
-        for column, value in record.items():
-            if type(value) not in self._allowed.get(column, (type(value),)):
-                misfits[self.stream, column, type(value).__name__] += 1
-        for column in self._required:
-            if column not in record:
-                misfits[self.stream, column, "missing"] += 1
-
-
-# (stream, column, Python type or "missing") of values that did not fit their column, in the sync under way.
-misfits: Counter[tuple[str, str, str]] = Counter()
-
-
 class AccountStateMigration(StateMigration):
-    """Keeps of an old state what belongs to an account, and says what it drops.
+    """Keeps of a state what belongs to an account, and says what it drops.
 
     Why not YAML: the CDK starts an account that it has no state of where the other accounts stand (the key `state`), so
-    that its older videos would never be read.
-    Result: {"states": [{"partition": {"open_id": "_000abc"}, "cursor": {"create_time": "1759333357"}}]} (s)
+    that its older videos would never be read; and it knows an account only with the key `parent_slice`.
+    Example: {"partition": {"open_id": "_000abc", "parent_slice": {}}, "cursor": {"create_time": "1759333357"}} (s)
     """
 
+    messages: Mapping[str, str]
+
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        """Whether the state holds anything but states of accounts."""
-        return bool(stream_state) and dict(stream_state) != self._kept(stream_state)
+        """Whenever there is a state: a sound one stays as it is."""
+        return bool(stream_state)
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
         """The state that is left."""
-        kept = self._kept(stream_state)
         states = stream_state.get("states")
-        if not isinstance(states, list) or len(kept["states"]) < len(states):
-            logger.warning(
-                "The state of the stream videos, or a part of it, is not one that this connector wrote. It is not "
-                "used: the videos of the account are read from the start date on."
-            )
-        return kept
-
-    @classmethod
-    def _kept(cls, state: Mapping[str, Any]) -> dict[str, Any]:
-        states = state.get("states")
-        return {"states": [s for s in states if cls._is_sound(s)] if isinstance(states, list) else []}
+        accounts = [self._account(state) for state in states] if isinstance(states, list) else [None]
+        if None in accounts:
+            logger.warning(self.messages["state_dropped"])
+        return {"states": [account for account in accounts if account]}
 
     @staticmethod
-    def _is_sound(state: Any) -> bool:
+    def _account(state: Any) -> Mapping[str, Any] | None:
         try:
-            return int(state["cursor"]["create_time"]) >= 0 and isinstance(state["partition"]["open_id"], str)
+            open_id, second = state["partition"]["open_id"], int(state["cursor"]["create_time"])
         except (KeyError, TypeError, ValueError):
-            return False
+            return None
+        partition, cursor = {"open_id": open_id, "parent_slice": {}}, {"create_time": str(second)}
+        return {"partition": partition, "cursor": cursor} if isinstance(open_id, str) and second >= 0 else None

@@ -1,4 +1,4 @@
-"""The CDK's schema of manifests, parsed once for all tests: each source that is made parses its YAML anew, in 0.1 s."""
+"""The CDK's manifest schema, parsed once for all tests: otherwise each new source parses its YAML again, in 0.1 s."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: a mocked TikTok, frozen time, and waits that are noted instead of slept."""
+"""Fixtures of the unit tests: a mocked TikTok, frozen time, and waits that are recorded instead of slept."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests import cdk_schema
 from unit_tests.connector import Connector
-from unit_tests.tiktok import NOW, TikTok
+from unit_tests.tiktok import NOW, Adapter, TikTok
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -22,7 +22,7 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 
 @pytest.fixture(autouse=True)
 def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Time stands still at NOW; every wait (s) that the code under test asks for is noted and only moves the clock."""
+    """Time stands still at NOW; every wait (s) that the tested code asks for is recorded and only moves the clock."""
     monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
     noted: list[float] = []
 
@@ -37,19 +37,19 @@ def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list
 
 @pytest.fixture(autouse=True)
 def one_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each source of a test the parsing of the CDK's schema."""
+    """Spare each source in a test the parsing of the CDK's schema."""
     monkeypatch.setattr(cdk_schema.OWNER, cdk_schema.NAME, cdk_schema.parsed_once)
 
 
 @pytest.fixture
 def tiktok() -> Iterator[TikTok]:
-    """TikTok's three endpoints; a request to anything that a test did not announce is an error."""
-    with requests_mock.Mocker() as mocker:
+    """TikTok's three endpoints; a request to anything that a test did not set up is an error."""
+    with requests_mock.Mocker(adapter=Adapter()) as mocker:
         yield TikTok(mocker)
 
 
 @pytest.fixture
 def connector(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Connector:
     """The connector's command line."""
-    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # run() replaces it; each test gets it back
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # run() replaces it; restored after each test
     return Connector(tmp_path, capfd)

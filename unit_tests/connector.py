@@ -1,4 +1,4 @@
-"""Runs the connector's command line in this process, and sums up what came out."""
+"""Runs the connector's command line in this process and collects its output."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from source_tiktok_organic.run import run
-from unit_tests.outcome import Outcome, catalog
+from source_tiktok_organic.run import execute
+from unit_tests.outcome import Outcome, catalog, read_outcome
 
 
 class Connector:
@@ -32,18 +32,18 @@ class Connector:
         return self.run("discover", "--config", self.file("config", config))
 
     def read(self, config: Any, *streams: str, columns: Mapping[str, Sequence[str]] | None = None) -> Outcome:
-        """Run `read` of whole streams, or of some of their columns."""
+        """Run `read` with whole streams, or with some of their columns."""
         return self.read_catalog(config, catalog(*streams, columns=columns or {}))
 
     def read_from(self, state: Any, config: Any) -> Outcome:
-        """Run an incremental `read` of `videos` from a stream state, given as it stands."""
+        """Run an incremental `read` of `videos` from a stream state, passed as it is."""
         descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
         files = {"config": config, "catalog": catalog("videos", sync_mode="incremental"), "state": [descriptor]}
         paths = {name: self.file(name, body) for name, body in files.items()}
         return self.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
 
     def read_catalog(self, config: Any, configured: Any) -> Outcome:
-        """Run `read` with a catalog as it stands."""
+        """Run `read` with a catalog, passed as it is."""
         return self.run("read", "--config", self.file("config", config), "--catalog", self.file("catalog", configured))
 
     def file(self, name: str, content: Any) -> str:
@@ -53,14 +53,13 @@ class Connector:
         return str(path)
 
     def run(self, *argv: str) -> Outcome:
-        """Run a command and read what it printed."""
+        """Run a command and parse what it printed."""
         self._capfd.readouterr()
-        error: BaseException | None = None
+        exit_code = 0
         try:
-            run(list(argv))
-        except Exception as raised:  # noqa: BLE001  # the process would print it as a trace
-            error = raised
-            sys.excepthook(type(raised), raised, raised.__traceback__)
+            execute(argv)
+        except Exception:  # noqa: BLE001  # the process would report it
+            exit_code = 1
+            sys.excepthook(*sys.exc_info())
         printed = self._capfd.readouterr()
-        messages = [json.loads(line) for line in printed.out.splitlines()]
-        return Outcome(messages, exit_code=1 if error else 0, error=error, stderr=printed.err)
+        return read_outcome(printed.out, exit_code, printed.err)

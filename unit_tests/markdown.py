@@ -1,4 +1,4 @@
-"""Reads the project's Markdown: headings, tables, code blocks, links."""
+"""Parses the project's Markdown: headings, tables, code blocks, links."""
 
 import re
 from pathlib import Path
@@ -7,23 +7,23 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=inde
 
 
 def code_blocks(path: Path, language: str) -> list[str]:
-    """The code of each block of a language, without the block's own indentation."""
+    """The code of each block in a language, without the block's own indentation."""
     found = [m for m in FENCE.finditer(path.read_text()) if m["language"] == language]
     return [re.sub(rf"^{m['indent']}", "", m["code"], flags=re.MULTILINE) for m in found]
 
 
 def prose(path: Path) -> str:
-    """The text without its code blocks."""
+    """The text without code blocks."""
     return FENCE.sub("", path.read_text())
 
 
 def headings(path: Path) -> list[str]:
-    """The headings with their marks: `## Prerequisites`."""
+    """The headings including their marks: `## Prerequisites`."""
     return re.findall(r"^#{1,4} .*$", prose(path), re.MULTILINE)
 
 
 def section(path: Path, heading: str) -> str:
-    """The text under a heading, to the next one of the same or a higher level; code blocks included."""
+    """The text under a heading up to the next one of the same or a higher level, code blocks included."""
     level = len(heading.split()[0])
     text = path.read_text()
     start = text.index(f"\n{heading}\n") + len(heading) + 2
@@ -32,7 +32,7 @@ def section(path: Path, heading: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of all tables' rows, headers included."""
+    """The cells of every table row, headers included."""
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [row for row in cells if not re.fullmatch(r"-+", row[0])]
@@ -44,6 +44,6 @@ def links(path: Path) -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """What `#…` may lead to, as GitHub makes it of a heading."""
+    """The anchors that GitHub generates for the headings."""
     texts = (heading.lstrip("# ").lower() for heading in headings(path))
     return {re.sub(r"[^\w\- ]", "", text).replace(" ", "-") for text in texts}

@@ -1,17 +1,21 @@
-"""Mutants of components.py: one that survives the tests shows what they do not test. `make mutants`, twelve minutes.
+"""Mutants of the package: one that survives the unit tests shows what they do not test. `make mutants`.
 
-    python unit_tests/mutants.py make > mutants.json     with cosmic-ray, whose operators these are
+    python unit_tests/mutants.py make > mutants.json     with cosmic-ray, whose operators change the Python files
     python unit_tests/mutants.py try mutants.json        with the development tools; exit code 1 for an unexplained one
 
-Each is tried in a fork of a process that has imported everything, because imports take longer than most of the tests.
+Of manifest.yaml each key is dropped and each value changed, but for schemas, texts for people and what only Airbyte's
+web application reads. Each mutant is tried in a fork of a process that has imported everything, because imports take
+longer than most of the tests.
 """
 
+import copy
 import difflib
 import importlib
 import importlib.machinery
 import importlib.util
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -19,10 +23,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).parents[1]
-TARGET, MODULE = ROOT / "source_tiktok_organic" / "components.py", "source_tiktok_organic.components"
-NAMES = "component_edges paging windows columns scopes malformed_data errors tokens read schemas"
-TESTS = [str(ROOT / "unit_tests" / f"test_{name}.py") for name in NAMES.split()]
+PACKAGE = ROOT / "source_tiktok_organic"
+MODULES = ("components", "responses", "pace", "authenticators", "source", "config")
+MANIFEST = "manifest.yaml"
+NAMES = (
+    "manifest component_edges paging windows pace columns scopes malformed_data errors tokens read spec command_line"
+)
+TESTS = [str(ROOT / "unit_tests" / f"test_{name}.py") for name in (*NAMES.split(), "component_edges")]
 PLUGINS_OFF = ["no:cacheprovider", "no:xdist", "no:cov", "no:hypothesispytest"]
 INHERITED = [
     "airbyte_cdk.entrypoint",
@@ -33,64 +43,114 @@ INHERITED = [
     "requests_mock",
 ]
 TIMEOUT_S = 150  # a mutant that hangs is a mutant found
-# Survivors that behave as the code does, by the line that they make of it.
-EXPLAINED = {
-    "if not isinstance(states, list) or len(kept['states']) != len(states):": "never more are kept than there were",
-    "if not isinstance(states, list) or len(kept['states']) is not len(states):": "as before",
-    "if place is not len(shelf) and shelf[place] == number:": "a place is never beyond the shelf's end",
-    "if place != len(shelf) and shelf[place] == number:": "as before",
-    "if place < len(shelf) and shelf[place] <= number:": "what stands at a place is never smaller",
-    "start = int(stream_slice['start_time']) if stream_slice else -1": "the CDK always gives a slice",
-    "start = int(stream_slice['start_time']) if stream_slice else 1": "as before",
-    "if not isinstance(cursor, int) or cursor <= 1:": "1 ms after 1970 there was no TikTok",
-    "shelf = self._seen[number >> len(self._seen)]": "one shelf holds all: slower with many videos, not wrong",
-    "self._seen = [array('Q') for _ in range(1023)]": "another number of shelves",
-    "self._seen = [array('Q') for _ in range(1025)]": "another number of shelves",
-    "- @classmethod": "the method is called on an object as well as on the class",
-    "- @staticmethod": "the method is called on the class alone",
-}
+# Survivors that behave as the code does, by what they change.
+EXPLAINED: dict[str, str] = {}
+Mutant = dict[str, str]  # file, text, change
 
 
-def made() -> Iterator[str]:
-    """The source of each mutant, no two alike."""
+def made() -> Iterator[Mutant]:
+    """Every mutant, without duplicates."""
+    for module in MODULES:
+        yield from _of_module(PACKAGE / f"{module}.py")
+    yield from _of_manifest()
+
+
+def _of_module(file: Path) -> Iterator[Mutant]:
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    source = TARGET.read_text()
+    source = file.read_text()
     seen = {source}
     for name in sorted(operator_names()):
         try:
             operator = get_operator(name)()
-        except TypeError:  # an operator that needs arguments
+        except TypeError:  # the operator needs arguments
             continue
         occurrence = 0
-        while (mutant := mutate_code(source, operator, occurrence)) is not None:
+        while (text := mutate_code(source, operator, occurrence)) is not None:
             occurrence += 1
-            if mutant not in seen and compiles(mutant):
-                seen.add(mutant)
-                yield mutant
+            if text not in seen and compiles(text):
+                seen.add(text)
+                yield {"file": file.name, "text": text, "change": f"{file.name}: {change(source, text)}"}
 
 
 def compiles(source: str) -> bool:
-    """Whether Python takes it."""
+    """Whether it is valid Python."""
     try:
-        compile(source, str(TARGET), "exec")
+        compile(source, "mutant", "exec")
     except SyntaxError:
         return False
     return True
 
 
-def change(mutant: str) -> str:
-    """The line that a mutant has in the place of another, or a minus and the line that it lacks."""
-    lines = [line for line in difflib.ndiff(TARGET.read_text().splitlines(), mutant.splitlines()) if line.strip("-+? ")]
+def change(source: str, mutant: str) -> str:
+    """The line that a mutant puts in place of another, or a minus and the line that it removes."""
+    lines = [line for line in difflib.ndiff(source.splitlines(), mutant.splitlines()) if line.strip("-+? ")]
     added = [line[1:] for line in lines if line.startswith("+")]
     removed = [line for line in lines if line.startswith("-")]
     text = " ".join((added or removed)[0].replace('"', "'").split())
     return text.replace("( ", "(").replace("** ", "**")
 
 
-def start(mutant: str) -> int:
-    """A child process that runs the tests on a mutant; its exit code is pytest's, 0 for a survivor."""
+def _of_manifest() -> Iterator[Mutant]:
+    manifest = yaml.safe_load((PACKAGE / MANIFEST).read_text())
+    for path, value in _leaves(manifest, ()):
+        changed = {"dropped": None, "changed": _other(value)}
+        for how in ("dropped", "changed"):
+            mutant = copy.deepcopy(manifest)
+            parent = _at(mutant, path[:-1])
+            if how == "dropped":
+                del parent[path[-1]]
+            elif changed[how] is None:
+                continue
+            else:
+                parent[path[-1]] = changed[how]
+            name = ".".join(map(str, path))
+            yield {"file": MANIFEST, "text": yaml.safe_dump(mutant), "change": f"{MANIFEST}: {name} {how}"}
+
+
+def _leaves(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Paths and values of all that is looked at: values, and each item of a list."""
+    skipped = (
+        "schemas",
+        "advanced_auth",
+        "description",
+        "title",
+        "examples",
+        "order",
+        "$schema",
+        "messages",
+        "version",
+    )
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if key in skipped or key == "message" or key == "error_message":
+            continue
+        if isinstance(value, (dict, list)):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _at(node: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        node = node[key]
+    return node
+
+
+def _other(value: Any) -> Any:
+    """Another value of the same type; None where there is none that would be understood."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value * 2 + 1
+    others = {"transient_error": "system_error", "system_error": "config_error", "config_error": "transient_error"}
+    others |= {"RETRY": "FAIL", "FAIL": "RETRY", "RATE_LIMITED": "RETRY", "REFRESH_TOKEN_THEN_RETRY": "RETRY"}
+    return others.get(str(value))
+
+
+def start(mutant: Mutant) -> int:
+    """Start a child process that runs the tests on a mutant; its exit code is pytest's, 0 for a survivor."""
     pid = os.fork()
     if pid:
         return pid
@@ -99,7 +159,7 @@ def start(mutant: str) -> int:
         os.setsid()
         for stream in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-        sys.meta_path.insert(0, _Finder(mutant))
+        _serve(mutant)
         import pytest
 
         code = pytest.main(["-x", "-q", "--assert=plain", *(p for name in PLUGINS_OFF for p in ("-p", name)), *TESTS])
@@ -107,30 +167,44 @@ def start(mutant: str) -> int:
         os._exit(int(code))
 
 
-class _Finder(importlib.machinery.SourceFileLoader):
-    """Gives a mutant to who imports the module."""
+def _serve(mutant: Mutant) -> None:
+    """Let whoever imports the module or loads the manifest get the mutant."""
+    if mutant["file"] != MANIFEST:
+        sys.meta_path.insert(0, _Finder(mutant))
+        return
+    load = pkgutil.get_data
 
-    def __init__(self, mutant: str) -> None:
-        super().__init__(MODULE, str(TARGET))
-        self._mutant = mutant
+    def get_data(package: str, resource: str) -> Any:
+        return mutant["text"].encode() if resource == MANIFEST else load(package, resource)
+
+    pkgutil.get_data = get_data
+
+
+class _Finder(importlib.machinery.SourceFileLoader):
+    """Serves the mutant to whoever imports the module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._module = f"source_tiktok_organic.{Path(mutant['file']).stem}"
+        super().__init__(self._module, str(PACKAGE / mutant["file"]))
+        self._mutant = mutant["text"]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        return importlib.util.spec_from_loader(name, self) if name == MODULE else None
+        return importlib.util.spec_from_loader(name, self) if name == self._module else None
 
     def get_code(self, fullname: str) -> Any:
-        return compile(self._mutant, str(TARGET), "exec")
+        return compile(self._mutant, self.path, "exec")
 
 
-def survivors(mutants: list[str]) -> Iterator[str]:
-    """What each survivor changes; as many are tried at once as there are processors."""
+def survivors(mutants: list[Mutant]) -> Iterator[str]:
+    """What each survivor changes; one mutant per processor is tested at a time."""
     running: dict[int, tuple[str, float]] = {}
     waiting = list(mutants)
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             mutant = waiting.pop(0)
-            running[start(mutant)] = (mutant, time.monotonic() + TIMEOUT_S)
+            running[start(mutant)] = (mutant["change"], time.monotonic() + TIMEOUT_S)
         time.sleep(0.05)
-        for pid, (mutant, end) in list(running.items()):
+        for pid, (what, end) in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended and time.monotonic() > end:
                 os.killpg(pid, signal.SIGKILL)
@@ -138,11 +212,11 @@ def survivors(mutants: list[str]) -> Iterator[str]:
             if ended:
                 del running[pid]
                 if status == 0:
-                    yield change(mutant)
+                    yield what
 
 
-def tried(mutants: list[str]) -> int:
-    """Tell of each survivor; 1 when one of them is not explained."""
+def tried(mutants: list[Mutant]) -> int:
+    """Report each survivor; returns 1 if one of them is not explained."""
     for name in INHERITED:
         importlib.import_module(name)
     found = []
@@ -161,4 +235,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "make":
         json.dump(list(made()), sys.stdout)
     else:
-        sys.exit(tried(json.loads(Path(sys.argv[2]).read_text())))
+        only = sys.argv[3] if len(sys.argv) > 3 else ""
+        sys.exit(tried([m for m in json.loads(Path(sys.argv[2]).read_text()) if m["file"].startswith(only)]))

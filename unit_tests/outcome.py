@@ -1,4 +1,4 @@
-"""What a command of the connector printed, and the catalogs it is run with; shared by unit and integration tests."""
+"""The output of a connector command, and the catalogs it is run with; shared by unit and integration tests."""
 
 import copy
 import json
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic.config import load_manifest
 
 PRIMARY_KEYS = {"user_info": [["open_id"]], "videos": [["id"]]}
 
 
 @dataclass
 class Outcome:
-    """What one command printed.
+    """The output of one command.
 
     Attributes:
-        messages: every message, parsed; the command fails its test when a line of stdout is no message.
-        exit_code: of the command; 0, or 1 after an exception (which the process would print as a trace).
+        messages: every message, parsed; a line of stdout that is not a message fails the test.
+        exit_code: of the command; 0, or 1 after an exception (which the process would emit as a trace).
     """
 
     messages: list[dict[str, Any]]
@@ -26,7 +26,7 @@ class Outcome:
     stderr: str = ""
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        """The messages of one type, without their envelope."""
+        """The messages of one type, without the envelope."""
         names = {"CONNECTION_STATUS": "connectionStatus"}
         return [m[names.get(kind, kind.lower())] for m in self.messages if m["type"] == kind]
 
@@ -52,13 +52,13 @@ class Outcome:
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        """The states of `videos`, in order, as the platform would hand them to the next sync."""
+        """The states of `videos`, in order, as the platform would pass them to the next sync."""
         found = [s["stream"] for s in self.of("STATE")]
         return [s.get("stream_state") or {} for s in found if s["stream_descriptor"]["name"] == "videos"]
 
     @property
     def warnings(self) -> list[str]:
-        """The messages of all warnings but the one about the sandbox's address."""
+        """The messages of all warnings except the one about the sandbox's address."""
         logs = [log["message"] for log in self.of("LOG") if log["level"] == "WARN"]
         return [message for message in logs if "TIKTOK_API_BASE_URL" not in message]
 
@@ -69,14 +69,14 @@ class Outcome:
 
 
 def read_outcome(stdout: str, exit_code: int, stderr: str = "") -> Outcome:
-    """What a process printed; a line of stdout that is no JSON object fails the test."""
+    """The output of a process; a line of stdout that is not a JSON object fails the test."""
     return Outcome([json.loads(line) for line in stdout.splitlines()], exit_code=exit_code, stderr=stderr)
 
 
 def catalog(
     *streams: str, columns: Mapping[str, Sequence[str]] | None = None, sync_mode: str = "full_refresh"
 ) -> dict[str, Any]:
-    """A configured catalog: every column of the named streams (both, if none is named), or the columns given."""
+    """A configured catalog: every column of the named streams (both if none is named), or only the given columns."""
     schemas = load_manifest()["schemas"]
     chosen = []
     for name in streams or ("user_info", "videos"):

@@ -18,7 +18,7 @@ BROKEN = Run(0.1, 0.1, 10, problems=("1 videos missing, as 3",))
 
 
 def all_measured(**connector: float) -> Results:
-    """Every row with runs alike, so that each bar has a value; the keywords change the connector's runs."""
+    """Every row with identical runs, so that each bar has a value; the keywords change the connector's runs."""
     results: Results = {c.name: dict.fromkeys(c.readers, Run(20, 5, 100, 500)) for c in CASES}
     for runs in results.values():
         runs["connector"] = Run(**({"seconds": 2, "cpu": 5, "memory": 100, "requests": 5} | connector))
@@ -36,19 +36,17 @@ def all_measured(**connector: float) -> Results:
         (["4", "1", "1"], ("2 videos missing, as 2", "1 videos more than once, as 1", "1 videos unknown, as 4")),
     ],
 )
-def test_given_what_was_read_when_compared_with_the_truth_then_every_difference_is_named(
-    read: list[str], expected: tuple[str, ...]
-) -> None:
+def test_every_difference_from_the_truth_is_named(read: list[str], expected: tuple[str, ...]) -> None:
     assert truth.problems(read, HELD, HELD) == expected
 
 
-def test_given_an_incremental_sync_when_compared_then_older_videos_may_come_but_recent_ones_must() -> None:
+def test_incremental_sync_may_bring_older_videos() -> None:
     assert truth.problems(["1", "2"], HELD, wanted=["1"]) == ()
     assert truth.problems(["2"], HELD, wanted=["1"]) == ("1 videos missing, as 1",)
 
 
-def test_given_the_output_of_each_kind_of_reader_when_read_then_the_ids_of_its_videos(tmp_path: Path) -> None:
-    """One pattern a reader; what it says besides its videos is passed over."""
+def test_ids_are_found_in_each_readers_output(tmp_path: Path) -> None:
+    """One pattern per reader; everything else in its output is ignored."""
     singer = '{"type":"SCHEMA","stream":"videos"}\n{"type":"RECORD","stream":"videos","record":{"id":"1"}}\n'
     airbyte = (
         'chatter\n{"type":"LOG"}\n{"type":"RECORD","record":{"stream":"videos","data":{"id":"1"}}}\n'
@@ -64,7 +62,7 @@ def test_given_the_output_of_each_kind_of_reader_when_read_then_the_ids_of_its_v
         assert list(getattr(truth, reader)(truth.lines(tmp_path / "out"))) == expected
 
 
-def test_given_several_messages_when_the_next_sync_is_prepared_then_the_last_state_and_config_count() -> None:
+def test_last_state_and_config_count() -> None:
     def state(cursor: int) -> truth.Message:
         stream = {"stream_descriptor": {"name": "videos"}, "stream_state": {"create_time": cursor}}
         return {"type": "STATE", "state": {"type": "STREAM", "stream": stream, "sourceStats": {"recordCount": 1.0}}}
@@ -76,18 +74,18 @@ def test_given_several_messages_when_the_next_sync_is_prepared_then_the_last_sta
     assert truth.last_config([], {"old": True}) == {"old": True}
 
 
-def test_given_a_source_that_failed_when_asked_why_then_its_own_words() -> None:
+def test_failed_source_is_quoted() -> None:
     trace = {"type": "TRACE", "trace": {"type": "ERROR", "error": {"message": "Sign in again."}}}
     assert truth.error([{"type": "LOG"}, [1], trace]) == "Sign in again."
     assert truth.error([{"id": "1"}]) == ""
 
 
-def test_given_several_runs_when_summed_up_then_medians_of_times_and_the_worst_of_the_rest() -> None:
+def test_summary_has_median_times_and_worst_counts() -> None:
     runs = [Run(3, 1, 80, 50, 0, 0, 9), Run(1, 3, 90, 51, 1, 1, 8, ("late",)), Run(2, 2, 70, 52, 0, 0, 9, ("late",))]
     assert summary(runs) == Run(2, 2, 90, 52, 1, 1, 8, ("late",))
 
 
-def test_given_the_loop_and_the_connector_when_compared_then_the_ratio_of_their_times() -> None:
+def test_speed_is_the_ratio_of_times() -> None:
     assert times_as_fast({"row": {"loop": Run(20, 1, 1), "connector": Run(2, 1, 1)}}, "row", "connector") == 10
 
 
@@ -95,31 +93,29 @@ def test_given_the_loop_and_the_connector_when_compared_then_the_ratio_of_their_
     ("measured", "at_least", "met"),
     [(10, False, True), (10.1, False, False), (10, True, True), (9.9, True, False), (None, False, None)],
 )
-def test_given_a_value_at_its_bar_when_judged_then_the_limit_itself_is_met(
-    measured: float | None, at_least: bool, met: bool | None
-) -> None:
+def test_limit_itself_meets_the_bar(measured: float | None, at_least: bool, met: bool | None) -> None:
     assert Verdict(Bar("", lambda results: 0, 10, at_least=at_least), measured).met is met
 
 
-def test_given_every_row_when_judged_then_every_bar_has_a_value() -> None:
+def test_every_bar_has_a_value() -> None:
     """A bar that names a row or reader that does not exist would never be measured."""
     assert [v.bar.what for v in verdicts(all_measured()) if v.met is not True] == []
 
 
-def test_given_a_slow_and_wasteful_connector_when_judged_then_no_bar_is_met_but_that_of_the_start() -> None:
+def test_slow_connector_meets_the_start_up_bar_only() -> None:
     worst = all_measured(seconds=30, cpu=7, requests=561, refused=4, token_requests=1)
     worst["100000-0ms"]["connector"] = Run(30, 7, 121, refused=4)
     assert [v.bar.what for v in verdicts(worst) if v.met] == ["`spec`: times as long as `import airbyte_cdk`"]
 
 
-def test_given_a_run_that_read_wrongly_when_judged_then_it_reaches_no_bar() -> None:
-    """A reader that fails at once is fast, and asks for little."""
+def test_wrong_read_meets_no_bar() -> None:
+    """A reader that fails at once is fast and makes few requests."""
     results: Results = {"10000-300ms": {"loop": Run(150, 1, 30), "connector": BROKEN}}
     assert {v.met for v in verdicts(valid(results))} == {None}
     assert faults(results) == ["10000-300ms, connector: 1 videos missing, as 3"]
 
 
-def test_given_readers_when_their_row_is_written_then_problems_stand_in_place_of_the_videos() -> None:
+def test_problems_stand_in_place_of_the_videos() -> None:
     runs = {"connector": Run(10, 4.25, 101.5, 1520, 2, 0, 10_000), "loop": Run(150, 1, 30, 500, 0, 0, 10_000)}
     *_, connector, loop, singer = case_table({**runs, "singer": BROKEN}).splitlines()
     assert connector == "| this connector | 10.0 | 15.0x | 1,520 | 2 | 4.2 | 102 | all 10,000, once |"
@@ -127,7 +123,7 @@ def test_given_readers_when_their_row_is_written_then_problems_stand_in_place_of
     assert singer == "| Singer SDK tap | 0.1 |  | 0 | 0 | 0.1 | 10 | 1 videos missing, as 3 |"
 
 
-def test_given_verdicts_when_written_then_unmet_and_unmeasured_ones_can_be_told_apart() -> None:
+def test_unmet_and_unmeasured_bars_differ() -> None:
     bar = Bar("seconds", lambda results: 0, 0.5, decimals=2)
     rows = bars_table([Verdict(bar, 0.25), Verdict(bar, 0.75), Verdict(bar, None)]).splitlines()[2:]
     assert rows == [
@@ -137,11 +133,11 @@ def test_given_verdicts_when_written_then_unmet_and_unmeasured_ones_can_be_told_
     ]
 
 
-def test_given_rows_when_written_as_a_table_then_markdown_with_numbers_to_the_right() -> None:
+def test_table_aligns_numbers_to_the_right() -> None:
     assert table(("", "s"), [("a", "1")]) == "|  | s |\n| --- | ---: |\n| a | 1 |\n"
 
 
-def test_given_all_results_when_reported_then_every_row_version_and_fault_is_in_it() -> None:
+def test_report_has_every_row_version_and_fault() -> None:
     results = all_measured()
     results["50"]["dlt"] = BROKEN
     text = report(results, "On a day.\n", {"dlt": {"dlt": "1.0"}})
@@ -151,29 +147,27 @@ def test_given_all_results_when_reported_then_every_row_version_and_fault_is_in_
     assert "## Start-up" in text
 
 
-def test_given_a_run_when_told_then_one_line_with_what_came_or_what_is_wrong() -> None:
+def test_run_is_told_in_one_line() -> None:
     assert told(Run(1, 1, 1, 3, videos=50)).endswith("3 requests  50 videos")
     assert told(BROKEN).endswith("1 videos missing, as 3")
 
 
 @pytest.mark.parametrize("arguments", [["--only", "77"], ["--readers", "curl"], ["--repeat", "0"]])
-def test_given_an_unknown_row_reader_or_number_when_started_then_refused(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_row_reader_or_number_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
         main(arguments)
     assert refusal.value.code == 2
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_given_the_rows_when_listed_then_their_names_are_unique_and_their_readers_known() -> None:
+def test_row_names_are_unique_and_readers_known() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert set(READERS) == set(KNOWN_READERS)
     assert {reader for case in CASES for reader in case.readers} <= set(KNOWN_READERS)
     assert len(BARS) == len({bar.what for bar in BARS})
 
 
-def test_given_each_peer_when_looked_up_then_its_files_are_there_and_its_versions_pinned() -> None:
+def test_peers_have_their_files_and_pinned_versions() -> None:
     for reader in READERS[1:]:
         pins = environments.requirements(reader).read_text().split()
         assert all("==" in pin for pin in pins)
@@ -181,12 +175,12 @@ def test_given_each_peer_when_looked_up_then_its_files_are_there_and_its_version
         assert Path(script).is_file()
 
 
-def test_given_the_low_code_peer_when_compared_with_the_lock_then_the_same_cdk() -> None:
-    """Else the table would compare two CDKs instead of two manifests."""
+def test_low_code_peer_uses_the_locked_cdk() -> None:
+    """Otherwise the table would compare two CDKs instead of two manifests."""
     (pin,) = environments.requirements("low_code").read_text().split()
     assert f"{pin} " in environments.CONSTRAINTS.read_text()
 
 
-def test_given_this_machine_when_described_then_its_cores_and_memory() -> None:
+def test_description_names_cores_and_memory() -> None:
     assert "cores" in description()
     assert " GB, " in description()

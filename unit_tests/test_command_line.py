@@ -1,4 +1,4 @@
-"""The command line with bad input: the property or file is named, no secret is quoted, no traceback is bare."""
+"""The command line with bad input: the property or file is named, no secret is quoted, no raw traceback appears."""
 
 import json
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from source_tiktok_organic import SourceTiktokOrganic
-from source_tiktok_organic.source import config_problem, load_manifest
+from source_tiktok_organic.config import check_config, load_manifest
+from source_tiktok_organic.run import execute
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
@@ -26,23 +27,27 @@ def with_(**credentials: Any) -> dict[str, Any]:
 MISFITS = [
     ({}, "`credentials` is missing."),
     ({"credentials": "client-secret"}, "`credentials` must be an object."),
-    ({"credentials": None}, "`credentials` must be an object."),
-    ({"credentials": {}}, "`credentials.auth_type` must be one of oauth2.0, access_token."),
+    ({"credentials": None}, "`credentials` is missing."),
+    (
+        with_(access_token="act.first\nact.second"),
+        "`credentials.access_token` must be one word: it has a line break or another space in it.",
+    ),
+    ({"credentials": {}}, "`credentials.auth_type` is missing."),
     (with_(auth_type="basic"), "`credentials.auth_type` must be one of oauth2.0, access_token."),
     (with_(auth_type=["oauth2.0"]), "`credentials.auth_type` must be one of oauth2.0, access_token."),
     (without("client_key"), "`credentials.client_key` is missing."),
     (without("client_secret"), "`credentials.client_secret` is missing."),
     (without("refresh_token"), "`credentials.refresh_token` is missing."),
     (with_(client_key=7), "`credentials.client_key` must be text."),
-    (with_(refresh_token=""), "`credentials.refresh_token` must be more than an empty text."),
+    (with_(refresh_token=""), "`credentials.refresh_token` must not be empty."),
     (
         with_(token_expiry_date="soon"),
-        "`credentials.token_expiry_date` must be a date in the form YYYY-MM-DDTHH:mm:ssZ.",
+        "`credentials.token_expiry_date` must be a day that exists, as YYYY-MM-DDTHH:mm:ssZ.",
     ),
     ({"credentials": {"auth_type": "access_token"}}, "`credentials.access_token` is missing."),
-    ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be a date in the form YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a date in the form YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be a date in the form YYYY-MM-DD."),
+    ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
+    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
+    ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be text."),
     ({**OAUTH_CONFIG, "lookback_window_days": -1}, "`lookback_window_days` must be between 0 and 3650."),
     ({**OAUTH_CONFIG, "lookback_window_days": "30"}, "`lookback_window_days` must be a whole number."),
@@ -53,17 +58,14 @@ MISFITS = [
     ({**OAUTH_CONFIG, "num_workers": 0}, "`num_workers` must be between 2 and 40."),
     ({**OAUTH_CONFIG, "num_workers": 1000}, "`num_workers` must be between 2 and 40."),
     ({**OAUTH_CONFIG, "num_workers": "8"}, "`num_workers` must be a whole number."),
-    (
-        {**without("client_key"), "start_date": "never"},
-        "`credentials.client_key` is missing. `start_date` must be a date in the form YYYY-MM-DD.",
-    ),
+    # One problem at a time, that of the outer object first.
+    ({**without("client_key"), "start_date": "never"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
+    ({**with_(refresh_token=""), "start_date": "never"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
 ]
 
 
 @pytest.mark.parametrize(("config", "sentence"), MISFITS)
-def test_given_a_config_that_does_not_fit_when_checked_then_failed_and_the_property_named(
-    config: Any, sentence: str, connector: Connector
-) -> None:
+def test_check_names_the_invalid_property(config: Any, sentence: str, connector: Connector) -> None:
     outcome = connector.check(config)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": PREFIX + sentence}]
     assert (outcome.exit_code, outcome.errors) == (0, [])
@@ -71,9 +73,7 @@ def test_given_a_config_that_does_not_fit_when_checked_then_failed_and_the_prope
 
 
 @pytest.mark.parametrize("command", ["discover", "read"])
-def test_given_a_config_that_does_not_fit_when_used_then_an_error_trace_that_names_the_property(
-    command: str, connector: Connector
-) -> None:
+def test_discover_and_read_name_the_invalid_property(command: str, connector: Connector) -> None:
     outcome = getattr(connector, command)(without("client_key"))
     assert outcome.errors == [("config_error", PREFIX + "`credentials.client_key` is missing.")]
     assert outcome.exit_code == 1
@@ -90,14 +90,12 @@ def test_given_a_config_that_does_not_fit_when_used_then_an_error_trace_that_nam
     ],
     ids=["oauth", "access_token", "every_option", "empty_hidden_fields"],
 )
-def test_given_a_config_that_fits_when_validated_then_nothing_is_wrong_with_it(config: Any) -> None:
-    assert config_problem(config, load_manifest()["spec"]["connection_specification"]) is None
+def test_valid_config_has_no_problem(config: Any) -> None:
+    check_config(config, load_manifest()["spec"]["connection_specification"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "3", "\ufeff{}"])
-def test_given_a_config_file_that_is_no_object_when_used_then_an_error_that_names_the_file(
-    content: str, connector: Connector
-) -> None:
+def test_bad_config_file_is_named(content: str, connector: Connector) -> None:
     outcome = connector.run("discover", "--config", connector.file("config", content))
     ((failure, message),) = outcome.errors
     assert (failure, outcome.exit_code) == ("config_error", 1)
@@ -106,9 +104,7 @@ def test_given_a_config_file_that_is_no_object_when_used_then_an_error_that_name
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"streams": 3}', '{"streams": [{"stream": {}}]}'])
-def test_given_a_catalog_that_is_none_when_read_then_an_error_that_names_the_file(
-    content: str, connector: Connector
-) -> None:
+def test_bad_catalog_file_is_named(content: str, connector: Connector) -> None:
     outcome = connector.read_catalog(OAUTH_CONFIG, content)
     ((failure, message),) = outcome.errors
     assert (failure, outcome.exit_code) == ("config_error", 1)
@@ -116,9 +112,7 @@ def test_given_a_catalog_that_is_none_when_read_then_an_error_that_names_the_fil
 
 
 @pytest.mark.parametrize("content", ["", "{", "3", '"text"', '[{"type": "STREAM"}]', '{"videos": {}}', "[3]"])
-def test_given_a_state_that_is_none_when_read_then_an_error_that_names_the_file(
-    content: str, connector: Connector
-) -> None:
+def test_bad_state_file_is_named(content: str, connector: Connector) -> None:
     files = {"config": OAUTH_CONFIG, "catalog": catalog("videos"), "state": content}
     argv = [part for name, body in files.items() for part in (f"--{name}", connector.file(name, body))]
     ((failure, message),) = connector.run("read", *argv).errors
@@ -127,7 +121,7 @@ def test_given_a_state_that_is_none_when_read_then_an_error_that_names_the_file(
 
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
-def test_given_a_missing_file_when_read_then_an_error_that_names_it(kind: str, connector: Connector) -> None:
+def test_missing_file_is_named(kind: str, connector: Connector) -> None:
     files = {"config": connector.file("config", OAUTH_CONFIG), "catalog": connector.file("catalog", catalog("videos"))}
     files[kind] = "/nowhere/at/all.json"
     outcome = connector.run("read", *(part for name, path in files.items() for part in (f"--{name}", path)))
@@ -136,9 +130,7 @@ def test_given_a_missing_file_when_read_then_an_error_that_names_it(kind: str, c
     ]
 
 
-def test_given_an_unknown_stream_in_the_catalog_when_read_then_an_error_that_names_it(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Connector) -> None:
     configured = catalog("videos")
     configured["streams"][0]["stream"]["name"] = "comments"
     outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, configured)
@@ -152,7 +144,7 @@ def test_given_an_unknown_stream_in_the_catalog_when_read_then_an_error_that_nam
     assert outcome.of("RECORD") == []
 
 
-def test_given_an_empty_catalog_when_read_then_nothing_happens(tiktok: TikTok, connector: Connector) -> None:
+def test_empty_catalog_reads_nothing(tiktok: TikTok, connector: Connector) -> None:
     outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, {"streams": []})
     assert (outcome.exit_code, outcome.errors, outcome.of("RECORD")) == (0, [], [])
 
@@ -160,9 +152,7 @@ def test_given_an_empty_catalog_when_read_then_nothing_happens(tiktok: TikTok, c
 @pytest.mark.parametrize(
     "url", ["http://example.com", "ftp://localhost", "example.com", "http://127.0.0.1.example.com"]
 )
-def test_given_an_address_that_no_token_may_be_sent_to_when_started_then_a_config_error(
-    url: str, connector: Connector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_insecure_base_url_is_a_config_error(url: str, connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
     message = "The environment variable TIKTOK_API_BASE_URL must be an https address, or http on this machine."
     assert connector.discover(OAUTH_CONFIG).errors == [("config_error", message)]
@@ -171,21 +161,18 @@ def test_given_an_address_that_no_token_may_be_sent_to_when_started_then_a_confi
 @pytest.mark.parametrize(
     "url", ["https://proxy.example.com/", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:9"]
 )
-def test_given_another_address_when_started_then_every_request_goes_there_and_a_warning_says_so(
+def test_other_base_url_is_used_with_a_warning(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
     requester = SourceTiktokOrganic().resolved_manifest["streams"][1]["retriever"]["requester"]
-    oauth = requester["authenticator"]["authenticators"]["oauth2.0"]
-    assert {requester["url_base"], oauth["url_base"]} == {url.rstrip("/")}
+    assert {requester["url_base"], requester["authenticator"]["url_base"]} == {url.rstrip("/")}
     assert [r.levelname for r in caplog.records if "TIKTOK_API_BASE_URL" in r.message] == ["WARNING"]
     assert "open.tiktokapis.com" not in str(requester)
 
 
-def test_given_no_command_when_run_then_help(capsys: pytest.CaptureFixture[str]) -> None:
-    from source_tiktok_organic.run import run
-
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        run([])
+        execute([])
     assert ended.value.code == 0
     assert "spec" in capsys.readouterr().out

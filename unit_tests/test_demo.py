@@ -35,13 +35,13 @@ def _differences(expected: list[dict[str, Any]], landed: list[dict[str, Any]]) -
     return differences("video", "id", expected, landed)
 
 
-def test_given_equal_rows_in_another_order_when_compared_then_nothing_differs() -> None:
+def test_order_of_rows_does_not_matter() -> None:
     """Catches a comparison that depends on the order in which rows landed."""
     assert _differences([_video("1"), _video("2")], [_video("2"), _video("1")]) == []
 
 
-def test_given_a_row_lost_one_doubled_and_one_foreign_when_compared_then_each_is_named() -> None:
-    """Catches a comparison of counts alone, which these three would pass: three expected, three landed."""
+def test_lost_doubled_and_foreign_rows_are_named() -> None:
+    """Catches a comparison of counts alone: three rows are expected, and three landed."""
     landed = [_video("2"), _video("2"), _video("9")]
     assert _differences([_video("1"), _video("2")], landed) == [
         "1 video is missing: 1.",
@@ -61,21 +61,19 @@ def test_given_a_row_lost_one_doubled_and_one_foreign_when_compared_then_each_is
         (_video("1", view_count="5" * 60), f"view_count is '{'5' * 38}… instead of 5"),
     ],
 )
-def test_given_another_value_when_compared_then_column_and_both_values_are_named(
-    landed: dict[str, Any], named: str
-) -> None:
-    """Catches a comparison of ids alone, and one for which 0 is False."""
+def test_different_values_are_named_with_their_column(landed: dict[str, Any], named: str) -> None:
+    """Catches a comparison of ids alone, and one that takes 0 for False."""
     assert _differences([_video("1")], [landed]) == [f"1 video is there with other values: 1 ({named})."]
 
 
-def test_given_many_missing_rows_when_compared_then_five_are_named_and_the_rest_counted() -> None:
+def test_at_most_five_missing_rows_are_named() -> None:
     """Catches a message that fills the screen with ids."""
     expected = [_video(str(number)) for number in range(1_200)]
     assert _differences(expected, []) == ["1,200 videos are missing: 0, 1, 2, 3, 4 and 1,195 more."]
 
 
-def test_given_months_with_holes_across_a_year_when_filled_then_all_come_in_order() -> None:
-    """Catches a month 00 or 13, and months sorted as they came."""
+def test_missing_months_are_filled_in_order() -> None:
+    """Catches a month 00 or 13, and months left in their original order."""
     months = [Month("2026-02", 3, 30), Month("2025-11", 1, 10)]
     assert without_holes(months) == [
         Month("2025-11", 1, 10),
@@ -85,7 +83,7 @@ def test_given_months_with_holes_across_a_year_when_filled_then_all_come_in_orde
     ]
 
 
-def test_given_no_months_when_filled_then_none_come() -> None:
+def test_account_without_videos_has_no_months() -> None:
     """Catches a crash on an account without videos."""
     assert without_holes([]) == []
 
@@ -94,24 +92,20 @@ def test_given_no_months_when_filled_then_none_come() -> None:
     ("value", "largest", "expected"),
     [(0, 80, ""), (80, 80, "█" * 10), (40, 80, "█" * 5), (41, 80, "█████▏"), (1, 10_000, "▏"), (0, 0, "")],
 )
-def test_given_a_value_when_drawn_then_its_bar_is_in_proportion_and_never_invisible(
-    value: int, largest: int, expected: str
-) -> None:
-    """Catches bars that overflow, a division by zero views, and few views drawn as none."""
+def test_bar_is_in_proportion_and_never_invisible(value: int, largest: int, expected: str) -> None:
+    """Catches bars that overflow, a division by zero views, and small counts drawn as nothing."""
     assert bar(value, largest, 10) == expected
 
 
-def test_given_a_changed_config_when_kept_then_the_file_holds_it_for_its_owner_only(config_file: Path) -> None:
-    """Catches a new refresh token that is lost, or that others can read, and drafts left behind."""
+def test_kept_config_is_for_its_owner_only(config_file: Path) -> None:
+    """Catches a new refresh token that is lost or readable by others, and temporary files left behind."""
     account_of_file(config_file).keep(RENEWED)
     assert account_of_file(config_file).config == RENEWED
     assert config_file.stat().st_mode & 0o777 == 0o600
     assert list(config_file.parent.iterdir()) == [config_file]
 
 
-def test_given_a_link_to_the_config_when_kept_then_the_file_behind_it_changes(
-    config_file: Path, tmp_path: Path
-) -> None:
+def test_keeping_a_config_follows_links(config_file: Path, tmp_path: Path) -> None:
     """Catches a link that is replaced by a copy while the real file keeps the used-up token."""
     link = tmp_path / "link.json"
     link.symlink_to(config_file)
@@ -120,7 +114,7 @@ def test_given_a_link_to_the_config_when_kept_then_the_file_behind_it_changes(
     assert json.loads(config_file.read_text()) == RENEWED
 
 
-def test_given_no_folder_for_the_config_when_kept_then_the_person_is_told_to_sign_in_again(tmp_path: Path) -> None:
+def test_unwritable_config_asks_to_sign_in_again(tmp_path: Path) -> None:
     """Catches a lost token that is noticed only at the next run."""
     with pytest.raises(DemoError, match=r"could not be written .* sign in again"):
         write_config(tmp_path / "gone" / "config.json", RENEWED)
@@ -134,9 +128,7 @@ def test_given_no_folder_for_the_config_when_kept_then_the_person_is_told_to_sig
         (b'["rft.SECRET"]', r"config\.json must hold a JSON object"),
     ],
 )
-def test_given_a_file_that_is_no_config_when_read_then_a_sentence_says_so_without_its_content(
-    config_file: Path, content: bytes, problem: str
-) -> None:
+def test_bad_config_is_refused_without_quoting_it(config_file: Path, content: bytes, problem: str) -> None:
     """Catches a traceback, and secrets in an error."""
     config_file.write_bytes(content)
     with pytest.raises(DemoError, match=problem) as raised:
@@ -144,7 +136,7 @@ def test_given_a_file_that_is_no_config_when_read_then_a_sentence_says_so_withou
     assert "SECRET" not in str(raised.value)
 
 
-def test_given_a_person_s_own_variables_when_the_sandbox_ends_then_they_are_as_before(
+def test_environment_is_restored_after_the_sandbox(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Catches a proxy between connector and sandbox, and a sandbox address that outlives its sandbox."""
@@ -176,8 +168,8 @@ def _control(config: dict[str, Any]) -> str:
     return json.dumps({"type": "CONTROL", "control": control})
 
 
-def test_given_a_whole_read_when_listened_to_then_every_line_is_passed_on_and_counted() -> None:
-    """Catches a listener that swallows lines, and one that chokes on what is no message."""
+def test_every_line_is_passed_on_and_counted() -> None:
+    """Catches a listener that swallows lines, and one that chokes on lines that are not messages."""
     status = json.dumps({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1, "stream_status": {}}})
     lines = [
         "Traceback (most recent call last):",
@@ -205,7 +197,7 @@ def test_given_a_whole_read_when_listened_to_then_every_line_is_passed_on_and_co
         ([_status("FAILED")], None),
     ],
 )
-def test_given_a_failure_when_listened_to_then_its_first_reason_is_kept(lines: list[str], problem: str | None) -> None:
+def test_first_reason_of_a_failure_is_kept(lines: list[str], problem: str | None) -> None:
     """Catches a demo that only says that the connector failed."""
     listener = Listener(on_config=lambda config: None)
     for line in lines:
@@ -213,7 +205,7 @@ def test_given_a_failure_when_listened_to_then_its_first_reason_is_kept(lines: l
     assert listener.problem == problem
 
 
-def test_given_a_token_that_cannot_be_kept_when_listened_to_then_the_sync_ends() -> None:
+def test_sync_ends_if_a_token_cannot_be_kept() -> None:
     """Catches a sync that goes on although its next one cannot work."""
 
     def fail(config: dict[str, Any]) -> None:

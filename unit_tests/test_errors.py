@@ -1,120 +1,231 @@
-"""Errors of the data endpoints: what is retried, how long, and whose turn it is when it does not help."""
+"""Errors of the data endpoints: what is retried, for how long, and what the user reads if that does not help."""
 
+import io
 from typing import Any
 
 import pytest
 import requests
+from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, recorded, refused, video
+from unit_tests.outcome import Outcome
+from unit_tests.tiktok import (
+    ACCESS_TOKEN_CONFIG,
+    OAUTH_CONFIG,
+    OK,
+    USER,
+    Answer,
+    TikTok,
+    good,
+    page,
+    recorded,
+    refused,
+    video,
+)
 
-VIDEO = video(1_700_000_000)
-PASSING = {
+VIDEO, OLDER = video(1_700_000_000), video(1_600_000_000)
+PASSING: dict[str, Answer] = {
     "internal_error": refused("internal_error", 500),
     "internal_error_in_200": refused("internal_error", 200),
     "html_502": {"text": "<html>Bad gateway</html>", "status_code": 502},
     "html_200": {"text": "<html>Hello</html>", "status_code": 200},
+    "html_404": {"text": "<html>No such page</html>", "status_code": 404},
+    "unknown_code_503": refused("never_heard_of", 503),
+    "ok_500": {"json": {"data": {"videos": [], "has_more": False}, "error": OK}, "status_code": 500},
+    "ok_without_data": {"json": {"error": OK}},
     "empty_200": {"text": "", "status_code": 200},
+    "empty_204": {"text": "", "status_code": 204},
     "cut_off_json": {"text": '{"data": {"videos": [{"id"', "status_code": 200},
-    "no_answer": {"exc": requests.exceptions.ReadTimeout},
+    "endless_json": {"text": "[" * 100_000},
+    "no_response": {"exc": requests.exceptions.ReadTimeout},
     "reset": {"exc": requests.exceptions.ConnectionError("Connection reset by peer")},
     "reset_in_the_body": {"exc": requests.exceptions.ChunkedEncodingError("IncompleteRead")},
+    "redirect": {"status_code": 302, "headers": {"Location": "https://elsewhere.example.com/"}, "text": ""},
+    "redirect_to_nowhere": {"status_code": 302, "headers": {"Location": "http://[::"}, "text": ""},
+}
+LASTING: dict[str, tuple[Answer, str, str]] = {
+    "unreadable": (
+        {"text": "<html>Hello</html>"},
+        "transient_error",
+        "TikTok's responses are not those of its API, as when a gateway or a proxy responds in TikTok's place. The "
+        "connector asked seven times in about a minute. Run the sync again later; it goes on from the last state.",
+    ),
+    "incomplete": (
+        {"json": {"data": {}, "error": OK}},
+        "transient_error",
+        "TikTok's responses lack what they must hold. The connector asked seven times in about a minute. Run the sync "
+        "again later; it goes on from the last state. If this happens every time, please report it.",
+    ),
+    "access_token_invalid": (
+        refused("access_token_invalid", 401),
+        "config_error",
+        "TikTok does not accept new access tokens either: the owner of the account has probably removed the app. Sign "
+        "in to TikTok again and put the new credentials into this source.",
+    ),
+    "internal_error": (
+        refused("internal_error", 500),
+        "transient_error",
+        "TikTok reports an internal error. The connector asked seven times in about a minute. Run the sync again "
+        "later; it goes on from the last state.",
+    ),
+    "not_available": (
+        refused("never_heard_of", 503),
+        "transient_error",
+        "TikTok is not available. The connector asked seven times in about a minute. Run the sync again later; it "
+        "goes on from the last state.",
+    ),
+    "no_response": (
+        {"exc": requests.exceptions.ReadTimeout},
+        "transient_error",
+        "TikTok could not be reached, though the connector tried for about a minute. Run the sync again later; it "
+        "goes on from the last state.",
+    ),
+    "proxy": (
+        {"exc": requests.exceptions.ProxyError("Tunnel connection failed: 407")},
+        "transient_error",
+        "The proxy that this machine is set up to use (HTTPS_PROXY) does not let the connector through to TikTok. "
+        "Correct it, or run the sync again later.",
+    ),
+    "certificate": (
+        {"exc": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")},
+        "transient_error",
+        "The certificate of whoever responds for TikTok cannot be verified. Where a proxy inspects traffic, give the "
+        "connector its certificate authority with REQUESTS_CA_BUNDLE; otherwise run the sync again later.",
+    ),
+}
+AT_ONCE: dict[str, tuple[Answer, str, str]] = {
+    "scope": (
+        {"json": recorded("scope_not_authorized.401.json"), "status_code": 401},
+        "config_error",
+        "The TikTok account did not grant this source every permission it needs: the stream user_info needs "
+        "user.info.basic, user.info.profile and user.info.stats, the stream videos needs video.list. Sign in to TikTok "
+        "again and leave all permissions on.",
+    ),
+    "invalid_params": (
+        refused("invalid_params", 400),
+        "system_error",
+        "TikTok refused a request of this connector as invalid. This is a fault of the connector: please report it "
+        "with TikTok's message and log_id, which are in the log.",
+    ),
+    "unknown_code": (
+        refused("never_heard_of", 200),
+        "system_error",
+        "TikTok responded with an error that this connector does not know. Please report it with TikTok's code, "
+        "message and log_id, which are in the log.",
+    ),
 }
 
 
+def read(connector: Connector, endpoint: str, config: Any = ACCESS_TOKEN_CONFIG) -> Outcome:
+    """Read the stream that needs an endpoint."""
+    return connector.read(config, "user_info" if endpoint == "user" else "videos")
+
+
+def long(waits: list[float]) -> list[float]:
+    """The waits between two tries; the shorter ones are for TikTok's request limit."""
+    return [wait for wait in waits if wait >= 2]
+
+
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_given_a_passing_fault_when_read_then_the_request_is_repeated_and_no_record_is_lost(
-    fault: Any, tiktok: TikTok, connector: Connector, waits: list[float]
+def test_passing_fault_is_retried_and_costs_no_record(
+    fault: Answer, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    second = video(1_600_000_000)
-    tiktok.with_an_account(page([VIDEO], True), fault, fault, page([second], False))
+    tiktok.with_an_account(page([VIDEO], True), fault, fault, page([OLDER], False))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert [v["id"] for v in outcome.records("videos")] == [VIDEO["id"], second["id"]]
+    assert [v["id"] for v in outcome.records("videos")] == [VIDEO["id"], OLDER["id"]]
     cursors = [body.get("cursor") for body in tiktok.bodies()]
     assert cursors == [None] + [(VIDEO["create_time"] + 1) * 1000] * 3
-    assert len([wait for wait in waits if wait >= 2]) == 2
-
-
-def test_given_the_rate_limit_when_hit_then_a_wait_and_no_page_lost(
-    tiktok: TikTok, connector: Connector, waits: list[float]
-) -> None:
-    tiktok.with_an_account(refused("rate_limit_exceeded", 429), page([VIDEO], False))
-
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-
-    assert (outcome.errors, [v["id"] for v in outcome.records("videos")]) == ([], [VIDEO["id"]])
-    assert len(tiktok.bodies()) == 2
-    assert [wait for wait in waits if wait] == [waits[0]]
-    assert 2 <= waits[0] <= 3
+    assert len(long(waits)) == 2
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (
-            {"json": recorded("scope_not_authorized.401.json"), "status_code": 401},
-            (
-                "config_error",
-                "The TikTok account did not grant this source every permission it needs: the stream user_info needs "
-                "user.info.basic, user.info.profile and user.info.stats, the stream videos needs video.list. "
-                "Sign in to TikTok again and leave all permissions on.",
-            ),
-        ),
-        (
-            refused("invalid_params", 400),
-            (
-                "system_error",
-                "TikTok refused a request of this connector as invalid. This is a fault of the connector: please "
-                "report it with TikTok's message and log_id, which stand in the log.",
-            ),
-        ),
-        (
-            refused("never_heard_of", 200),
-            (
-                "system_error",
-                "TikTok answered with an error that this connector does not know. Please report it with TikTok's code, "
-                "message and log_id, which stand in the log.",
-            ),
-        ),
-    ],
-    ids=["scope", "invalid_params", "unknown_code"],
-)
-def test_given_a_lasting_error_when_read_then_it_is_named_once_and_tiktoks_log_id_is_in_the_log(
-    answer: Any, expected: tuple[str, str], endpoint: str, tiktok: TikTok, connector: Connector
+@pytest.mark.parametrize(("answer", "failure", "sentence"), LASTING.values(), ids=LASTING)
+def test_lasting_fault_is_explained_after_seven_tries(
+    answer: Answer,
+    failure: str,
+    sentence: str,
+    endpoint: str,
+    tiktok: TikTok,
+    connector: Connector,
+    waits: list[float],
 ) -> None:
     tiktok.with_an_account().answers(endpoint, answer)
 
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info" if endpoint == "user" else "videos")
+    outcome = read(connector, endpoint, OAUTH_CONFIG)
 
-    assert (outcome.exit_code, outcome.errors[0]) == (1, expected)
-    assert len(tiktok.requests(endpoint)) == 1
-    assert answer["json"]["error"]["log_id"] in outcome.logs
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [(failure, sentence)])
+    assert len(tiktok.requests(endpoint)) == 7
+    slept = long(waits)
+    assert [2**n + 1 <= wait <= 2**n + 2 for n, wait in enumerate(slept)] == [True] * 6
+    assert 69 <= sum(slept) <= 75
 
 
-def test_given_a_fault_that_stays_when_read_then_the_retries_are_bounded_and_grow(
-    tiktok: TikTok, connector: Connector, waits: list[float]
-) -> None:
+def test_jitter_spreads_the_waits(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    """Otherwise all workers would come back at once."""
     tiktok.with_an_account(refused("internal_error", 500))
-
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-
-    assert outcome.errors[0] == (
-        "transient_error",
-        "TikTok gave no valid answer, though the connector asked seven times in about a minute. Run the sync again "
-        "later; it goes on from the last state.",
-    )
-    assert "TikTok reports an internal error." in str(outcome.messages)
-    assert len(tiktok.bodies()) == 7
-    slept = [w for w in waits if w]
-    assert len(slept) == 6
-    assert all(2**n + 1 <= wait <= 2**n + 2 for n, wait in enumerate(slept))
+    connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert len({wait % 1 for wait in long(waits)}) == 6
 
 
-def test_given_one_stream_failing_when_read_then_the_other_is_complete(tiktok: TikTok, connector: Connector) -> None:
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+@pytest.mark.parametrize(("answer", "failure", "sentence"), AT_ONCE.values(), ids=AT_ONCE)
+def test_refused_request_is_logged_and_not_retried(
+    answer: Answer,
+    failure: str,
+    sentence: str,
+    endpoint: str,
+    tiktok: TikTok,
+    connector: Connector,
+    waits: list[float],
+) -> None:
+    tiktok.with_an_account().answers(endpoint, answer)
+
+    outcome = read(connector, endpoint)
+
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [(failure, sentence)])
+    without_optional_fields = endpoint == "videos" and failure == "system_error"
+    assert len(tiktok.requests(endpoint)) == 1 + without_optional_fields
+    assert answer["json"]["error"]["log_id"] in outcome.logs
+    assert waits == []
+
+
+def test_closing_message_has_each_streams_sentence(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("user", AT_ONCE["unknown_code"][0])
+    outcome = connector.read(ACCESS_TOKEN_CONFIG)
+    assert [message for _, message in outcome.errors].count(AT_ONCE["unknown_code"][2]) == 2
+    closing = outcome.errors[-1][1]
+    assert closing.startswith("During the sync, the following streams did not sync successfully: ")
+    assert f"user_info: {AT_ONCE['unknown_code'][2]}" in closing
+    assert f"videos: {AT_ONCE['unknown_code'][2]}" in closing
+    assert "Error(" not in closing
+
+
+@pytest.mark.parametrize("workers", [2, 20])
+def test_error_of_many_windows_is_met_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
+    """One outage once made 54 errors and 371 requests; here four parts of a window fail."""
+    dense = [1_793_600_000 - 3600 * n for n in range(20)]
+    tiktok.with_an_account(page([video(t) for t in dense], True), AT_ONCE["scope"][0])
+
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-10", "num_workers": workers}, "videos")
+
+    assert outcome.errors[:-1] == [AT_ONCE["scope"][1:]]
+    assert 2 <= len(tiktok.bodies()) <= (3 if workers == 2 else 5)
+    assert len(outcome.records("videos")) == 20
+
+
+def test_outage_is_met_once_by_the_windows_under_way(tiktok: TikTok, connector: Connector) -> None:
+    """Those that wait for a worker send nothing, and those that fail later say nothing."""
+    dense = [1_793_600_000 - 3600 * n for n in range(20)]
+    tiktok.with_an_account(page([video(t) for t in dense], True), LASTING["internal_error"][0])
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-10", "num_workers": 2}, "videos")
+    assert outcome.errors[:-1] == [LASTING["internal_error"][1:]]
+    assert 8 <= len(tiktok.bodies()) <= 1 + 2 * 7
+
+
+def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(refused("invalid_params", 400))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
@@ -124,14 +235,38 @@ def test_given_one_stream_failing_when_read_then_the_other_is_complete(tiktok: T
     assert outcome.statuses("videos")[-1] == "INCOMPLETE"
 
 
-def test_given_an_error_when_checked_then_failed_with_its_sentence(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.answers("user", {"json": recorded("scope_not_authorized.401.json"), "status_code": 401})
-    (status,) = connector.check(ACCESS_TOKEN_CONFIG).of("CONNECTION_STATUS")
+def test_check_fails_with_the_sentence_of_the_error(tiktok: TikTok, connector: Connector) -> None:
+    answer, _, sentence = AT_ONCE["scope"]
+    tiktok.answers("user", answer)
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    (status,) = outcome.of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
-    assert "Sign in to TikTok again and leave all permissions on." in status["message"]
+    assert sentence in status["message"]
+    assert (outcome.exit_code, outcome.errors) == (0, [])
 
 
-def test_given_a_working_account_when_checked_then_succeeded(tiktok: TikTok, connector: Connector) -> None:
+def test_working_account_passes_check(tiktok: TikTok, connector: Connector) -> None:
     tiktok.answers("user", good({"user": USER}))
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
+
+
+def test_response_that_trickles_in_is_abandoned(
+    tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
+) -> None:
+    """No timeout of `requests` ends a response of which a byte comes now and then."""
+
+    minutes: list[int] = []
+
+    class Trickle(io.BytesIO):
+        """A body whose every byte takes a minute."""
+
+        def read1(self, *_: Any) -> bytes:
+            clock.tick(60)
+            minutes.append(1)
+            return super().read1(1)
+
+    tiktok.with_an_account(*({"body": Trickle(b" " * 1000)} for _ in range(7)))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert outcome.errors[:-1] == [LASTING["no_response"][1:]]
+    assert len(minutes) == 3 * len(tiktok.bodies())

@@ -1,45 +1,69 @@
-"""The manifest as code: the CDK ignores misplaced keys and accepts predicates that are never true; tests must not."""
+"""The manifest as code: the CDK accepts misplaced keys and predicates that are never true, these tests do not."""
 
 import json
-import re
 from collections.abc import Iterator
+from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import get_declarative_component_schema
 from airbyte_cdk.sources.declarative.interpolation.interpolated_boolean import InterpolatedBoolean
-from airbyte_cdk.sources.declarative.models.declarative_component_schema import DefaultErrorHandler
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomErrorHandler
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ResponseAction
+from freezegun.api import FrozenDateTimeFactory
+from urllib3 import HTTPResponse
 
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic import SourceTiktokOrganic
+from source_tiktok_organic.config import load_manifest
+from source_tiktok_organic.responses import OneReadingErrorHandler
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, OK, TikTok, recorded
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, NOW, OAUTH_CONFIG, OK, TikTok, page, recorded, video
 
+RETRY, FAIL, LIMITED, SUCCESS, REFRESH = (
+    ResponseAction.RETRY,
+    ResponseAction.FAIL,
+    ResponseAction.RATE_LIMITED,
+    ResponseAction.SUCCESS,
+    ResponseAction.REFRESH_TOKEN_THEN_RETRY,
+)
+SYSTEM, CONFIG, TRANSIENT = FailureType.system_error, FailureType.config_error, FailureType.transient_error
+# Of each documented code: the status it comes with, what is done, and what kind of error it is if that does not help.
+CODES: dict[str, tuple[int, ResponseAction, FailureType]] = {
+    "access_token_invalid": (401, REFRESH, CONFIG),
+    "scope_not_authorized": (401, FAIL, CONFIG),
+    "scope_permission_missed": (400, FAIL, CONFIG),
+    "rate_limit_exceeded": (429, LIMITED, TRANSIENT),
+    "invalid_params": (400, FAIL, SYSTEM),
+    "internal_error": (500, RETRY, TRANSIENT),
+    "never_heard_of": (400, FAIL, SYSTEM),
+}
+OWN_CODES = {"unreadable": (RETRY, TRANSIENT), "incomplete": (RETRY, TRANSIENT)}
+TOKEN_ERRORS = {
+    "invalid_grant": "config_error",
+    "invalid_client": "config_error",
+    "unauthorized_client": "config_error",
+    "access_denied": "config_error",
+    "invalid_scope": "config_error",
+    "invalid_request": "system_error",
+    "unsupported_grant_type": "system_error",
+    "server_error": "transient_error",
+    "temporarily_unavailable": "transient_error",
+    "no_valid_response": "transient_error",
+    "unknown": "system_error",
+}
 GOOD_BODIES = [
     {"data": {"user": {}}, "error": OK},
     {"data": {"videos": [], "cursor": 0, "has_more": False}, "error": OK},
     {"error": {"code": "ok"}},
     recorded("user_info_basic_profile_stats.json"),
     recorded("video_list_empty_account.json"),
-    recorded("video_query_unknown_id.json"),
 ]
-NO_API_ANSWERS = [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"error": "x"}, {"error": None}]
-RETRY, FAIL = ResponseAction.RETRY, ResponseAction.FAIL
-SYSTEM, CONFIG, TRANSIENT = FailureType.system_error, FailureType.config_error, FailureType.transient_error
-CODES = [
-    ("access_token_invalid", 401, ResponseAction.REFRESH_TOKEN_THEN_RETRY, None),
-    ("scope_not_authorized", 401, FAIL, CONFIG),
-    ("scope_permission_missed", 400, FAIL, CONFIG),
-    ("rate_limit_exceeded", 429, ResponseAction.RATE_LIMITED, None),
-    ("invalid_params", 400, FAIL, SYSTEM),
-    ("internal_error", 500, RETRY, None),
-    ("never_heard_of", 400, FAIL, SYSTEM),
-]
+NO_API_RESPONSES = [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"error": "x"}, {"error": None}]
 
 
 def resolved() -> dict[str, Any]:
@@ -58,7 +82,7 @@ def typed_nodes(node: Any, path: str = "manifest") -> Iterator[tuple[str, dict[s
 
 
 def unknown_keys(manifest: dict[str, Any]) -> list[str]:
-    """Keys of typed nodes that the CDK's schema of that type does not have; Custom… components take any key."""
+    """Keys of typed nodes that the CDK's schema does not define for that type; Custom… components accept any key."""
     schema = get_declarative_component_schema()
     types = {**schema["definitions"], "DeclarativeSource": schema}
     return [
@@ -70,118 +94,260 @@ def unknown_keys(manifest: dict[str, Any]) -> list[str]:
     ]
 
 
-def handler() -> Any:
+@pytest.fixture
+def handler() -> OneReadingErrorHandler:
+    """The error handler of the manifest, with a requester that takes every page for whole and sends nothing."""
     definition = resolved()["definitions"]["error_handler"]
-    return ModelToComponentFactory().create_component(DefaultErrorHandler, definition, config={})
+    made: Any = ModelToComponentFactory().create_component(CustomErrorHandler, definition, config={})
+    budget = SimpleNamespace(learn=lambda *_, **__: None, has_stalled=lambda: False)
+    authenticator = SimpleNamespace(expire=lambda _: None)
+    made.requester = SimpleNamespace(
+        api_budget=budget, get_authenticator=lambda: authenticator, is_whole=lambda _: True
+    )
+    return made
 
 
 def response(body: Any, status: int = 200) -> requests.Response:
     answer = requests.Response()
     answer.status_code = status
-    answer._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer.raw = HTTPResponse(BytesIO(content), preload_content=False)
+    answer.request = requests.Request("GET", "https://x/y", headers={"Authorization": "Bearer act"}).prepare()
     return answer
 
 
-def filters() -> list[dict[str, Any]]:
-    return list(load_manifest()["definitions"]["error_handler"]["response_filters"])
+def matched(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> list[int]:
+    """The places of all filters that would take a response."""
+    read = handler._read(response(body, status))
+    return [n for n, f in enumerate(handler.response_filters or ()) if f.matches(read)]
 
 
-def test_given_the_manifest_when_its_keys_are_looked_up_then_the_cdk_knows_all_of_them() -> None:
+def verdict(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> tuple[ResponseAction, FailureType | None]:
+    """What the first filter that takes a response says."""
+    place = matched(handler, body, status)[0]
+    response_filter = (handler.response_filters or [])[place]
+    return ResponseAction(response_filter.action), response_filter.failure_type or TRANSIENT
+
+
+def coded(code: str) -> dict[str, Any]:
+    return {"data": {}, "error": {"code": code, "message": "", "log_id": "1"}}
+
+
+def test_cdk_knows_every_key_of_the_manifest() -> None:
     assert unknown_keys(resolved()) == []
 
 
-def test_given_a_misplaced_key_when_the_keys_are_looked_up_then_it_is_found() -> None:
+def test_misplaced_key_is_found() -> None:
     manifest = resolved()
     manifest["streams"][1]["retriever"]["record_selector"]["extractor"]["record_filter"] = {}
     assert unknown_keys(manifest) == ["manifest.streams[1].retriever.record_selector.extractor.record_filter"]
 
 
-def test_given_the_raw_manifest_when_components_are_counted_then_each_stands_once() -> None:
-    """The authenticator, the requester and the error handler of one stream must not drift from the other's."""
+def test_shared_components_are_defined_once() -> None:
+    """Otherwise the components of one stream could drift apart from the other's."""
     raw = [node["type"] for _, node in typed_nodes(load_manifest())]
-    once = ["SelectiveAuthenticator", "CustomRequester", "DefaultErrorHandler", "DefaultPaginator", "HTTPAPIBudget"]
+    once = ["CustomAuthenticator", "CustomRequester", "CustomErrorHandler", "CustomDecoder", "DefaultPaginator"]
     assert {kind: raw.count(kind) for kind in once} == dict.fromkeys(once, 1)
 
 
-def test_given_both_streams_when_resolved_then_they_share_requester_authenticator_and_error_handler() -> None:
+def test_streams_share_their_request_components() -> None:
     streams = {s["name"]: s["retriever"]["requester"] for s in resolved()["streams"]}
-    own = {"class_name", "path", "http_method", "keys", "columns", "fields_by_scope"}
-    shared = [{k: v for k, v in requester.items() if k not in own} for requester in streams.values()]
+    own = {"path", "http_method", "keys", "columns", "fields_by_scope", "optional_fields", "whole_response"}
+    shared = [{k: v for k, v in r.items() if k not in {*own, "request_body_json"}} for r in streams.values()]
     assert shared[0] == shared[1]
+    assert {"authenticator", "error_handler", "api_budget", "messages"} <= set(shared[0])
+
+
+def test_parent_request_differs_in_its_fields_only() -> None:
+    """It is asked for the account and nothing else, with the same retries and sign-in."""
+    user, videos = (s["retriever"] for s in resolved()["streams"])
+    parent = videos["partition_router"]["parent_stream_configs"][0]["stream"]["retriever"]["requester"]
+    differing = {k for k in {*parent, *user["requester"]} if parent.get(k) != user["requester"].get(k)}
+    assert differing == {"columns", "fields_by_scope"}
+    assert (parent["columns"], parent["fields_by_scope"]) == (None, {"user.info.basic": ["open_id"]})
 
 
 @pytest.mark.parametrize("body", GOOD_BODIES)
-def test_given_a_good_body_when_the_filters_look_at_it_then_only_the_first_one_matches(body: Any) -> None:
-    predicates = [f["predicate"] for f in filters() if "predicate" in f]
-    verdicts = [InterpolatedBoolean(p, parameters={}).eval({}, response=body) for p in predicates]
-    assert verdicts == [True] + [False] * (len(predicates) - 1)
-    assert handler().interpret_response(response(body)).response_action is ResponseAction.SUCCESS
+def test_good_body_matches_the_first_filter(body: Any, handler: OneReadingErrorHandler) -> None:
+    assert matched(handler, body) == [0, len(handler.response_filters or ()) - 1]
+    assert verdict(handler, body)[0] is SUCCESS
+    assert handler.interpret_response(response(body)).response_action is SUCCESS
 
 
 @pytest.mark.parametrize("with_own_status", [True, False], ids=["own_status", "status_200"])
-@pytest.mark.parametrize(("code", "status", "action", "failure"), CODES)
-def test_given_an_error_code_when_it_comes_with_any_status_then_the_code_decides(
-    code: str, status: int, action: ResponseAction, failure: FailureType | None, with_own_status: bool
+@pytest.mark.parametrize(("code", "expected"), CODES.items(), ids=CODES)
+def test_error_code_decides_whatever_the_status(
+    code: str,
+    expected: tuple[int, ResponseAction, FailureType],
+    with_own_status: bool,
+    handler: OneReadingErrorHandler,
 ) -> None:
-    body = {"data": {}, "error": {"code": code, "message": "", "log_id": "1"}}
-    resolution = handler().interpret_response(response(body, status if with_own_status else 200))
-    assert resolution.response_action is action
-    assert failure is None or resolution.failure_type is failure
-    assert resolution.error_message
+    assert verdict(handler, coded(code), expected[0] if with_own_status else 200) == expected[1:]
 
 
-@pytest.mark.parametrize(("code", "status", "action", "failure"), CODES)
-def test_given_an_error_code_when_the_predicates_look_at_it_then_exactly_one_is_true(
-    code: str, status: int, action: ResponseAction, failure: FailureType | None
-) -> None:
-    """But for the last one, which is for codes that none of the others knows."""
-    body = {"error": {"code": code}}
-    verdicts = [InterpolatedBoolean(f.get("predicate", ""), parameters={}).eval({}, response=body) for f in filters()]
+@pytest.mark.parametrize(
+    "code", ["scope_not_authorized", "invalid_params", "rate_limit_exceeded", "access_token_invalid"]
+)
+def test_known_code_counts_with_a_server_error(code: str, handler: OneReadingErrorHandler) -> None:
+    """The filter of the HTTP codes comes after those of TikTok's codes."""
+    assert verdict(handler, coded(code), 503) == CODES[code][1:]
+
+
+def test_server_error_with_unknown_code_is_retried(handler: OneReadingErrorHandler) -> None:
+    """The filter of the HTTP codes comes before the one that takes the rest."""
+    found = {status: verdict(handler, coded("never_heard_of"), status) for status in (500, 501, 502, 503, 504)}
+    assert set(found.values()) == {(RETRY, TRANSIENT)}
+    assert verdict(handler, coded("never_heard_of"), 505) == (FAIL, SYSTEM)
+
+
+@pytest.mark.parametrize("code", ["ok", *OWN_CODES, *CODES])
+def test_each_error_code_matches_one_filter(code: str) -> None:
+    """Not counting the last one, for codes that none of the others knows."""
+    filters = load_manifest()["definitions"]["error_handler"]["response_filters"]
+    context = {"error": {"code": code}}
+    verdicts = [InterpolatedBoolean(f.get("predicate", ""), parameters={}).eval({}, response=context) for f in filters]
     assert verdicts[-1] is True
     assert sum(verdicts[:-1]) == (0 if code == "never_heard_of" else 1)
 
 
+@pytest.mark.parametrize("code", [None, "", "OK", "ok ", "success", 0, True, ["ok"], {"code": "ok"}])
+def test_no_other_code_counts_as_ok(code: Any, handler: OneReadingErrorHandler) -> None:
+    assert verdict(handler, {"error": {"code": code}}) == (FAIL, SYSTEM)
+
+
 @pytest.mark.parametrize("status", [200, 401, 429, 500, 502, 504])
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"error": "x"}, {"error": None}]
-)
-def test_given_no_answer_of_the_api_when_interpreted_then_it_is_asked_again(body: Any, status: int) -> None:
-    assert handler().interpret_response(response(body, status)).response_action is RETRY
+@pytest.mark.parametrize("body", NO_API_RESPONSES)
+def test_non_api_response_is_retried(body: Any, status: int, handler: OneReadingErrorHandler) -> None:
+    assert verdict(handler, body, status) == OWN_CODES["unreadable"]
 
 
-def test_given_an_unknown_code_with_a_server_error_when_interpreted_then_the_status_decides() -> None:
-    resolution = handler().interpret_response(response({"error": {"code": "never_heard_of"}}, 503))
-    assert (resolution.response_action, resolution.failure_type) == (RETRY, TRANSIENT)
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+def test_ok_with_an_error_status_is_retried(status: int, handler: OneReadingErrorHandler) -> None:
+    read = handler._read(response(GOOD_BODIES[1], status))
+    assert read.json()["error"]["code"] == "incomplete"
+    assert verdict(handler, GOOD_BODIES[1], status) == OWN_CODES["incomplete"]
 
 
-def test_given_recorded_errors_when_interpreted_then_the_right_action() -> None:
-    found = {
-        name: handler().interpret_response(response(recorded(name), 401)).response_action
-        for name in ("access_token_invalid.401.json", "scope_not_authorized.401.json")
-    }
-    assert found == {
-        "access_token_invalid.401.json": ResponseAction.REFRESH_TOKEN_THEN_RETRY,
-        "scope_not_authorized.401.json": FAIL,
-    }
+def test_ok_without_what_the_stream_needs_is_retried(handler: OneReadingErrorHandler) -> None:
+    handler.requester.is_whole = lambda _: False
+    assert verdict(handler, GOOD_BODIES[1]) == OWN_CODES["incomplete"]
 
 
-def test_given_the_request_budget_when_a_sync_makes_its_requests_then_a_policy_counts_each_endpoint(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    """The CDK drops the trailing slash before it matches; a pattern with one never matches, and nothing says so."""
+def test_each_filter_but_the_first_has_a_sentence() -> None:
+    first, *others = load_manifest()["definitions"]["error_handler"]["response_filters"]
+    sentences = [f.get("error_message", "") for f in others]
+    assert "error_message" not in first
+    assert len({*sentences, ""}) == len(others) + 1
+
+
+def test_failed_attempts_keep_their_failure_type(handler: OneReadingErrorHandler) -> None:
+    """Of a filter that retries, the CDK forgets it: what the error is if it lasts."""
+    resolution = handler.interpret_response(response(coded("access_token_invalid"), 401))
+    assert (resolution.response_action, resolution.failure_type) == (RETRY, CONFIG)
+    resolution = handler.interpret_response(response(coded("rate_limit_exceeded"), 429))
+    assert (resolution.response_action, resolution.failure_type) == (LIMITED, TRANSIENT)
+
+
+def test_recorded_errors_get_the_right_action(handler: OneReadingErrorHandler) -> None:
+    assert verdict(handler, recorded("access_token_invalid.401.json"), 401) == (REFRESH, CONFIG)
+    assert verdict(handler, recorded("scope_not_authorized.401.json"), 401) == (FAIL, CONFIG)
+
+
+def test_token_errors_have_these_failure_types() -> None:
+    errors = load_manifest()["definitions"]["authenticator"]["token_errors"]
+    assert {code: error["failure_type"] for code, error in errors.items()} == TOKEN_ERRORS
+
+
+def test_no_stream_caches_its_responses() -> None:
+    """CachedLimiterSession would keep a token's first response, and hand the profile of one sync to the next."""
+    nodes = [node for _, node in typed_nodes(resolved()) if node.get("use_cache") is not None]
+    assert [node["use_cache"] for node in nodes if node["use_cache"]] == []
+    source = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG, catalog=None, state=None)
+    sessions = [type(r._http_client._session).__name__ for r in requesters(source)]
+    assert sessions == ["LimiterSession"] * 3
+
+
+def requesters(source: SourceTiktokOrganic) -> list[Any]:
+    """The requesters of both streams and of the parent; the CDK has no other way to them."""
+    found = []
+    for stream in source.streams(ACCESS_TOKEN_CONFIG):
+        retriever = stream._stream_partition_generator._partition_factory._retriever
+        found.append(retriever.requester)
+    router = stream._stream_partition_generator._stream_slicer._partition_router
+    parent = router.parent_stream_configs[0].stream
+    return [*found, parent._stream_partition_generator._partition_factory._retriever.requester]
+
+
+def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Connector) -> None:
+    """Without `stream`, `requests` reads the body before the handler can bound how long that takes."""
     tiktok.with_an_account()
     connector.read(OAUTH_CONFIG)
-    matchers = [policy["matchers"][0] for policy in resolved()["api_budget"]["policies"]]
-    for endpoint in ("user", "videos"):
-        request = tiktok.requests(endpoint)[0]
-        path = urlsplit(request.url).path.rstrip("/")
-        assert [m["method"] for m in matchers if re.search(m["url_path_pattern"], path)] == [request.method]
+    made = [*tiktok.requests("user"), *tiktok.requests("videos")]
+    assert [(request.timeout, request.stream) for request in made] == [((10, 60), True)] * 3
+
+
+def test_retries_are_as_many_and_as_long_as_said() -> None:
+    """The sentences say: seven times in about a minute."""
+    definition = load_manifest()["definitions"]["error_handler"]
+    assert (definition["max_retries"], definition["longest_response_in_seconds"]) == (6, 120)
+    assert definition["backoff_strategies"] == [
+        {"type": "ExponentialBackoffStrategy", "factor": 0.5, "jitter_range_in_seconds": 0.5}
+    ]
+
+
+def test_budget_begins_at_the_documented_limit() -> None:
+    source = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG, catalog=None, state=None)
+    budgets = [requester._http_client._api_budget for requester in requesters(source)]
+    limits = [(b.requests_per_window, b.window_in_seconds, b.patience_in_seconds) for b in budgets]
+    assert limits == [(600, 61, 600)] * 3
+    assert budgets[0] is not budgets[1]  # TikTok counts each endpoint by itself
+
+
+@pytest.mark.parametrize(("workers", "expected"), [({}, 20), ({"num_workers": 2}, 2), ({"num_workers": 40}, 40)])
+def test_workers_are_20_unless_configured(workers: dict[str, int], expected: int) -> None:
+    source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **workers}, catalog=None, state=None)
+    assert source._concurrent_source._threadpool._threadpool._max_workers == expected
+    assert load_manifest()["concurrency_level"]["max_concurrency"] == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "day", "days"),
+    [
+        ({}, NOW, 30),
+        ({"lookback_window_days": 0}, NOW, 0),
+        ({"lookback_window_days": 3650, "additional_full_sync": "never"}, NOW, 3650),
+        ({"additional_full_sync": "weekly"}, "2026-11-08T00:00:00Z", 20_000),
+        ({"additional_full_sync": "monthly"}, "2026-12-01T23:59:59Z", 20_000),
+    ],
+)
+def test_lookback_is_that_of_the_config_or_everything(
+    options: dict[str, Any], day: str, days: int, clock: FrozenDateTimeFactory
+) -> None:
+    """The lookback of a full sync reaches before any post."""
+    clock.move_to(day)
+    source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **options}, catalog=None, state=None)
+    cursor: Any = source.streams({})[1].cursor
+    made = cursor._create_cursor({}, 0)
+    assert made._lookback_window.days == days
+
+
+def test_whole_time_is_one_window(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account(page([video(1_400_000_000)], False))
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2014-01-01"}, "videos")
+    assert (outcome.errors, len(tiktok.bodies())) == ([], 1)
+    assert load_manifest()["definitions"]["streams"]["videos"]["incremental_sync"]["step"] == "P36500D"
+
+
+def test_start_in_the_future_is_today(tiktok: TikTok, connector: Connector) -> None:
+    """A start beyond today would become the state, and skip everything before it."""
+    tiktok.with_an_account()
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-12-24"}, "videos")
+    today = 1_793_577_600  # 2026-11-02
+    assert [int(s["cursor"]["create_time"]) for s in outcome.states[-1]["states"]] == [today]
 
 
 @pytest.mark.parametrize("config", [OAUTH_CONFIG, ACCESS_TOKEN_CONFIG], ids=["oauth", "access_token"])
-def test_given_either_kind_of_credentials_when_discovered_then_both_streams_and_their_keys(
-    config: Any, connector: Connector
-) -> None:
+def test_discover_works_with_either_kind_of_credentials(config: Any, connector: Connector) -> None:
     outcome = connector.discover(config)
     (found,) = outcome.of("CATALOG")
     assert [(s["name"], s["source_defined_primary_key"]) for s in found["streams"]] == [

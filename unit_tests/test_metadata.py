@@ -1,4 +1,4 @@
-"""What Airbyte's registry and its QA checks read: metadata.yaml, icon.svg and what has to agree with them."""
+"""What Airbyte's registry and QA checks read: metadata.yaml, icon.svg and everything that must agree with them."""
 
 import re
 import sys
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic.config import load_manifest
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-if sys.version_info < (3, 13):  # here, as pydantic cannot read annotations while time is frozen
+if sys.version_info < (3, 13):  # at import time, as pydantic cannot read annotations while time is frozen
     from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ SVG = "{http://www.w3.org/2000/svg}svg"
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="Airbyte's model of metadata.yaml ends at Python 3.12.")
-def test_given_the_metadata_when_validated_then_airbyte_takes_it() -> None:
+def test_airbytes_model_accepts_the_metadata() -> None:
     ConnectorMetadataDefinitionV0.model_validate(METADATA)
 
 
@@ -44,13 +44,11 @@ def test_given_the_metadata_when_validated_then_airbyte_takes_it() -> None:
         (r'^ENTRYPOINT \["(.*)"\]$', DATA["githubIssueLabel"]),
     ],
 )
-def test_given_the_dockerfile_when_compared_with_the_metadata_then_they_agree(
-    in_the_image: str, in_the_metadata: str
-) -> None:
+def test_dockerfile_matches_the_metadata(in_the_image: str, in_the_metadata: str) -> None:
     assert re.findall(in_the_image, DOCKERFILE, re.MULTILINE) == [in_the_metadata]
 
 
-def test_given_pyproject_when_compared_with_the_metadata_then_they_agree() -> None:
+def test_pyproject_matches_the_metadata() -> None:
     assert (POETRY["version"], POETRY["license"]) == (DATA["dockerImageTag"], DATA["license"])
     assert POETRY["name"] == DATA["dockerRepository"].removeprefix("airbyte/")
     assert POETRY["name"] in POETRY["scripts"]
@@ -58,28 +56,28 @@ def test_given_pyproject_when_compared_with_the_metadata_then_they_agree() -> No
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
 
 
-def test_given_the_manifest_when_compared_with_the_metadata_then_they_agree() -> None:
+def test_manifest_matches_the_metadata() -> None:
     manifest = load_manifest()
     assert DATA["suggestedStreams"]["streams"] == list(manifest["definitions"]["streams"])
     assert manifest["spec"]["documentation_url"] == DATA["documentationUrl"]
     assert manifest["definitions"]["url_base"] == f"https://{DATA['allowedHosts']['hosts'][0]}"
 
 
-def test_given_the_definition_id_when_looked_at_then_it_is_a_random_one_of_our_own() -> None:
+def test_definition_id_is_random_and_our_own() -> None:
     definition_id = uuid.UUID(DATA["definitionId"])
     assert definition_id.version == 4
-    # An open proposal for a connector of the same name uses this one.
+    # This one is used in an open proposal for a connector of the same name.
     assert str(definition_id) != "decd338e-5647-4c0b-adf4-da0e75f5a750"
 
 
-def test_given_the_tags_when_read_by_airbytes_tools_then_a_packaged_low_code_connector() -> None:
+def test_connector_is_packaged_low_code() -> None:
     assert DATA["tags"] == ["language:python", "cdk:low-code"]
     assert (ROOT / "source_tiktok_organic" / "manifest.yaml").is_file()
     assert not (ROOT / "manifest.yaml").exists()
 
 
-def test_given_the_root_when_looked_at_then_airbytes_packaging_rules_hold() -> None:
-    """Poetry with a lock, no setup.py, the base image in the metadata and no Dockerfile beside it."""
+def test_root_follows_airbytes_packaging_rules() -> None:
+    """Poetry with a lock file, no setup.py, and the base image in the metadata instead of a Dockerfile."""
     names = {path.name for path in ROOT.iterdir()}
     assert {"pyproject.toml", "poetry.lock", "icon.svg", "acceptance-test-config.yml"} <= names
     assert names & {"setup.py", "Dockerfile", "build.gradle"} == set()
@@ -87,7 +85,7 @@ def test_given_the_root_when_looked_at_then_airbytes_packaging_rules_hold() -> N
     assert "pypi" in DATA["remoteRegistries"]
 
 
-def test_given_the_icon_when_parsed_then_a_square_drawing_that_loads_nothing() -> None:
+def test_icon_is_square_and_loads_nothing() -> None:
     text = (ROOT / "icon.svg").read_text()
     root = ET.fromstring(text)
     assert root.tag == SVG
@@ -97,7 +95,7 @@ def test_given_the_icon_when_parsed_then_a_square_drawing_that_loads_nothing() -
     assert re.findall(r"href|url\(|<script|<image", text) == []
 
 
-# As Airbyte's QA checks have it: comments, these two addresses and lines marked so are free; tests are not looked at.
+# As in Airbyte's QA checks: comments, these two addresses and lines marked so are allowed; tests are not checked.
 FREE = ("http://json-schema.org", "http://localhost")
 IGNORED = "# ignore-https-check"
 NOT_SHIPPED = ("unit_tests", "integration_tests", "build")
@@ -117,5 +115,5 @@ def insecure_lines(path: Path) -> list[str]:
     return [line for line in read if "http://" in line.replace(FREE[0], "").replace(FREE[1], "")]
 
 
-def test_given_what_airbyte_would_publish_when_searched_then_https_alone() -> None:
+def test_shipped_files_use_https_only() -> None:
     assert {str(path): found for path in shipped_files() if (found := insecure_lines(path))} == {}

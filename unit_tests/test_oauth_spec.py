@@ -1,4 +1,4 @@
-"""`advanced_auth`: what the platform needs to sign a person in by a button, in the words it understands."""
+"""`advanced_auth`: what the platform needs to sign a person in with a button, in terms that it understands."""
 
 import re
 from typing import Any
@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 
-# Of the keys in the templates; the platform fills in the values.
+# Placeholders in the templates, which the platform fills in.
 VALUES = (
     "client_id_value",
     "redirect_uri_value",
@@ -41,13 +41,13 @@ def option(spec: dict[str, Any], index: int = 0) -> dict[str, Any]:
     return dict(spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][index])
 
 
-def test_given_the_spec_when_the_button_is_offered_then_for_the_first_kind_of_credentials(spec: dict[str, Any]) -> None:
+def test_button_is_for_the_first_kind_of_credentials(spec: dict[str, Any]) -> None:
     auth = spec["advanced_auth"]
     assert (auth["auth_flow_type"], auth["predicate_key"]) == ("oauth2.0", ["credentials", "auth_type"])
     assert auth["predicate_value"] == option(spec)["properties"]["auth_type"]["const"] == "oauth2.0"
 
 
-def test_given_the_consent_url_when_taken_apart_then_tiktoks_parameters_and_no_others(inputs: dict[str, Any]) -> None:
+def test_consent_url_has_exactly_tiktoks_parameters(inputs: dict[str, Any]) -> None:
     url = inputs["consent_url"]
     assert url.partition("?")[0] == "https://www.tiktok.com/v2/auth/authorize/"
     assert dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)) == {
@@ -61,10 +61,10 @@ def test_given_the_consent_url_when_taken_apart_then_tiktoks_parameters_and_no_o
     assert inputs["client_id_key"] == "client_key"
 
 
-def test_given_the_templates_when_searched_then_nothing_that_platforms_read_in_different_ways(
+def test_templates_avoid_words_platforms_disagree_on(
     inputs: dict[str, Any],
 ) -> None:
-    """Filters changed their names, and older platforms refuse a template with one of these words in it."""
+    """Filters have been renamed, and older platforms refuse a template that contains one of these words."""
     templates = [inputs["consent_url"], inputs["access_token_url"], *inputs["access_token_params"].values()]
     placeholders = {name for text in templates for name in re.findall(r"{{(.*?)}}", text)}
     assert placeholders == {*VALUES, *KEYS}
@@ -72,7 +72,7 @@ def test_given_the_templates_when_searched_then_nothing_that_platforms_read_in_d
     assert [word for word in forbidden if any(word in text for text in templates)] == []
 
 
-def test_given_the_scopes_when_asked_for_then_those_of_the_streams_joined_by_commas(inputs: dict[str, Any]) -> None:
+def test_scopes_are_those_of_the_streams(inputs: dict[str, Any]) -> None:
     streams = load_manifest()["definitions"]["streams"].values()
     needed = [scope for s in streams for scope in s["retriever"]["requester"]["fields_by_scope"]]
     scopes = [entry["scope"] for entry in inputs["scopes"]]
@@ -81,7 +81,7 @@ def test_given_the_scopes_when_asked_for_then_those_of_the_streams_joined_by_com
     assert inputs["scope"] == ",".join(scopes)
 
 
-def test_given_the_exchange_when_described_then_a_form_with_tiktoks_fields(inputs: dict[str, Any]) -> None:
+def test_exchange_is_a_form_with_tiktoks_fields(inputs: dict[str, Any]) -> None:
     assert inputs["access_token_url"] == load_manifest()["definitions"]["url_base"] + "/v2/oauth/token/"
     assert inputs["access_token_headers"] == {"Content-Type": "application/x-www-form-urlencoded"}
     assert inputs["access_token_params"] == {
@@ -93,9 +93,7 @@ def test_given_the_exchange_when_described_then_a_form_with_tiktoks_fields(input
     }
 
 
-def test_given_the_outputs_when_stored_then_each_path_is_in_the_spec_and_all_that_is_required_is_filled(
-    spec: dict[str, Any], oauth: dict[str, Any]
-) -> None:
+def test_outputs_fill_every_required_property(spec: dict[str, Any], oauth: dict[str, Any]) -> None:
     parts = ("complete_oauth_output_specification", "complete_oauth_server_output_specification")
     paths = {n: p["path_in_connector_config"] for part in parts for n, p in oauth[part]["properties"].items()}
     assert paths == {name: ["credentials", name] for name in paths}
@@ -104,8 +102,6 @@ def test_given_the_outputs_when_stored_then_each_path_is_in_the_spec_and_all_tha
     assert set(oauth["complete_oauth_server_input_specification"]["properties"]) == {"client_key", "client_secret"}
 
 
-def test_given_the_outputs_when_extracted_then_all_are_stored_and_the_lifetime_as_a_date(
-    oauth: dict[str, Any], inputs: dict[str, Any]
-) -> None:
+def test_every_extracted_output_is_stored(oauth: dict[str, Any], inputs: dict[str, Any]) -> None:
     stored = set(oauth["complete_oauth_output_specification"]["properties"])
     assert {"token_expiry_date" if n == "expires_in" else n for n in inputs["extract_output"]} == stored

@@ -1,12 +1,10 @@
-"""Whole reads: what a sync prints and which requests it makes."""
+"""Whole reads: what a sync emits and which requests it makes."""
 
 from unit_tests.connector import Connector
 from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, page, video
 
 
-def test_given_an_account_when_read_then_every_record_of_both_streams_and_their_end(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_read_emits_both_streams_and_their_end(tiktok: TikTok, connector: Connector) -> None:
     videos = [video(1_700_000_200), video(1_700_000_100)]
     tiktok.with_an_account(page(videos, has_more=False))
 

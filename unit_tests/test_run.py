@@ -1,89 +1,225 @@
-"""How the command ends: by SIGTERM, by a reader that goes away, and on machines with another C library.
+"""How the command ends: with its exit code, on a signal, and when its reader goes away.
 
-integration_tests/test_process.py does the same to real processes, whose end no coverage can see.
+integration_tests/test_process.py does the same with real processes, whose end coverage cannot measure.
 """
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
+import airbyte_cdk
 import pytest
 from airbyte_cdk.logger import PRINT_BUFFER
 
 from source_tiktok_organic import run
+from source_tiktok_organic.authenticators import TikTokAuthenticator
 from unit_tests.connector import Connector
 from unit_tests.tiktok import OAUTH_CONFIG, TikTok
 
 
 class Ended(BaseException):
-    """The process would have ended with this exit code; nothing on the way may take it for a failure."""
+    """The process would have ended; nothing in between may handle it as a failure."""
 
 
 @pytest.fixture
-def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What happens at the end, in order; the process goes on."""
-    events: list[str] = []
+def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What happens at the end, in order; the process itself continues."""
+    found: list[str] = []
 
     def end(code: int) -> None:
-        events.append(f"exit {code}")
+        found.append(f"exit {code}")
         raise Ended(code)
 
+    for name in ("stdout", "__stdout__"):  # run() replaces both
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(os, "_exit", end)
-    monkeypatch.setattr(PRINT_BUFFER, "flush", lambda: events.append("flush"))
-    monkeypatch.setattr(threading.Timer, "start", lambda timer: events.append(f"{timer.interval} s at most"))
-    return events
+    monkeypatch.setattr(os, "kill", lambda pid, number: found.append(f"kill {number} {pid == os.getpid()}"))
+    monkeypatch.setattr(PRINT_BUFFER, "flush", lambda: found.append("flush"))
+    yield found
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for lock in (TikTokAuthenticator.refreshing, PRINT_BUFFER.lock):  # the process would have ended with them
+        while lock._is_owned():
+            lock.release()
 
 
-def test_given_a_reader_that_goes_away_when_run_then_what_is_ready_is_printed_and_the_exit_code_is_that_of_a_pipe(
-    flushed: list[str], monkeypatch: pytest.MonkeyPatch, connector: Connector
+def ended(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    """Run the command to its end."""
+    monkeypatch.setattr(sys, "argv", ["source-tiktok-organic", *argv])
+    with pytest.raises(Ended):
+        run.run()
+
+
+def test_command_that_works_ends_with_0(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "execute", lambda argv: len(argv) - 1)
+    ended(monkeypatch, "spec")
+    assert events == ["flush", "exit 0"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reported"),
+    [(BrokenPipeError(), 141, []), (ValueError("x"), 1, ["ValueError"]), (MemoryError(), 1, ["MemoryError"])],
+)
+def test_error_is_reported_and_ends_the_process(
+    error: Exception, code: int, reported: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def broken(_: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(run, "execute", broken)
+    monkeypatch.setattr(sys, "excepthook", lambda kind, *_: events.append(kind.__name__))
+    ended(monkeypatch, "spec")
+    assert events == [*reported, "flush", f"exit {code}"]
+
+
+def test_full_disk_still_ends_the_process(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the report nor the last lines can be written."""
+
+    def broken(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run, "execute", broken)
+    monkeypatch.setattr(sys, "excepthook", broken)
+    monkeypatch.setattr(PRINT_BUFFER, "flush", broken)
+    ended(monkeypatch, "spec")
+    assert events == ["exit 1"]
+
+
+def test_closed_pipe_ends_with_141(events: list[str], monkeypatch: pytest.MonkeyPatch, connector: Connector) -> None:
     def broken(*_: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(run, "launch", broken)
-    with pytest.raises(Ended):
-        run.run(["discover", "--config", connector.file("config", OAUTH_CONFIG)])
-    assert flushed == ["4 s at most", "flush", "exit 141"]
+    monkeypatch.setattr(airbyte_cdk, "launch", broken)
+    ended(monkeypatch, "discover", "--config", connector.file("config", OAUTH_CONFIG))
+    assert events == ["flush", "exit 141"]
 
 
-def test_given_a_pipe_that_breaks_at_the_last_words_when_ended_then_it_ends_all_the_same(
-    flushed: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("argv", [["--help"], [], ["nonsense"]], ids=["help", "nothing", "nonsense"])
+def test_help_and_wrong_options_have_their_exit_codes(
+    argv: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
-        flushed.append("no flush")
-        raise BrokenPipeError
+    monkeypatch.setattr(sys, "argv", ["source-tiktok-organic", *argv])
+    with pytest.raises((SystemExit, Ended)) as end:
+        run.run()
+    code = end.value.code if isinstance(end.value, SystemExit) else end.value.args[0]
+    assert (code or 0) == (2 if argv == ["nonsense"] else 0)
 
-    monkeypatch.setattr(PRINT_BUFFER, "flush", broken)
+
+def test_both_signals_are_handled(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "execute", lambda _: 0)
+    ended(monkeypatch, "spec")
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [run._end_by_signal] * 2
+
+
+def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some locales cannot say every caption."""
+    monkeypatch.setattr(run, "execute", lambda _: sys.stdout.write("🐕") * 0)
+    with open(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as narrow:
+        monkeypatch.setattr(sys, "stdout", narrow)
+        ended(monkeypatch, "spec")
+        assert sys.stdout.encoding == sys.__stdout__.encoding == "utf-8"
+    assert events == ["flush", "exit 0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main thread, which the handler interrupts, may hold the lock of a line half written."""
+    found: list[Any] = []
+    before = signal.signal(number, run._end_by_signal)
+    monkeypatch.setattr(run, "_end", lambda *a: found.append((threading.current_thread().name, a)))
+    try:
+        signal.raise_signal(number)
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and thread.daemon:
+                thread.join(timeout=1)
+        assert signal.getsignal(number) is signal.SIG_DFL  # a second signal ends it at once
+    finally:
+        signal.signal(number, before)
+    ((name, arguments),) = found
+    assert name != threading.main_thread().name
+    assert arguments == (128 + number, number)
+
+
+def test_end_by_signal_is_by_that_signal(events: list[str]) -> None:
+    """The first process of a container survives a signal sent to itself; then the exit code tells."""
+    with pytest.raises(Ended):
+        run._end(143, signal.SIGTERM)
+    assert events == ["flush", f"kill {signal.SIGTERM} True", "exit 143"]
+
+
+def in_another_thread(lock: Any, events: list[str]) -> tuple[threading.Event, threading.Thread]:
+    """Hold a lock in another thread until the event is set."""
+    release, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            release.wait(10)
+            events.append("released")
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    assert held.wait(10)
+    return release, thread
+
+
+def test_end_waits_for_a_token_refresh(events: list[str]) -> None:
+    """Killed between TikTok's response and the CONTROL message, the only valid refresh token would be lost."""
+    release, thread = in_another_thread(TikTokAuthenticator.refreshing, events)
+    timer = threading.Timer(0.2, release.set)
+    timer.start()
     with pytest.raises(Ended):
         run._end(143)
-    assert flushed == ["4 s at most", "no flush", "exit 143"]
+    thread.join()
+    assert events == ["released", "flush", "exit 143"]
 
 
-def test_given_sigterm_when_it_comes_then_a_thread_that_waited_for_it_ends_the_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(run, "_end", ended.append)
-    monkeypatch.setattr(signal, "sigwait", lambda signals: signals[0])
-    started = threading.Event()
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: (thread.run(), started.set()))
-    run._watch_for_sigterm.__wrapped__()
-    assert (ended, started.is_set()) == ([143], True)
+def test_end_does_not_wait_for_ever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a refresh that hangs, or a reader that does not read on."""
+    monkeypatch.setattr(run, "REFRESH_S", 0.01)
+    monkeypatch.setattr(run, "LAST_WORDS_S", 0.01)
+    first, _ = in_another_thread(TikTokAuthenticator.refreshing, events)
+    second, _ = in_another_thread(PRINT_BUFFER.lock, events)
+    try:
+        with pytest.raises(Ended):
+            run._end(143)
+        assert events == ["exit 143"]
+    finally:
+        first.set()
+        second.set()
 
 
-def test_given_a_run_when_it_has_ended_then_sigterm_is_as_it_was_before(tiktok: TikTok, connector: Connector) -> None:
-    """Programs that are started later would inherit a blocked signal, and could not be ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    connector.spec()
-    connector.check({})
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+def test_waits_of_the_end_fit_into_docker_stop() -> None:
+    """Which kills after ten seconds."""
+    assert 0 < run.REFRESH_S + run.LAST_WORDS_S < 10
 
 
-@pytest.mark.parametrize("platform", ["darwin", "linux"])
-def test_given_another_c_library_when_run_then_its_memory_is_left_alone(
-    platform: str, monkeypatch: pytest.MonkeyPatch, connector: Connector
-) -> None:
-    monkeypatch.setattr("sys.platform", platform)
-    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
-    assert connector.spec().exit_code == 0
+def test_token_refresh_holds_the_lock_until_it_is_stored(tiktok: TikTok, connector: Connector) -> None:
+    """The lock that the end of the process waits for."""
+    held: list[bool] = []
+
+    def token(*_: Any) -> Any:
+        def try_it() -> None:
+            taken = TikTokAuthenticator.refreshing.acquire(blocking=False)
+            held.append(not taken)
+            if taken:
+                TikTokAuthenticator.refreshing.release()
+
+        thread = threading.Thread(target=try_it)
+        thread.start()
+        thread.join()
+        return {"access_token": "act.fresh", "refresh_token": "rft.second", "expires_in": 7200}
+
+    tiktok.with_an_account().answers("token", {"json": token})
+    assert connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    assert held == [True]
+
+
+def test_check_reports_what_can_never_work_as_its_result(connector: Connector) -> None:
+    outcome = connector.check({})
+    (status,) = outcome.of("CONNECTION_STATUS")
+    assert (outcome.exit_code, status["status"], outcome.of("TRACE")) == (0, "FAILED", [])

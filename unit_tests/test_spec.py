@@ -1,4 +1,4 @@
-"""The spec: what a person sees in Airbyte's form, and what the platform must know about secrets and defaults."""
+"""The spec: what a person sees in Airbyte's form, and what the platform needs to know about secrets and defaults."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
             yield from properties(option, f"{path}{name}[{option['title']}].")
 
 
-def test_given_the_spec_when_printed_then_these_properties_and_no_others(schema: dict[str, Any]) -> None:
+def test_spec_has_exactly_these_properties(schema: dict[str, Any]) -> None:
     assert [name for name, _ in properties(schema)] == [
         "credentials",
         "credentials[OAuth 2.0].auth_type",
@@ -31,9 +31,7 @@ def test_given_the_spec_when_printed_then_these_properties_and_no_others(schema:
         "credentials[OAuth 2.0].refresh_token",
         "credentials[OAuth 2.0].access_token",
         "credentials[OAuth 2.0].token_expiry_date",
-        "credentials[OAuth 2.0].refresh_token_expiry_date",
         "credentials[OAuth 2.0].scope",
-        "credentials[OAuth 2.0].open_id",
         "credentials[Access Token].auth_type",
         "credentials[Access Token].access_token",
         "start_date",
@@ -43,12 +41,12 @@ def test_given_the_spec_when_printed_then_these_properties_and_no_others(schema:
     ]
 
 
-def test_given_the_spec_when_printed_then_each_property_has_title_and_description(schema: dict[str, Any]) -> None:
+def test_every_property_has_title_and_description(schema: dict[str, Any]) -> None:
     bare = [n for n, p in properties(schema) if "const" not in p and not (p.get("title") and p.get("description"))]
     assert bare == []
 
 
-def test_given_the_spec_when_printed_then_exactly_the_secrets_are_marked(schema: dict[str, Any]) -> None:
+def test_exactly_the_secrets_are_marked(schema: dict[str, Any]) -> None:
     assert [name for name, p in properties(schema) if p.get("airbyte_secret")] == [
         "credentials[OAuth 2.0].client_secret",
         "credentials[OAuth 2.0].refresh_token",
@@ -57,12 +55,12 @@ def test_given_the_spec_when_printed_then_exactly_the_secrets_are_marked(schema:
     ]
 
 
-def test_given_the_spec_when_printed_then_what_the_connector_writes_is_hidden(schema: dict[str, Any]) -> None:
+def test_written_properties_are_hidden(schema: dict[str, Any]) -> None:
     hidden = [name.split(".")[-1] for name, p in properties(schema) if p.get("airbyte_hidden")]
-    assert hidden == ["access_token", "token_expiry_date", "refresh_token_expiry_date", "scope", "open_id"]
+    assert hidden == ["token_expiry_date", "scope"]
 
 
-def test_given_the_spec_when_printed_then_only_credentials_are_required(schema: dict[str, Any]) -> None:
+def test_only_credentials_are_required(schema: dict[str, Any]) -> None:
     assert schema["required"] == ["credentials"]
     options = {o["title"]: o["required"] for o in schema["properties"]["credentials"]["oneOf"]}
     assert options == {
@@ -71,7 +69,7 @@ def test_given_the_spec_when_printed_then_only_credentials_are_required(schema: 
     }
 
 
-def test_given_the_credentials_when_printed_then_oauth_comes_first_and_auth_type_tells_them_apart(
+def test_auth_type_tells_the_credentials_apart(
     schema: dict[str, Any],
 ) -> None:
     options = schema["properties"]["credentials"]["oneOf"]
@@ -81,7 +79,7 @@ def test_given_the_credentials_when_printed_then_oauth_comes_first_and_auth_type
     ]
 
 
-def test_given_the_properties_of_one_object_when_ordered_then_no_place_is_taken_twice_or_left_out(
+def test_order_of_properties_has_no_gap(
     schema: dict[str, Any],
 ) -> None:
     groups = [schema, *schema["properties"]["credentials"]["oneOf"]]
@@ -89,13 +87,12 @@ def test_given_the_properties_of_one_object_when_ordered_then_no_place_is_taken_
     assert orders == [list(range(len(order))) for order in orders]
 
 
-def test_given_properties_with_a_pattern_when_printed_then_it_is_described_and_fits_examples_and_default(
+def test_patterns_are_described_and_fit_their_examples(
     schema: dict[str, Any],
 ) -> None:
     patterned = {name: p for name, p in properties(schema) if "pattern" in p}
     assert {n.split(".")[-1]: p["pattern_descriptor"] for n, p in patterned.items()} == {
         "token_expiry_date": "YYYY-MM-DDTHH:mm:ssZ",
-        "refresh_token_expiry_date": "YYYY-MM-DDTHH:mm:ssZ",
         "start_date": "YYYY-MM-DD",
     }
     assert all(p["format"] in ("date", "date-time") for p in patterned.values())
@@ -105,8 +102,9 @@ def test_given_properties_with_a_pattern_when_printed_then_it_is_described_and_f
     assert [sample for pattern, sample in samples if not re.match(pattern, sample)] == []
 
 
-def test_given_the_spec_when_printed_then_it_holds_no_reference_and_nothing_that_could_redirect_secrets(
+def test_spec_has_no_reference_and_no_url(
     schema: dict[str, Any],
 ) -> None:
+    """A URL in the config could redirect the secrets."""
     assert "$ref" not in str(schema)
     assert [name for name, _ in properties(schema) if "url" in name] == []

@@ -1,7 +1,7 @@
-"""The example in examples/terraform/, against what its provider publishes and what the connector's spec has.
+"""The example in examples/terraform/ against its provider's documentation and the connector's spec.
 
-`terraform validate` wants the provider from a registry; here provider_schema.json stands for it, an extract of the
-provider's documentation.
+`terraform validate` needs the provider from a registry; here provider_schema.json, an extract of the provider's
+documentation, stands in for it.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from source_tiktok_organic.source import load_manifest
+from source_tiktok_organic.config import load_manifest
 
 FOLDER = Path(__file__).parents[1] / "examples" / "terraform"
 SCHEMA = json.loads((FOLDER / "provider_schema.json").read_text())
@@ -24,7 +24,7 @@ SECRETS = ("airbyte_client_id", "airbyte_client_secret", "tiktok_client_key", "t
 
 
 def plain(value: Any) -> Any:
-    """Without the quotes and the marks that hcl2 leaves in."""
+    """The value without the quotes and markers that hcl2 leaves in."""
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items() if not key.startswith("__")}
     if isinstance(value, list):
@@ -45,7 +45,7 @@ TEXT = "".join(path.read_text() for path in sorted(FOLDER.glob("*.tf")))
 
 
 @pytest.mark.parametrize("kind", list(RESOURCES))
-def test_given_a_resource_when_compared_with_the_provider_then_it_takes_each_argument(kind: str) -> None:
+def test_provider_knows_each_resource_argument(kind: str) -> None:
     schema, given = SCHEMA["resources"][kind], set(RESOURCES[kind]) - META_ARGUMENTS
     assert given <= {*schema["required"], *schema["optional"]}
     assert set(schema["required"]) <= given
@@ -56,13 +56,13 @@ def test_given_a_resource_when_compared_with_the_provider_then_it_takes_each_arg
         assert set(literals) <= set(values)
 
 
-def test_given_references_between_resources_when_followed_then_the_provider_has_what_they_name() -> None:
+def test_references_name_computed_attributes() -> None:
     references = re.findall(r"\b(airbyte_\w+)\.\w+(?:\[[^]]*\])?\.(\w+)", TEXT)
     assert {kind for kind, _ in references} == {"airbyte_source_definition", "airbyte_source"}
     assert [(k, name) for k, name in references if name not in SCHEMA["resources"][k]["computed"]] == []
 
 
-def test_given_variables_when_used_then_each_is_declared_and_each_declared_one_is_used() -> None:
+def test_variables_are_declared_and_used() -> None:
     assert set(re.findall(r"\bvar\.(\w+)", TEXT)) == set(VARIABLES)
     declared = set(
         chain.from_iterable(block for name in ("main.tf", "schedules.tf") for block in blocks(name, "locals"))
@@ -72,12 +72,12 @@ def test_given_variables_when_used_then_each_is_declared_and_each_declared_one_i
     assert [name for name, body in VARIABLES.items() if not body.get("description")] == []
 
 
-def test_given_the_provider_block_when_compared_with_the_provider_then_it_takes_each_argument() -> None:
+def test_provider_block_has_known_arguments() -> None:
     (provider,) = blocks("versions.tf", "provider")
     assert set(provider["airbyte"]) <= set(SCHEMA["provider"]["optional"])
 
 
-def test_given_the_streams_when_compared_with_the_connector_then_it_has_them_with_their_keys() -> None:
+def test_streams_match_the_connector() -> None:
     (streams,) = (block["streams"] for block in blocks("main.tf", "locals"))
     manifest = load_manifest()
     assert [stream["name"] for stream in streams] == list(manifest["definitions"]["streams"])
@@ -90,7 +90,7 @@ def test_given_the_streams_when_compared_with_the_connector_then_it_has_them_wit
         assert stream["cursor_field"] == (cursor and [cursor])
 
 
-def test_given_the_configuration_when_compared_with_the_spec_then_it_has_each_property() -> None:
+def test_configuration_matches_the_spec() -> None:
     spec = load_manifest()["spec"]["connection_specification"]["properties"]
     text = RESOURCES["airbyte_source"]["configuration"]
     (optional,) = re.findall(r"for key in \[([^]]*)\]", text)
@@ -101,12 +101,12 @@ def test_given_the_configuration_when_compared_with_the_spec_then_it_has_each_pr
     assert set(re.findall(r"(\w+) =", credentials)) == set(spec["credentials"]["oneOf"][0]["required"])
 
 
-def test_given_a_rotated_refresh_token_when_applied_again_then_terraform_leaves_it_alone() -> None:
+def test_rotated_token_is_left_alone() -> None:
     assert RESOURCES["airbyte_source"]["lifecycle"][0]["ignore_changes"] == ["configuration"]
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="NOT TESTED: layout and schedules, no terraform here")
-def test_given_three_accounts_when_evaluated_by_terraform_then_minutes_apart_and_over_midnight(tmp_path: Path) -> None:
+def test_schedules_are_minutes_apart_over_midnight(tmp_path: Path) -> None:
     for name in ("variables.tf", "schedules.tf"):
         shutil.copy(FOLDER / name, tmp_path)
     given = {name: "{}" if name == "refresh_tokens" else "x" for name in SECRETS}

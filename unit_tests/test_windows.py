@@ -1,13 +1,16 @@
-"""Windows and state: which time is read in which sync, and that nothing falls between two windows or two syncs."""
+"""Windows and state: which period each sync reads, and that nothing is lost between two windows or two syncs.
 
-from datetime import datetime, timezone
+A sync reads one window. The worker that sees many pages ahead of it on the first page shares the rest with others.
+"""
+
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import NOW, OAUTH_CONFIG, TikTok, page, video
+from unit_tests.tiktok import NOW, OAUTH_CONFIG, TikTok, page, refused, video
 
 DAY = 86_400
 OWN, OTHER = "_000account", "_000somebody_else"
@@ -29,90 +32,146 @@ def state_of(create_time: int, open_id: str = OWN) -> dict[str, Any]:
     return {"states": [{"partition": partition, "cursor": {"create_time": str(create_time)}}]}
 
 
+def day_of(second: int) -> date:
+    return datetime.fromtimestamp(second, timezone.utc).date()
+
+
 def times(outcome: Any) -> list[int]:
     return sorted(v["create_time"] for v in outcome.records("videos"))
 
 
-def test_given_a_long_history_when_read_then_windows_of_60_days_that_touch_each_other(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    tiktok.with_videos()
-    connector.read(config(start_date="2026-01-01"), "videos")
+def posts(count: int, every: int, last: int = NOW_S) -> list[int]:
+    """When the videos of an account were posted that posts regularly."""
+    return [last - every * n for n in range(count)]
 
-    cursors = sorted(body["cursor"] for body in tiktok.bodies() if "cursor" in body)
-    assert cursors == [(at("2026-01-01") + 60 * DAY * n) * 1000 for n in range(1, 6)]
-    assert [set(body) for body in tiktok.bodies() if "cursor" not in body] == [{"max_count"}]
+
+def windows(outcome: Any) -> int:
+    """How many windows were read: each ends with a state, and the last state ends the sync."""
+    return len(outcome.states) - 1
+
+
+def edges_of_parts(head: list[int], start: int, parts: int = 4) -> list[int]:
+    """The cursors (ms) with which the equal parts begin that lie before a first page and after the start."""
+    length = head[-1] + 1 - start
+    return [(start + length * n // parts) * 1000 for n in range(1, parts + 1)]
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (20, 1), (21, 2), (50, 3), (100, 6)])
+def test_small_account_costs_its_pages(count: int, requests: int, tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(count, 40 * DAY)
+    tiktok.with_videos(*posted)
+
+    outcome = connector.read({**OAUTH_CONFIG, "start_date": "2014-01-01"}, "videos")
+
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+    assert (len(tiktok.bodies()), windows(outcome)) == (requests, 1)
+
+
+@pytest.mark.parametrize(("every", "most"), [(DAY, 9), (7 * DAY, 7), (20 * DAY, 4), (30 * DAY, 4)])
+def test_fifty_videos_cost_few_requests(every: int, most: int, tiktok: TikTok, connector: Connector) -> None:
+    """Without a start date, most of the time has no videos at all, which the first page cannot tell."""
+    posted = posts(50, every)
+    tiktok.with_videos(*posted)
+    outcome = connector.read(OAUTH_CONFIG, "videos")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+    assert len(tiktok.bodies()) <= most
+
+
+def test_newest_window_carries_no_cursor(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(NOW_S - DAY)
+    connector.read(config(), "videos")
+    assert tiktok.bodies() == [{"max_count": 20}]
+
+
+@pytest.mark.parametrize("every", [1, 60, 3600, 6 * 3600, DAY])
+@pytest.mark.parametrize("count", [180, 400, 1500])
+def test_dense_account_costs_little_more_than_its_pages(
+    count: int, every: int, tiktok: TikTok, connector: Connector
+) -> None:
+    posted = posts(count, every)
+    tiktok.with_videos(*posted)
+
+    outcome = connector.read({**OAUTH_CONFIG, "start_date": str(day_of(posted[-1]))}, "videos")
+
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+    assert len(tiktok.bodies()) <= 1.35 * count / 20 + 3
 
 
 @pytest.mark.parametrize(
-    ("start_date", "windows"), [("2014-01-01", 53), ("2018-06-01", 52), ("2022-01-01", 30), ("2026-11-01", 1)]
+    ("pages_ahead", "parts"), [(6.9, 0), (7.1, 2), (13.9, 2), (14.1, 3), (20.9, 3), (21.1, 4), (27.9, 4), (31, 4)]
 )
-def test_given_a_start_date_when_read_then_no_more_than_53_windows(
-    start_date: str, windows: int, tiktok: TikTok, connector: Connector
+def test_window_is_shared_in_a_part_for_each_seven_pages(
+    pages_ahead: float, parts: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.with_videos()
-    connector.read(config(start_date=start_date), "videos")
-    assert len(tiktok.bodies()) == windows
-
-
-def test_given_videos_around_every_edge_when_read_then_each_once(tiktok: TikTok, connector: Connector) -> None:
-    edges = [at("2026-01-01") + 60 * DAY * n for n in range(6)]
-    posted = [t for edge in edges for t in (edge - 1, edge, edge + 1)] + [NOW_S]
+    """Going by its first page: as many times as its 19 intervals fit into the rest of the window."""
+    start = at("2026-01-01")
+    interval = round((NOW_S - start) / (19 * (pages_ahead + 1)))
+    posted = posts(round(19 * (pages_ahead + 1)) + 20, interval)
     tiktok.with_videos(*posted)
 
     outcome = connector.read(config(start_date="2026-01-01"), "videos")
 
-    assert (outcome.errors, times(outcome)) == ([], [t for t in posted if t >= edges[0]])
+    assert (outcome.errors, windows(outcome)) == ([], 1 + parts)
+    assert times(outcome) == sorted(t for t in posted if t >= start)
 
 
-def test_given_a_pinned_post_out_of_order_when_read_then_it_comes_once_listed_again_or_not(
-    tiktok: TikTok, connector: Connector
-) -> None:
+@pytest.mark.parametrize("edge", range(5))
+def test_videos_around_the_edges_of_parts_come_once(edge: int, tiktok: TikTok, connector: Connector) -> None:
+    """The parts of a window touch each other: the seconds before, at and after each edge are read once."""
+    head, start = posts(20, 3600), at("2026-01-01")
+    between = [start, *(cursor // 1000 for cursor in edges_of_parts(head, start))][edge]
+    posted = {*head, *(between + n for n in range(-3, 4))}
+    tiktok.with_videos(*posted, *posts(20, 60, last=start - 10))
+
+    outcome = connector.read(config(start_date="2026-01-01"), "videos")
+
+    assert (outcome.errors, times(outcome)) == ([], sorted(t for t in posted if t >= start))
+    assert windows(outcome) == 5
+
+
+def test_parts_are_equal_and_touch_each_other(tiktok: TikTok, connector: Connector) -> None:
+    head, start = posts(20, 3600), at("2026-01-01")
+    tiktok.with_videos(*head, *posts(20, 60, last=start - 10))
+    connector.read(config(start_date="2026-01-01"), "videos")
+    assert sorted(body.get("cursor", 0) for body in tiktok.bodies()) == [0, *edges_of_parts(head, start)]
+
+
+def test_part_that_is_dense_itself_is_not_lost(tiktok: TikTok, connector: Connector) -> None:
+    """A burst years ago, of which the first page tells nothing."""
+    posted = [*posts(20, 3600), *posts(900, 60, last=at("2025-05-05"))]
+    tiktok.with_videos(*posted)
+    outcome = connector.read(config(), "videos")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+    assert outcome.states[-1]["states"] == state_of(NOW_S)["states"]
+
+
+def test_shared_window_lasts_with_two_workers(tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(1000, DAY // 2)
+    tiktok.with_videos(*posted)
+    outcome = connector.read(config(num_workers=2), "videos")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+
+
+def test_pinned_post_comes_once(tiktok: TikTok, connector: Connector) -> None:
     pinned, new, old = video(at("2024-05-05")), video(NOW_S - 5), video(NOW_S - 9)
     tiktok.with_an_account(page([pinned, new, old], False))
     outcome = connector.read(config(), "videos")
     assert times(outcome) == sorted(v["create_time"] for v in (pinned, new, old))
 
 
-def test_given_a_small_account_when_read_then_one_window_and_no_more_requests_than_pages(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    posted = [NOW_S - 40 * DAY * n for n in range(50)]
-    tiktok.with_videos(*posted, video_count=50)
-
-    outcome = connector.read({**OAUTH_CONFIG}, "videos")
-
-    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
-    assert len(tiktok.bodies()) == 3
-    assert outcome.states[-1]["states"] == state_of(NOW_S)["states"]
-
-
-def test_given_more_videos_than_the_profile_counts_when_read_then_all_of_them(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    """The count only helps to plan; it may be old."""
-    posted = [NOW_S - DAY * n for n in range(200)]
-    tiktok.with_videos(*posted, video_count=0)
-    assert times(connector.read({**OAUTH_CONFIG}, "videos")) == sorted(posted)
-
-
-def test_given_a_slow_clock_when_read_then_videos_of_its_future_are_read_too(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_slow_clock_misses_no_video(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S + 3600, NOW_S - 3600)
     assert times(connector.read(config(), "videos")) == [NOW_S - 3600, NOW_S + 3600]
 
 
-def test_given_a_first_sync_when_ended_then_the_state_is_the_accounts_and_stands_at_its_newest_video(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_first_state_is_at_the_newest_video(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - 5 * DAY, NOW_S - 90 * DAY)
     outcome = connector.read(config(), "videos")
     assert outcome.states[-1]["states"] == state_of(NOW_S - 5 * DAY)["states"]
 
 
 @pytest.mark.parametrize(("lookback", "first"), [(30, 30), (0, 0), (7, 7), (None, 30)])
-def test_given_a_state_when_read_then_from_the_lookback_before_it(
+def test_read_starts_a_lookback_before_the_state(
     lookback: int | None, first: int, tiktok: TikTok, connector: Connector
 ) -> None:
     _old = NOW_S - 10 * DAY - first * DAY - 1
@@ -128,7 +187,7 @@ def test_given_a_state_when_read_then_from_the_lookback_before_it(
     assert outcome.states[-1]["states"] == state_of(NOW_S - DAY)["states"]
 
 
-def test_given_nothing_new_when_read_then_the_state_stays(tiktok: TikTok, connector: Connector) -> None:
+def test_state_stays_without_new_videos(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - 10 * DAY)
     outcome = connector.read_from(state_of(NOW_S - 10 * DAY), config())
     assert outcome.states[-1]["states"] == state_of(NOW_S - 10 * DAY)["states"]
@@ -137,7 +196,7 @@ def test_given_nothing_new_when_read_then_the_state_stays(tiktok: TikTok, connec
 @pytest.mark.parametrize(
     ("today", "setting", "everything"),
     [
-        ("2026-11-01T12:00:00Z", "weekly", True),  # a Sunday and the first of the month
+        ("2026-11-01T12:00:00Z", "weekly", True),  # a Sunday and the first of a month
         ("2026-11-01T12:00:00Z", "monthly", True),
         ("2026-11-01T12:00:00Z", "never", False),
         ("2026-11-08T00:00:00Z", "weekly", True),
@@ -147,7 +206,7 @@ def test_given_nothing_new_when_read_then_the_state_stays(tiktok: TikTok, connec
         ("2026-12-01T12:00:00Z", "weekly", False),
     ],
 )
-def test_given_an_additional_full_sync_when_its_day_has_come_then_everything_is_read_again(
+def test_additional_full_sync_reads_everything_again(
     today: str, setting: str, everything: bool, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
     clock.move_to(today)
@@ -160,10 +219,8 @@ def test_given_an_additional_full_sync_when_its_day_has_come_then_everything_is_
     assert times(outcome) == ([old, recent] if everything else [recent])
 
 
-def test_given_the_state_of_another_account_when_read_then_this_one_is_read_from_its_beginning(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    """The CDK would start it where the other one stands."""
+def test_state_of_another_account_is_not_applied(tiktok: TikTok, connector: Connector) -> None:
+    """The CDK would start at the other account's cursor."""
     old = at("2024-01-02")
     tiktok.with_videos(old, NOW_S - DAY)
     other = {**state_of(NOW_S - 2 * DAY, OTHER), "state": {"create_time": str(NOW_S - 2 * DAY)}, "lookback_window": 5}
@@ -174,9 +231,7 @@ def test_given_the_state_of_another_account_when_read_then_this_one_is_read_from
     assert outcome.states[-1]["states"] == state_of(NOW_S - 2 * DAY, OTHER)["states"] + state_of(NOW_S - DAY)["states"]
 
 
-def test_given_a_state_far_in_the_future_when_read_then_no_record_and_that_state(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_future_state_is_kept_and_reads_nothing(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY)
     outcome = connector.read_from(state_of(4_102_444_800), config())
     assert (outcome.exit_code, outcome.errors, times(outcome), len(outcome.states)) == (0, [], [], 1)
@@ -196,9 +251,7 @@ def test_given_a_state_far_in_the_future_when_read_then_no_record_and_that_state
     ],
     ids=["flat", "states_no_list", "no_number", "no_account", "no_partition", "null", "foreign"],
 )
-def test_given_a_state_that_this_connector_did_not_write_when_read_then_everything_and_a_warning(
-    state: Any, tiktok: TikTok, connector: Connector
-) -> None:
+def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, connector: Connector) -> None:
     old = at("2024-01-02")
     tiktok.with_videos(old)
 
@@ -211,16 +264,14 @@ def test_given_a_state_that_this_connector_did_not_write_when_read_then_everythi
     ]
 
 
-def test_given_a_sound_state_when_read_then_no_warning(tiktok: TikTok, connector: Connector) -> None:
+def test_own_state_causes_no_warning(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY)
     first = connector.read(config(), "videos")
     second = connector.read_from(first.states[-1], config())
     assert (first.warnings, second.warnings, times(second)) == ([], [], [NOW_S - DAY])
 
 
-def test_given_a_start_date_to_come_when_read_then_an_empty_sync_a_warning_and_no_state_to_come(
-    tiktok: TikTok, connector: Connector
-) -> None:
+def test_future_start_date_is_warned_about(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY, NOW_S - 60)
     outcome = connector.read(config(start_date="2027-01-01"), "videos")
     assert (outcome.exit_code, outcome.errors, times(outcome)) == (0, [], [])
@@ -228,12 +279,93 @@ def test_given_a_start_date_to_come_when_read_then_an_empty_sync_a_warning_and_n
     assert int(outcome.states[-1]["states"][0]["cursor"]["create_time"]) <= NOW_S
 
 
-def test_given_many_windows_when_read_then_the_state_is_printed_after_each(
-    tiktok: TikTok, connector: Connector
-) -> None:
-    """The CDK prints it every 600 s: a sync that is killed would start over."""
-    tiktok.with_videos(*(NOW_S - 20 * DAY * n for n in range(50)))
-    outcome = connector.read(config(), "videos")
+def test_state_is_emitted_after_each_window(tiktok: TikTok, connector: Connector) -> None:
+    """The CDK emits it only every 600 s, and a killed sync would start over."""
+    head, start = posts(20, 3600), at("2026-01-01")
+    middles = [cursor // 1000 - 20 * DAY for cursor in edges_of_parts(head, start)]
+    tiktok.with_videos(*head, *middles)
+    outcome = connector.read(config(start_date="2026-01-01", num_workers=2), "videos")
+    assert (outcome.errors, len(outcome.states)) == ([], 6)
     stands = [int(s["states"][0]["cursor"]["create_time"]) for s in outcome.states]
     assert stands == sorted(stands)
-    assert len(stands) == 19  # 18 windows, and the last word
+    assert set(stands) <= {start, *middles, NOW_S}
+    assert stands[-1] == NOW_S
+
+
+def with_pinned(tiktok: TikTok, posted: list[int], pinned: int | None) -> set[int | None]:
+    """Prepare an account with a pinned post on top of each page; returns the cursors (ms) to refuse, none at first."""
+    refused_cursors: set[int | None] = set()
+    tiktok.with_an_account()
+
+    def answer(request: Any, context: Any) -> Any:
+        cursor = request.json().get("cursor")
+        if cursor in refused_cursors:
+            context.status_code = 400
+            return refused("never_heard_of", 400)["json"]
+        found = [t for t in posted if t != pinned and (cursor is None or t * 1000 < cursor)]
+        top = [] if pinned is None else [pinned]
+        return page([video(t) for t in [*top, *found[: 20 - len(top)]]], len(found) > 20 - len(top))["json"]
+
+    tiktok.answers("videos", {"json": answer})
+    return refused_cursors
+
+
+@pytest.mark.parametrize("pinned", [None, 5, 200], ids=["none_pinned", "new_pinned", "old_pinned"])
+@pytest.mark.parametrize("failing", ["head", "0.1", "1.2", "3.1"])
+@pytest.mark.parametrize("workers", [2, 20])
+def test_failed_window_is_read_by_the_next_sync(
+    workers: int, failing: str, pinned: int | None, tiktok: TikTok, connector: Connector
+) -> None:
+    """41 of 399 videos were once lost for good when a pinned post headed each page and one window failed."""
+    start, posted = at("2026-01-01"), posts(500, 14 * 3600)
+    listed = [t for n, t in enumerate(posted) if n != pinned]
+    size = 20 if pinned is None else 19
+    to_refuse = with_pinned(tiktok, posted, pinned and posted[pinned])
+    if failing == "head":
+        to_refuse.add(None)
+    else:
+        cursor = edges_of_parts(listed[:size], start)[int(failing[0])]
+        first_page = [t for t in listed if t * 1000 < cursor][:size]
+        to_refuse.add(cursor if failing[2] == "1" else (first_page[-1] + 1) * 1000)
+    options = config(start_date="2026-01-01", lookback_window_days=0, num_workers=workers)
+
+    first = connector.read(options, "videos")
+    to_refuse.clear()
+    second = connector.read_from(first.states[-1], options)
+
+    assert [failure for failure, _ in first.errors[:-1]] == ["system_error"]
+    assert second.errors == []
+    assert sorted({*times(first), *times(second)}) == sorted(posted)
+    assert second.states[-1]["states"] == state_of(NOW_S)["states"]
+
+
+@pytest.mark.parametrize("count", [1, 19, 300], ids=["one_page", "full_page", "shared"])
+def test_post_of_tomorrow_does_not_move_the_state(
+    count: int, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
+) -> None:
+    """The next sync would begin behind what is posted until then."""
+    tomorrow, posted = NOW_S + 20 * 3600, posts(count, DAY)
+    tiktok.with_videos(tomorrow, *posted)
+    options = config(start_date="2026-01-01", lookback_window_days=0)
+
+    first = connector.read(options, "videos")
+    clock.tick(24 * 3600)
+    later = NOW_S + 3600
+    tiktok.with_videos(tomorrow, later, *posted)
+    second = connector.read_from(first.states[-1], options)
+
+    assert (first.errors, second.errors) == ([], [])
+    assert tomorrow in times(first)
+    assert first.states[-1]["states"] == state_of(NOW_S)["states"]
+    assert times(second) == [NOW_S, later, tomorrow]
+    assert second.states[-1]["states"] == state_of(tomorrow)["states"]
+
+
+@pytest.mark.parametrize("create_time", ["1793534400", 1793534400], ids=["text", "number"])
+def test_state_as_the_documentation_prints_it_is_taken(create_time: Any, tiktok: TikTok, connector: Connector) -> None:
+    recent, old = at("2026-11-01T13:00:00"), at("2026-10-31")
+    tiktok.with_videos(recent, old)
+    state = {"states": [{"partition": {"open_id": OWN}, "cursor": {"create_time": create_time}}]}
+    outcome = connector.read_from(state, config(lookback_window_days=0))
+    assert (outcome.errors, outcome.warnings, times(outcome)) == ([], [], [recent])
+    assert outcome.states[-1]["states"] == state_of(recent)["states"]

@@ -1,6 +1,7 @@
-"""A mocked TikTok for unit tests: announces answers in order, and keeps the requests that came."""
+"""A mocked TikTok for unit tests: returns prepared responses in order and records the requests."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -38,23 +39,23 @@ Answer = dict[str, Any]
 
 
 def recorded(name: str) -> Any:
-    """The body of a response that was recorded from the real API."""
+    """The body of a response recorded from the real API."""
     return json.loads((RECORDED / name).read_text())
 
 
 def good(data: Any) -> Answer:
-    """An answer of a data endpoint."""
+    """A successful response of a data endpoint."""
     return {"json": {"data": data, "error": OK}}
 
 
 def refused(code: str, status: int) -> Answer:
-    """An error of a data endpoint."""
+    """An error response of a data endpoint."""
     error = {"code": code, "message": f"About {code}.", "log_id": "2026110212000000000000000000000ERR"}
     return {"json": {"data": {}, "error": error}, "status_code": status}
 
 
 def page(videos: Sequence[dict[str, Any]], has_more: bool, cursor: int | None = None) -> Answer:
-    """A page of video/list; its cursor (ms) is the last video's second, as TikTok's is."""
+    """A page of video/list; its cursor (ms) is the second of the last video, as on TikTok."""
     last_second = videos[-1]["create_time"] * 1000 if videos else 0
     return good({"videos": list(videos), "has_more": has_more, "cursor": last_second if cursor is None else cursor})
 
@@ -64,8 +65,18 @@ def video(create_time: int, **fields: Any) -> dict[str, Any]:
     return {"id": str(create_time << 32), "create_time": create_time, "title": f"Posted at {create_time}", **fields}
 
 
+class Adapter(requests_mock.Adapter):
+    """Responses carry the request as it was made, as those of `requests` do; requests_mock's carry a copy."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Return a prepared response."""
+        response = super().send(request, **kwargs)
+        response.request = request
+        return response
+
+
 class TikTok:
-    """The endpoints by name; each keeps answering with its last answer."""
+    """The endpoints by name; each repeats its last response."""
 
     PATHS: ClassVar = {"token": "/v2/oauth/token/", "user": "/v2/user/info/", "videos": "/v2/video/list/"}
 
@@ -74,40 +85,38 @@ class TikTok:
         self._bearers: list[tuple[str, str]] = []
 
     def answers(self, endpoint: str, *answers: Answer) -> "TikTok":
-        """Announce the next answers of an endpoint."""
+        """Prepare the next responses of an endpoint."""
         method = "GET" if endpoint == "user" else "POST"
         self._mocker.register_uri(method, BASE_URL + self.PATHS[endpoint], list(answers), additional_matcher=self._note)
         return self
 
     def _note(self, request: Any) -> bool:
-        # A retry changes the header of the very request that is kept in the history.
+        # A retry changes the header of the same request object that the history holds.
         self._bearers.append((urlsplit(request.url).path, request.headers.get("Authorization", "")))
         return True
 
-    def with_an_account(self, *pages: Answer, video_count: int = 3) -> "TikTok":
-        """Announce a sign-in that works, a profile, and these pages of videos, whichever cursor is asked for."""
-        user = {**USER, "video_count": video_count}
-        self.answers("token", {"json": TOKEN_ANSWER}).answers("user", good({"user": user}))
+    def with_an_account(self, *pages: Answer) -> "TikTok":
+        """Prepare a working sign-in, a profile and these pages of videos, whatever cursor is requested."""
+        self.answers("token", {"json": TOKEN_ANSWER}).answers("user", good({"user": USER}))
         return self.answers("videos", *(pages or [page([], False)]))
 
-    def with_videos(self, *create_times: int, video_count: int = 1000) -> "TikTok":
-        """Announce an account with these videos (s), of which each request gets the 20 newest before its cursor."""
-        self.with_an_account(video_count=video_count)
+    def with_videos(self, *create_times: int) -> "TikTok":
+        """Prepare an account with these videos (s); each request gets the 20 newest before its cursor."""
+        self.with_an_account()
         videos = [video(t) for t in sorted(create_times, reverse=True)]
 
         def answer(request: Any, context: Any) -> dict[str, Any]:
-            before = request.json().get("cursor", 10**16)
-            found = [v for v in videos if v["create_time"] * 1000 < before]
+            found = [v for v in videos if v["create_time"] * 1000 < request.json().get("cursor", math.inf)]
             return dict(page(found[:20], has_more=len(found) > 20)["json"])
 
         return self.answers("videos", {"json": answer})
 
     def requests(self, endpoint: str) -> list[Any]:
-        """The requests an endpoint has got, in order."""
+        """The requests that an endpoint received, in order."""
         return [r for r in self._mocker.request_history if urlsplit(r.url).path == self.PATHS[endpoint]]
 
     def queries(self, endpoint: str) -> list[dict[str, str]]:
-        """The query parameters of the requests an endpoint has got."""
+        """The query parameters of the requests that an endpoint received."""
         return [dict(parse_qsl(urlsplit(r.url).query)) for r in self.requests(endpoint)]
 
     def forms(self) -> list[dict[str, str]]:
@@ -119,5 +128,5 @@ class TikTok:
         return [r.json() for r in self.requests("videos")]
 
     def bearers(self, endpoint: str) -> list[str]:
-        """The access tokens an endpoint was asked with."""
+        """The access tokens that an endpoint received."""
         return [b.removeprefix("Bearer ") for path, b in self._bearers if path == self.PATHS[endpoint]]

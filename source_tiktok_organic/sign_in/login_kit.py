@@ -165,9 +165,7 @@ def credentials(attempt: Attempt, tokens: Mapping[str, Any], scope: str) -> dict
         "refresh_token": tokens["refresh_token"],
         "access_token": tokens["access_token"],
         "token_expiry_date": _in(renewal),
-        "refresh_token_expiry_date": _in(tokens.get("refresh_expires_in")),
         "scope": scope,
-        "open_id": tokens.get("open_id"),
     }
     return {name: value for name, value in content.items() if value}
 

@@ -1,4 +1,4 @@
-"""Fixtures: a person at a browser, and TikTok's answers."""
+"""Fixtures: a person at a browser, and TikTok's responses."""
 
 import io
 import os
@@ -44,7 +44,7 @@ def run(person: Person, tiktok: Any, capsys: pytest.CaptureFixture[str]) -> Call
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """A person at a terminal, who gives these answers; returns the questions, prompts for secrets in brackets."""
+    """A person at a terminal who gives these answers; returns the questions, with prompts for secrets in brackets."""
 
     def sit_down(*answers: str) -> list[str]:
         questions: list[str] = []
@@ -70,4 +70,4 @@ def paste(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], int]]:
     with open(reader) as stdin, open(writer, "wb", buffering=0) as pipe:
         monkeypatch.setattr("sys.stdin", stdin)
         yield pipe.write
-        pipe.write(b"\nenough\n")  # lets a thread that still waits go
+        pipe.write(b"\nenough\n")  # releases a thread that is still waiting

@@ -1,4 +1,4 @@
-"""Who sits at the browser in these tests, and what a run of the command came to."""
+"""The person at the browser in these tests, and the result of a run of the command."""
 
 import json
 import threading
@@ -22,9 +22,7 @@ CREDENTIALS = {
     "refresh_token": TOKEN_ANSWER["refresh_token"],
     "access_token": TOKEN_ANSWER["access_token"],
     "token_expiry_date": "2026-11-02T13:59:00+00:00",
-    "refresh_token_expiry_date": "2027-05-01T12:00:00+00:00",
     "scope": TOKEN_ANSWER["scope"],
-    "open_id": TOKEN_ANSWER["open_id"],
 }
 
 
@@ -40,16 +38,16 @@ class Result:
 
 
 class Person:
-    """Who sits at the browser: gets the consent page's link and answers it."""
+    """The person at the browser, who gets the link to the consent page and follows the redirect."""
 
     def __init__(self) -> None:
         self.link = ""
         self.at_rest = threading.Event()
         self.at_rest.set()
         self.pages: list[tuple[int, str]] = []
-        self.before: list[str] = []  # what the browser asks the listener for first
+        self.before: list[str] = []  # what the browser requests from the listener first
         self.answer: dict[str, str] | None = {"code": CODE, "scopes": TOKEN_ANSWER["scope"]}
-        self.state: str | None = None  # None: the right one; "": none
+        self.state: str | None = None  # None: the correct one; "": none
 
     @property
     def wish(self) -> dict[str, str]:
@@ -84,7 +82,7 @@ class Person:
 
 
 def failure(result: Result, *, exit_code: int = 1) -> str:
-    """The one sentence on stderr of a run that failed, wrote nothing, and gave nothing away."""
+    """The one sentence on stderr of a run that failed, wrote nothing and revealed nothing."""
     assert result.exit_code == exit_code
     assert not DEFAULT_OUTPUT.exists()
     assert [s for s in (SECRET, CODE, "Traceback", TOKEN_ANSWER["access_token"]) if s in result.out + result.err] == []

@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: what it asks of TikTok, what it shows, and what it writes."""
+"""`tiktok-organic-sign-in`: what it requests from TikTok, what it shows and what it writes."""
 
 import hashlib
 import os
@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.sign_in import command as sign_in
 from source_tiktok_organic.sign_in.login_kit import SCOPES
-from source_tiktok_organic.source import load_manifest
 from unit_tests.sign_in.person import (
     CODE,
     CREDENTIALS,
@@ -29,15 +29,13 @@ from unit_tests.sign_in.person import (
 from unit_tests.tiktok import TOKEN_ANSWER, good, refused
 
 
-def test_given_consent_when_signed_in_then_a_config_ready_for_read(run: Any) -> None:
+def test_consent_writes_a_config_ready_for_read(run: Any) -> None:
     result = run()
     assert (result.exit_code, result.err) == (0, "")
     assert result.config == {"credentials": CREDENTIALS}
 
 
-def test_given_a_sign_in_when_asked_for_consent_then_all_that_tiktok_wants_of_a_desktop_app(
-    run: Any, person: Person, tiktok: Any
-) -> None:
+def test_consent_link_has_every_desktop_parameter(run: Any, person: Person, tiktok: Any) -> None:
     run()
     form = dict(parse_qsl(tiktok.request_history[0].text))
     wish = person.wish
@@ -57,9 +55,7 @@ def test_given_a_sign_in_when_asked_for_consent_then_all_that_tiktok_wants_of_a_
     assert len(wish["state"]) >= 32
 
 
-def test_given_a_code_when_exchanged_then_it_was_decoded_once_and_encoded_once(
-    run: Any, person: Person, tiktok: Any
-) -> None:
+def test_code_is_decoded_once_and_encoded_once(run: Any, person: Person, tiktok: Any) -> None:
     run()
     request = tiktok.request_history[0]
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -75,14 +71,14 @@ def test_given_a_code_when_exchanged_then_it_was_decoded_once_and_encoded_once(
     }
 
 
-def test_given_two_sign_ins_when_compared_then_state_and_challenge_differ(run: Any, person: Person) -> None:
+def test_state_and_challenge_are_new_each_time(run: Any, person: Person) -> None:
     run()
     first = person.wish
     run("--force")
     assert [n for n in ("state", "code_challenge") if person.wish[n] == first[n]] == []
 
 
-def test_given_consent_when_signed_in_then_account_scopes_and_the_next_command_are_shown(run: Any) -> None:
+def test_success_shows_account_scopes_and_next_command(run: Any) -> None:
     out = run("--output", "my config.json").out
     assert "Signed in as Some Body @somebody." in out
     assert "Granted: user.info.basic, user.info.profile, user.info.stats, video.list" in out
@@ -90,9 +86,7 @@ def test_given_consent_when_signed_in_then_account_scopes_and_the_next_command_a
     assert out.endswith("source-tiktok-organic check --config 'my config.json'\n")
 
 
-def test_given_a_sign_in_when_it_begins_then_the_redirect_uri_to_register_is_printed_before_the_link(
-    run: Any, person: Person
-) -> None:
+def test_redirect_uri_is_shown_before_the_link(run: Any, person: Person) -> None:
     out = run().out
     uri = person.wish["redirect_uri"]
     assert 0 < out.index(f"  {uri}\n") < out.index("http://127.0.0.1:*/callback/") < out.index(person.link)
@@ -106,9 +100,8 @@ def test_given_a_sign_in_when_it_begins_then_the_redirect_uri_to_register_is_pri
         (("user.info.stats",), None, None),
     ],
 )
-def test_given_refused_scopes_when_signed_in_then_their_cost_is_told_and_none_of_their_fields_is_asked_for(
-    granted: Any, fields: Any, name: Any, run: Any, tiktok: Any
-) -> None:
+def test_refused_scope_is_named_with_its_cost(granted: Any, fields: Any, name: Any, run: Any, tiktok: Any) -> None:
+    """None of its fields is requested either: TikTok would refuse the whole request."""
     user = {n: v for n, v in (("display_name", "Some Body"), ("username", "somebody")) if fields == n}
     tiktok.post(TOKEN_URL, json={**TOKEN_ANSWER, "scope": ",".join(granted)})
     tiktok.get(USER_URL, **good({"user": user}))
@@ -122,7 +115,7 @@ def test_given_refused_scopes_when_signed_in_then_their_cost_is_told_and_none_of
     assert result.config["credentials"]["scope"] == ",".join(granted)
 
 
-def test_given_the_cost_of_a_scope_when_compared_with_the_manifest_then_it_names_the_same_columns() -> None:
+def test_costs_of_scopes_match_the_manifest() -> None:
     streams = load_manifest()["definitions"]["streams"]
     fields = streams["user_info"]["retriever"]["requester"]["fields_by_scope"]
     named = {scope: re.findall(r"[a-z]+_[a-z]+(?:_[a-z]+)*|username", cost) for scope, cost in SCOPES.items()}
@@ -132,27 +125,23 @@ def test_given_the_cost_of_a_scope_when_compared_with_the_manifest_then_it_names
 
 
 @pytest.mark.parametrize("answer", [refused("internal_error", 500), {"text": "<html>"}, {"json": []}])
-def test_given_no_answer_about_the_account_when_signed_in_then_the_config_is_there_all_the_same(
-    answer: Any, run: Any, tiktok: Any
-) -> None:
+def test_sign_in_works_without_user_info(answer: Any, run: Any, tiktok: Any) -> None:
     tiktok.get(USER_URL, **answer)
     result = run()
     assert (result.exit_code, result.config) == (0, {"credentials": CREDENTIALS})
     assert "\nSigned in.\n" in result.out
 
 
-def test_given_no_lifetimes_and_no_scope_in_the_answer_when_signed_in_then_no_dates_and_the_callbacks_scopes(
-    run: Any, tiktok: Any
-) -> None:
+def test_token_response_may_lack_lifetimes_and_scope(run: Any, tiktok: Any) -> None:
+    """No dates are stored, and the scopes are those of the callback."""
     kept = {name: TOKEN_ANSWER[name] for name in ("access_token", "refresh_token", "open_id")}
     tiktok.post(TOKEN_URL, json=kept)
     expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
     assert run().config == {"credentials": expected}
 
 
-def test_given_any_umask_when_written_then_only_the_owner_can_read_file_and_folder(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_config_is_readable_by_its_owner_only(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the umask, and even before the file has its final name."""
     modes = []
     replace = Path.replace
     monkeypatch.setattr(Path, "replace", lambda path, to: (modes.append(path.stat().st_mode), replace(path, to))[1])
@@ -167,9 +156,7 @@ def test_given_any_umask_when_written_then_only_the_owner_can_read_file_and_fold
     assert list(DEFAULT_OUTPUT.parent.iterdir()) == [DEFAULT_OUTPUT]
 
 
-def test_given_a_terminal_when_key_and_secret_are_missing_then_they_are_asked_for_the_secret_without_echo(
-    run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_key_and_secret_are_asked_for(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_CLIENT_KEY")
     monkeypatch.delenv("TIKTOK_CLIENT_SECRET")
     questions = terminal(f" {KEY} ", SECRET)
@@ -178,9 +165,7 @@ def test_given_a_terminal_when_key_and_secret_are_missing_then_they_are_asked_fo
 
 
 @pytest.mark.parametrize(("argv", "answers"), [((), ("y",)), (("--force",), ())])
-def test_given_a_config_when_its_replacement_is_wanted_then_only_its_credentials_are_new(
-    argv: Any, answers: Any, run: Any, terminal: Any
-) -> None:
+def test_replacement_changes_the_credentials_only(argv: Any, answers: Any, run: Any, terminal: Any) -> None:
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text('{"credentials": {"auth_type": "access_token"}, "start_date": "2024-01-01"}')
     DEFAULT_OUTPUT.chmod(0o644)
@@ -190,32 +175,28 @@ def test_given_a_config_when_its_replacement_is_wanted_then_only_its_credentials
 
 
 @pytest.mark.parametrize("content", [b"", b"no json", b"[]", b"\xff"])
-def test_given_a_file_that_is_no_config_when_forced_then_it_is_replaced(content: bytes, run: Any) -> None:
+def test_force_replaces_a_broken_config(content: bytes, run: Any) -> None:
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_bytes(content)
     assert run("--force").config == {"credentials": CREDENTIALS}
 
 
 @pytest.mark.parametrize("argv", [("--port", "0"), ("--port", "x"), ("--timeout", "0"), ("--timeout", "nan"), ("x",)])
-def test_given_wrong_options_when_run_then_the_usage(argv: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_show_the_usage(argv: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sign_in.main(argv)
     assert end.value.code == 2
     assert "usage: tiktok-organic-sign-in" in capsys.readouterr().err
 
 
-def test_given_other_requests_when_they_come_first_then_they_find_nothing_and_the_callback_is_still_awaited(
-    run: Any, person: Person
-) -> None:
+def test_other_requests_do_not_end_the_wait(run: Any, person: Person) -> None:
     person.before = ["/favicon.ico", "/", "/callback", "/callback/x", f"/other/?code={CODE}"]
     result = run()
     assert [status for status, _ in person.pages] == [404, 404, 404, 404, 404, 200]
     assert (result.exit_code, "Go back to the terminal" in person.pages[-1][1]) == (0, True)
 
 
-def test_given_another_address_of_this_machine_when_connected_to_then_nobody_listens(
-    run: Any, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_127_0_0_1_is_listened_on(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = []
 
     def look_around(link: str) -> bool:
@@ -229,13 +210,13 @@ def test_given_another_address_of_this_machine_when_connected_to_then_nobody_lis
     assert refusals != [0]
 
 
-def test_given_no_browser_when_the_address_is_pasted_then_it_counts_as_the_callback(
+def test_pasted_address_counts_as_the_callback(
     run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_and_paste(text: str) -> None:
         if "and paste it here" in text:
             person.link = re.findall(r"https://\S+", text)[0]
-            paste(f"\n{' ' * 5000}{person.redirect()}#_ \n".encode())  # more than one read brings
+            paste(f"\n{' ' * 5000}{person.redirect()}#_ \n".encode())  # more than one read returns
 
     say = sign_in._say
     monkeypatch.setattr(sign_in, "_say", lambda text, *stream: (say(text, *stream), read_and_paste(text)))
@@ -243,7 +224,7 @@ def test_given_no_browser_when_the_address_is_pasted_then_it_counts_as_the_callb
     assert (result.exit_code, result.config, person.pages) == (0, {"credentials": CREDENTIALS}, [])
 
 
-def test_given_a_base_url_when_signed_in_then_page_and_api_are_there_and_a_warning_says_so(
+def test_base_url_applies_to_page_and_api(
     run: Any, person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "http://localhost:1/")
@@ -255,7 +236,7 @@ def test_given_a_base_url_when_signed_in_then_page_and_api_are_there_and_a_warni
     assert {urlsplit(r.url).netloc for r in tiktok.request_history} == {"localhost:1"}
 
 
-def test_given_help_when_printed_then_options_variables_and_redirect_uri(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_options_variables_and_redirect_uri(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sign_in.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -264,6 +245,6 @@ def test_given_help_when_printed_then_options_variables_and_redirect_uri(capsys:
     assert [w for w in [*wanted, "http://127.0.0.1:*/callback/", "secrets/config.json"] if w not in text] == []
 
 
-def test_given_the_command_when_started_then_the_cdk_is_not_loaded() -> None:
+def test_command_does_not_load_the_cdk() -> None:
     code = "import sys, source_tiktok_organic.sign_in.command as s; sys.exit('airbyte_cdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

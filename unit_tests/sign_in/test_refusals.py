@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: one sentence for everything that goes wrong, and no secret in any of them."""
+"""`tiktok-organic-sign-in`: one sentence for everything that can go wrong, and no secret in any of them."""
 
 import io
 import os
@@ -15,18 +15,14 @@ from source_tiktok_organic.sign_in.login_kit import SCOPES
 from unit_tests.sign_in.person import CODE, DEFAULT_OUTPUT, SECRET, TOKEN_URL, Person, failure
 
 
-def test_given_an_empty_answer_when_asked_for_the_key_then_where_to_find_it(
-    run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_client_key_says_where_to_find_it(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_CLIENT_KEY")
     terminal("")
     text = "Client key is empty: copy it from your app's page on TikTok for Developers."
     assert failure(run()) == text
 
 
-def test_given_no_terminal_when_the_secret_is_missing_then_the_variables_are_named(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_terminal_names_the_variables(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_CLIENT_SECRET")
     monkeypatch.setattr("sys.stdin", io.StringIO("typed"))
     text = (
@@ -36,9 +32,7 @@ def test_given_no_terminal_when_the_secret_is_missing_then_the_variables_are_nam
 
 
 @pytest.mark.parametrize("answer", ["n", "", "x"])
-def test_given_a_config_when_its_replacement_is_not_confirmed_then_it_is_left_as_it_is(
-    answer: str, run: Any, terminal: Any, person: Person
-) -> None:
+def test_unconfirmed_replacement_keeps_the_config(answer: str, run: Any, terminal: Any, person: Person) -> None:
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text("{}")
     questions = terminal(answer)
@@ -51,9 +45,7 @@ def test_given_a_config_when_its_replacement_is_not_confirmed_then_it_is_left_as
     assert (DEFAULT_OUTPUT.read_text(), person.link) == ("{}", "")
 
 
-def test_given_a_config_when_there_is_no_terminal_then_it_is_left_as_it_is(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_config_is_kept_without_a_terminal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text("{}")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
@@ -64,9 +56,7 @@ def test_given_a_config_when_there_is_no_terminal_then_it_is_left_as_it_is(
 
 
 @pytest.mark.parametrize(("output", "reason"), [("file/config.json", "Not a directory"), ("folder", "Is a directory")])
-def test_given_an_output_that_cannot_be_written_when_run_then_that_is_said_before_anything_else(
-    output: str, reason: str, run: Any, person: Person
-) -> None:
+def test_unwritable_output_is_reported_first(output: str, reason: str, run: Any, person: Person) -> None:
     Path("folder").mkdir()
     Path("file").touch()
     text = f"{output} cannot be written ({reason}): name another file with --output."
@@ -74,9 +64,7 @@ def test_given_an_output_that_cannot_be_written_when_run_then_that_is_said_befor
     assert person.link == ""
 
 
-def test_given_a_disk_that_fills_up_when_written_then_a_sentence_and_nothing_half_written(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_nothing_half_written(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, to: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -116,7 +104,7 @@ ANSWERS: dict[str, tuple[dict[str, str], str | None, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "state", "sentence"), ANSWERS.values(), ids=ANSWERS)
-def test_given_a_callback_without_consent_when_it_comes_then_one_sentence_here_and_in_the_browser(
+def test_failed_callback_is_explained_in_the_browser_too(
     answer: Any, state: str | None, sentence: str, run: Any, person: Person, tiktok: Any
 ) -> None:
     person.answer, person.state = answer, state
@@ -126,9 +114,7 @@ def test_given_a_callback_without_consent_when_it_comes_then_one_sentence_here_a
     assert tiktok.request_history == []
 
 
-def test_given_an_app_without_a_scope_when_the_callback_says_so_then_the_scopes_to_add(
-    run: Any, person: Person
-) -> None:
+def test_app_without_a_scope_names_the_scopes_to_add(run: Any, person: Person) -> None:
     person.answer = {"error": "invalid_scope"}
     assert f"add the scopes {', '.join(SCOPES)} to it on TikTok for Developers" in failure(run())
 
@@ -147,9 +133,7 @@ def test_given_an_app_without_a_scope_when_the_callback_says_so_then_the_scopes_
         ("invalid_request", "TikTok refused the sign-in"),
     ],
 )
-def test_given_a_token_error_when_exchanged_then_what_to_do_whatever_the_status(
-    code: str, advice: str, status: int, run: Any, tiktok: Any
-) -> None:
+def test_token_error_says_what_to_do(code: str, advice: str, status: int, run: Any, tiktok: Any) -> None:
     body = {"error": code, "error_description": f"About {SECRET} and {CODE}.", "log_id": "2026ABC"}
     tiktok.post(TOKEN_URL, json=body, status_code=status)
     text = failure(run())
@@ -158,34 +142,30 @@ def test_given_a_token_error_when_exchanged_then_what_to_do_whatever_the_status(
 
 
 @pytest.mark.parametrize("body", [{}, [], 3, {"access_token": "act.x"}, {"refresh_token": "rft.x"}])
-def test_given_an_answer_without_both_tokens_when_exchanged_then_it_is_no_success(
-    body: Any, run: Any, tiktok: Any
-) -> None:
+def test_both_tokens_are_required(body: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json=body)
     assert failure(run()) == "TikTok refused the sign-in: check your app, and try again."
 
 
-def test_given_html_when_exchanged_then_it_is_no_success(run: Any, tiktok: Any) -> None:
+def test_html_from_the_token_endpoint_is_a_failure(run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, text="<html>", status_code=502)
     assert failure(run()) == "TikTok gave no valid answer (HTTP 502): try again later."
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError])
-def test_given_no_network_when_exchanged_then_the_network_is_to_be_checked(error: Any, run: Any, tiktok: Any) -> None:
+def test_unreachable_tiktok_points_to_the_network(error: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, exc=error(f"code={CODE}"))
     text = f"TikTok could not be reached ({error.__name__}): check the network, and run the command again."
     assert failure(run()) == text
 
 
-def test_given_no_answer_when_the_time_is_over_then_how_to_get_more(run: Any, person: Person) -> None:
+def test_timeout_says_how_to_wait_longer(run: Any, person: Person) -> None:
     person.answer = None
     text = "No answer came within 0.05 s: run the command again, or give yourself longer with --timeout."
     assert failure(run("--timeout", "0.05")) == text
 
 
-def test_given_ctrl_c_when_waiting_then_a_word_and_130(
-    run: Any, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_ends_with_130(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -194,9 +174,7 @@ def test_given_ctrl_c_when_waiting_then_a_word_and_130(
     assert failure(run(), exit_code=130) == "Stopped. Run the command again to sign in."
 
 
-def test_given_a_port_when_free_then_it_is_used_and_when_taken_then_another_is_asked_for(
-    run: Any, person: Person
-) -> None:
+def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         text = (
@@ -210,7 +188,7 @@ def test_given_a_port_when_free_then_it_is_used_and_when_taken_then_another_is_a
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"https://www.tiktok.com/?a=b\n", b"\xff?\n", CODE.encode() + b"\n"])
 @pytest.mark.parametrize("argv", [("--no-browser",), ()])
-def test_given_nonsense_when_pasted_then_what_to_paste(
+def test_pasted_nonsense_says_what_to_paste(
     argv: Any, line: bytes, run: Any, paste: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webbrowser.open", lambda url: False)
@@ -223,22 +201,18 @@ def test_given_nonsense_when_pasted_then_what_to_paste(
     )
 
 
-def test_given_an_address_of_another_sign_in_when_pasted_then_it_is_dropped(run: Any, paste: Any) -> None:
+def test_pasted_address_of_another_sign_in_is_dropped(run: Any, paste: Any) -> None:
     paste(f"http://127.0.0.1:1/callback/?code={CODE}&state=another\n".encode())
     assert failure(run("--no-browser")) == OTHER_STATE
 
 
-def test_given_no_stdin_when_there_is_no_browser_then_the_listener_alone_is_waited_for(
-    run: Any, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_stdin_does_not_end_the_wait(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
         assert "No answer came within" in failure(run("--no-browser", "--timeout", "0.1"))
 
 
 @pytest.mark.parametrize("url", ["http://open.tiktokapis.com", "ftp://localhost", "open.tiktokapis.com"])
-def test_given_a_base_url_that_secrets_must_not_be_sent_to_when_run_then_it_is_refused(
-    url: str, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_insecure_base_url_is_refused(url: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
     assert failure(run()).startswith("The environment variable TIKTOK_API_BASE_URL must be an https address")

@@ -1,0 +1,177 @@
+"""However a process ends, it ends within seconds, with whole lines and with the tokens that it has got."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.command import SCRIPT, Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.in_process import ids_there_are, video_ids
+from sandbox import Sandbox
+from unit_tests.outcome import catalog, read_outcome
+
+LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
+Commands = Callable[[Sandbox], Command]
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
+MOST_S = 5
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Return when a condition holds; the test fails when it does not come."""
+    end = time.perf_counter() + seconds
+    while not condition():
+        assert time.perf_counter() < end
+        time.sleep(0.02)
+
+
+def started(run: Command, config: Any, stdout: Path, **environment: str) -> "subprocess.Popen[bytes]":
+    """A `read` whose output goes to a file."""
+    env = {**os.environ, "TIKTOK_API_BASE_URL": run._sandbox.base_url, **environment}
+    with stdout.open("w") as file:
+        return subprocess.Popen([SCRIPT, "read", *run.files(config)], env=env, stdout=file, stderr=subprocess.PIPE)
+
+
+def ended(process: "subprocess.Popen[bytes]", seconds: float = MOST_S) -> tuple[int, str]:
+    """Exit code and stderr of a process, which must end in time."""
+    try:
+        _, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return process.returncode, err.decode()
+
+
+@SIGNALS
+def test_signal_ends_the_process_by_itself(
+    number: signal.Signals, start_sandbox: StartSandbox, command: Commands, tmp_path: Path
+) -> None:
+    """PyAirbyte takes -15 for an early end; an exit code of 143 would be a failure to it."""
+    sandbox = start_sandbox(videos=2000, latency=0.3)
+    process = started(command(sandbox), sandbox.config(), tmp_path / "out")
+    wait_for(lambda: len(sandbox.requests_to(LIST)) > 15)
+    process.send_signal(number)
+    assert ended(process) == (-number, "")
+    outcome = read_outcome((tmp_path / "out").read_text(), 0)  # every line is a message
+    assert (outcome.errors, len(outcome.records("videos")) > 0) == ([], True)
+
+
+@SIGNALS
+def test_signal_waits_for_a_token_refresh(
+    number: signal.Signals, start_sandbox: StartSandbox, command: Commands, tmp_path: Path
+) -> None:
+    """TikTok has used the old refresh token up: a process that ended now would take the only valid one along."""
+    sandbox = start_sandbox(videos=2, token_latency=2.0)
+    process = started(command(sandbox), sandbox.config(), tmp_path / "out")
+    wait_for(lambda: sandbox.requests_to(TOKEN))
+    time.sleep(0.3)
+    process.send_signal(number)
+    assert ended(process) == (-number, "")
+    (config,) = read_outcome((tmp_path / "out").read_text(), 0).configs
+    resumed = command(sandbox).read(
+        {**config, "credentials": {**config["credentials"], "access_token": ""}}, "user_info"
+    )
+    assert (resumed.exit_code, len(resumed.configs)) == (0, 1)
+
+
+def test_first_process_of_a_container_exits_with_143() -> None:
+    """The kernel drops signals that the first process of a container sends to itself."""
+    code = (
+        "import os, signal, sys, time\nfrom source_tiktok_organic import run\n"
+        "os.kill = lambda *_: None\nsignal.signal(signal.SIGTERM, run._end_by_signal)\n"
+        "signal.raise_signal(signal.SIGTERM)\ntime.sleep(30)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)
+    assert process.returncode == 143
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "t", folder], check=False).returncode
+    ):
+        pytest.skip("mounting a file system needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_full_disk_ends_the_process(small_disk: Path, start_sandbox: StartSandbox, command: Commands) -> None:
+    sandbox = start_sandbox(videos=2000)
+    process = started(command(sandbox), sandbox.config(), small_disk / "out")
+    wait_for(lambda: process.poll() is not None or (small_disk / "out").stat().st_size > 390_000)
+    assert ended(process)[0] == 1
+    *whole, _ = (small_disk / "out").read_text(errors="replace").splitlines()  # the disk cuts the last line off
+    assert len([json.loads(line) for line in whole]) > 50
+
+
+def test_any_locale_can_emit_every_caption(start_sandbox: StartSandbox, command: Commands, tmp_path: Path) -> None:
+    sandbox = start_sandbox(videos=60)
+    config = sandbox.config()
+    process = started(command(sandbox), config, tmp_path / "out", PYTHONIOENCODING="ascii", LANG="C", LC_ALL="C")
+    assert ended(process, 30) == (0, "")
+    outcome = read_outcome((tmp_path / "out").read_text(encoding="utf-8"), 0)
+    assert {v["title"] for v in outcome.records("videos")} == {v["title"] for v in sandbox.account.videos}
+
+
+def test_error_in_the_main_thread_ends_the_process(
+    start_sandbox: StartSandbox, tmp_path: Path, command: Commands
+) -> None:
+    """Twenty workers wait to put records on the queue when the main thread, which reads it, dies."""
+    sandbox = start_sandbox(videos=2000)
+    run = command(sandbox)
+    code = (
+        "from source_tiktok_organic import run\nfrom airbyte_cdk import AirbyteEntrypoint\n"
+        "whole, seen = AirbyteEntrypoint.handle_record_counts, []\n"
+        "def broken(message, counter):\n    seen.append(1)\n    if len(seen) > 150: raise RuntimeError('broken')\n"
+        "    return whole(message, counter)\n"
+        "AirbyteEntrypoint.handle_record_counts = staticmethod(broken)\nrun.run()"
+    )
+    run.program = (sys.executable, "-c", code)
+    process = run.start("read", *run.files(sandbox.config()))
+    out, err = process.communicate(timeout=30)
+    outcome = read_outcome(out, process.returncode, err)
+    assert (outcome.exit_code, outcome.errors[-1][0], outcome.stderr) == (1, "system_error", "")
+
+
+def test_reader_that_stops_leaves_no_thread_behind(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In one process, as Airbyte's own tests use the source: its workers must not wait for ever."""
+    import logging
+
+    from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
+
+    from source_tiktok_organic import SourceTiktokOrganic
+
+    sandbox = start_sandbox(videos=2000)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    configured = ConfiguredAirbyteCatalogSerializer.load(catalog())
+    config = sandbox.config()
+    messages = SourceTiktokOrganic(configured, config, []).read(logging.getLogger("airbyte"), config, configured, [])
+    for _ in range(50):
+        next(messages)
+    messages.close()
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)
+
+
+def test_sync_after_a_signal_reads_everything(start_sandbox: StartSandbox, command: Commands, tmp_path: Path) -> None:
+    sandbox = start_sandbox(videos=600, latency=0.1)
+    run = command(sandbox)
+    process = started(run, sandbox.config(lookback_window_days=0), tmp_path / "out")
+    wait_for(lambda: len(sandbox.requests_to(LIST)) > 10)
+    process.terminate()
+    assert ended(process)[0] == -15
+    first = read_outcome((tmp_path / "out").read_text(), 0)
+    second = run.read(sandbox.config(lookback_window_days=0), "videos", state=first.states[-1])
+    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)

@@ -1,0 +1,15 @@
+"""Waits that end, for tests that meet a process at a certain moment."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+_clock = time.monotonic  # in_process.py may put another one in its place, which runs ahead
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until a condition holds; the test fails if it does not within this time."""
+    end = _clock() + seconds
+    while not condition():
+        assert _clock() < end, f"not within {seconds} s"
+        time.sleep(0.02)

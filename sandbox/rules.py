@@ -1,0 +1,198 @@
+"""The rules of TikTok's that the sandbox follows, each with how well it is known.
+
+`python -m sandbox.rules` writes the tables of README.md anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import tables
+
+README = Path(__file__).with_name("README.md")
+STRENGTHS = {
+    "recorded": "seen in a response of the real API",
+    "documented": "[developers.tiktok.com](https://developers.tiktok.com/doc/overview/)",
+    "live": "seen live by somebody who wrote it down, without a recording",
+    "reported": "third-party code or reports",
+    "assumed": "our guess",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the sandbox does unless a switch says otherwise.
+
+    Attributes:
+        strength: one of STRENGTHS.
+        switches: names of the settings that change it.
+        recorded: file in integration_tests/recorded that shows it; empty when there is none.
+    """
+
+    rule: str
+    strength: str
+    switches: tuple[str, ...] = ()
+    recorded: str = ""
+
+
+RULES = (
+    # Errors and limits.
+    Rule(
+        "A data endpoint responds with `data` and `error`, which has `code`, `message` and a 34-character `log_id`",
+        "recorded",
+        recorded="user_info_basic_profile_stats.json",
+    ),
+    Rule('Errors of data endpoints come with `"data": {}`', "recorded", recorded="access_token_invalid.401.json"),
+    Rule("`scope_not_authorized` comes without `data`", "recorded", recorded="scope_not_authorized.401.json"),
+    Rule("Each code of a data endpoint has an HTTP status of its own", "documented", ("data_error_status",)),
+    Rule(
+        "A field whose scope was not granted fails the whole request",
+        "recorded",
+        ("scope_error",),
+        "scope_not_authorized.401.json",
+    ),
+    Rule("Order of checks: method, token, rate limit, parameters, scope", "assumed"),
+    Rule(
+        "600 requests a minute, sliding, each endpoint on its own; some apps meet 429 far earlier",
+        "documented",
+        ("rate_limit", "rate_window"),
+    ),
+    Rule("The limit is the app's, shared by its accounts", "assumed"),
+    Rule("Refused requests do not count into the window", "assumed", ("count_refused",)),
+    Rule("Asking on while limited does not prolong the wait", "assumed", ("rate_lock",)),
+    # Parameters.
+    Rule("`fields` is required, in the query, also for a POST", "documented"),
+    Rule("All documented fields may be asked for, `is_aigc` too", "documented", ("refused_fields",)),
+    Rule("A comma in `fields` may be encoded as `%2C`", "reported", ("refuse_encoded_commas",)),
+    Rule("`max_count` is 10 unless given, and 20 at most", "documented"),
+    Rule(
+        "`video/query` takes up to 20 ids and leaves out unknown ones",
+        "recorded",
+        recorded="video_query_unknown_id.json",
+    ),
+    # Pages.
+    Rule("Newest first; `cursor` in ms, of any time; videos posted before it", "documented"),
+    Rule('"Before" leaves out the cursor\'s own second', "assumed", ("cursor_inclusive",)),
+    Rule("A returned `cursor` is that of the page's last video, also on the last page", "reported"),
+    Rule(
+        "That cursor is create_time in whole seconds, as ms; real milliseconds were seen live too",
+        "reported",
+        ("cursor_milliseconds",),
+    ),
+    Rule("It moves, and comes whenever more videos follow", "documented", ("stuck_cursor", "gone_without_cursor")),
+    Rule(
+        "A second is not split between two pages: a page ends before it, or takes all of a second longer than itself",
+        "assumed",
+        ("split_seconds", "same_second"),
+    ),
+    Rule("`cursor` 0 means from the newest; a page after the oldest video has `cursor` 0", "assumed"),
+    Rule(
+        "Pages are full while more follow; short and empty ones were documented for v1",
+        "assumed",
+        ("short_pages", "empty_pages"),
+    ),
+    Rule(
+        "An empty account: `cursor` 0, `has_more` false, no videos",
+        "recorded",
+        recorded="video_list_empty_account.json",
+    ),
+    Rule("A pinned video comes on top of the first page besides its own place (`account.pin`)", "assumed"),
+    # Records.
+    Rule(
+        "Photo posts have `duration` 0 and a `/video/` URL; captions exceed 150 characters",
+        "recorded",
+        recorded="video_rows_photo_and_video.json",
+    ),
+    Rule("No caption is an empty `title`", "recorded", recorded="video_object.json"),
+    Rule('An empty bio is `""`', "recorded", recorded="user_info_basic_profile_stats.json"),
+    Rule("`open_id` is a UUID or starts with `-000` or `_000`", "recorded"),
+    Rule("Ids are strings of 19 digits; numbers are reported", "recorded", ("ids_as_numbers",), "video_object.json"),
+    Rule(
+        "The upper 32 bits of an id are its create_time, behind which recorded ids lag by 3 to 59 s",
+        "assumed",
+        ("id_lag",),
+    ),
+    # Tokens.
+    Rule(
+        "A token response is flat and has seven fields (`token_response` changes them)",
+        "recorded",
+        recorded="token_refresh.json",
+    ),
+    Rule(
+        "Access tokens live 2 h, refresh tokens 180 days",
+        "documented",
+        ("access_token_lifetime", "refresh_token_lifetime"),
+    ),
+    Rule(
+        "A refresh gives a new refresh token and ends the old one; until mid-2026 the old one could come back",
+        "documented",
+        ("rotate_refresh_tokens",),
+    ),
+    Rule(
+        "A refresh does not prolong the refresh token's life", "recorded", ("refresh_prolongs",), "token_refresh.json"
+    ),
+    Rule("A refresh leaves earlier access tokens working until they expire", "assumed"),
+    Rule("Token errors come with HTTP 400; 200 was seen live", "assumed", ("token_error_status",)),
+    Rule(
+        'A dead refresh token: `invalid_grant`, "Refresh token is invalid or expired."',
+        "recorded",
+        recorded="token_invalid_grant.json",
+    ),
+    Rule("A rate limit of the token endpoint: `log_id` and `open_id` only (fault `token_limited`)", "live"),
+    Rule("The token endpoint takes forms only, `client_key` and not `client_id`", "documented"),
+    Rule("Revoking ends all tokens of the consent", "assumed"),
+    # Sign-in.
+    Rule("A code works once, with the same redirect_uri", "documented"),
+    Rule("A code works for 5 minutes, and a failed attempt uses it up", "assumed"),
+    Rule(
+        "PKCE: hexadecimal SHA-256, `S256`, required for redirects to localhost",
+        "documented",
+        ("require_pkce",),
+    ),
+    Rule("A wrong verifier is `invalid_grant`", "assumed"),
+    Rule(
+        "A web redirect_uri is https and absolute; one on localhost has a port; neither has query or fragment",
+        "documented",
+    ),
+    Rule("A scope that the app lacks makes the authorization fail", "reported", ("app_scopes",)),
+    Rule("A person may refuse single scopes", "documented"),
+    Rule("`user.info.basic` cannot be refused", "assumed"),
+    Rule("An earlier consent is reused silently unless `disable_auto_auth=1`", "reported"),
+)
+
+
+def markdown() -> str:
+    """The rules as a Markdown table, after a line on each strength."""
+    strengths = " · ".join(f"*{name}*: {text}" for name, text in STRENGTHS.items())
+    rows = [(rule.rule, _strength(rule), tables.code(rule.switches)) for rule in RULES]
+    return f"{strengths}.\n\n" + tables.table(("rule", "strength", "switches"), rows)
+
+
+def _strength(rule: Rule) -> str:
+    recording = f"../integration_tests/recorded/{rule.recorded}"
+    return f"[{rule.strength}]({recording})" if rule.recorded else rule.strength
+
+
+_TABLES: dict[str, Callable[[], str]] = {"rules": markdown, "settings": tables.settings, "faults": tables.faults}
+
+
+def render(readme_text: str) -> str:
+    """README.md with its generated tables made anew."""
+    return re.sub(
+        r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)",
+        lambda found: found[1] + _TABLES[found[2]]() + found[3],
+        readme_text,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    """Write the tables of README.md anew."""
+    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

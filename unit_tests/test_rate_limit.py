@@ -1,0 +1,97 @@
+"""Whole reads against a limit that TikTok applies: whichever it is, all is read, and nothing is asked for twice."""
+
+import time
+from typing import Any
+
+import pytest
+
+from unit_tests.connector import Connector
+from unit_tests.outcome import Outcome
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, refused, video
+
+
+def limited(tiktok: TikTok, limit: int, status: int, posted: list[int], window: float = 60) -> list[bool]:
+    """Prepare an account of which TikTok admits `limit` list requests a window; returns which were admitted."""
+    tiktok.with_an_account()
+    admitted, verdicts = [], []
+
+    def answer(request: Any, context: Any) -> Any:
+        now = time.monotonic()
+        admitted[:] = [t for t in admitted if t > now - window]
+        verdicts.append(len(admitted) < limit)
+        if not verdicts[-1]:
+            context.status_code = status
+            return refused("rate_limit_exceeded", status)["json"]
+        admitted.append(now)
+        found = [t for t in posted if t * 1000 < request.json().get("cursor", 10**16)]
+        return page([video(t) for t in found[:20]], len(found) > 20)["json"]
+
+    tiktok.answers("videos", {"json": answer})
+    return verdicts
+
+
+POSTED = [1_793_000_000 - 40_000 * n for n in range(400)]
+
+
+def read(connector: Connector, workers: int) -> Outcome:
+    config = {**ACCESS_TOKEN_CONFIG, "start_date": "2026-04-01", "num_workers": workers}
+    return connector.read(config, "videos")
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+@pytest.mark.parametrize("workers", [2, 20])
+@pytest.mark.parametrize("limit", [1, 5, 30])
+def test_any_limit_is_read_to_the_end(
+    limit: int, workers: int, status: int, tiktok: TikTok, connector: Connector
+) -> None:
+    verdicts = limited(tiktok, limit, status, POSTED)
+
+    outcome = read(connector, workers)
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert sorted(v["create_time"] for v in outcome.records("videos")) == sorted(POSTED)
+    assert len(verdicts) < 3 * verdicts.count(True)
+
+
+def test_admitted_requests_never_ask_twice(tiktok: TikTok, connector: Connector) -> None:
+    verdicts = limited(tiktok, 5, 429, POSTED)
+    outcome = read(connector, 20)
+    assert outcome.errors == []
+    asked = [body.get("cursor") for body, was in zip(tiktok.bodies(), verdicts, strict=True) if was]
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize("status", [200, 429])
+def test_ten_minutes_without_admission_end_the_sync(
+    status: int, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account(refused("rate_limit_exceeded", status))
+
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+
+    assert outcome.errors[:-1] == [
+        (
+            "transient_error",
+            "TikTok has admitted no request of this app for ten minutes: its request limit is exceeded, perhaps by "
+            "other syncs that share the app. Run the sync again later; it goes on from the last state.",
+        )
+    ]
+    assert 600 <= sum(waits) <= 800
+    assert len(tiktok.bodies()) < 15
+
+
+def test_rate_limit_is_a_stream_status_and_not_an_error(tiktok: TikTok, connector: Connector) -> None:
+    limited(tiktok, 5, 429, POSTED[:150])
+    outcome = read(connector, 2)
+    statuses = [t["stream_status"] for t in outcome.of("TRACE") if t["type"] == "STREAM_STATUS"]
+    reasons = [reason["type"] for s in statuses for reason in s.get("reasons") or []]
+    assert set(reasons) == {"RATE_LIMITED"}
+    assert "TikTok admits about 5 requests a minute of this app; the sync is paced to it." in outcome.logs
+    assert (outcome.errors, outcome.warnings) == ([], [])
+
+
+def test_limit_of_the_profile_is_waited_for_too(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account()
+    tiktok.answers("user", *[refused("rate_limit_exceeded", 429)] * 9, good({"user": USER}))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
+    assert (outcome.errors, len(outcome.records("user_info"))) == ([], 1)

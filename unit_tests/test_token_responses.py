@@ -1,0 +1,120 @@
+"""Token responses: whatever else is in them, the tokens are stored first, and nothing is lost for an odd value."""
+
+import json
+from typing import Any
+
+import pytest
+
+from unit_tests.connector import Connector
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_ANSWER, USER, TikTok, good
+
+LIFETIMES: dict[str, tuple[Any, str]] = {
+    "text_of_a_number": ("7200", "2026-11-02T13:59:00+00:00"),
+    "text": ("two hours", ""),
+    "fraction": (7200.9, "2026-11-02T13:59:00+00:00"),
+    "zero": (0, ""),
+    "negative": (-5, ""),
+    "ages": (10**13, ""),
+    "more_than_a_float": (10**400, ""),
+    "list": ([7200], ""),
+    "object": ({"seconds": 7200}, ""),
+    "null": (None, ""),
+}
+
+
+@pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in"])
+@pytest.mark.parametrize(("lifetime", "date"), LIFETIMES.values(), ids=LIFETIMES)
+def test_odd_lifetime_never_costs_the_tokens(
+    lifetime: Any, date: str, name: str, tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, name: lifetime}})
+
+    outcome = connector.read(OAUTH_CONFIG)
+
+    assert (outcome.exit_code, outcome.errors, len(tiktok.forms())) == (0, [], 1)
+    (stored,) = [config["credentials"] for config in outcome.configs]
+    assert (stored["access_token"], stored["refresh_token"]) == ("act.fresh", "rft.second")
+    assert stored["token_expiry_date"] == (date if name == "expires_in" else "2026-11-02T13:59:00+00:00")
+
+
+@pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in", "scope", "open_id", "token_type"])
+def test_missing_field_never_costs_the_tokens(name: str, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("token", {"json": {k: v for k, v in TOKEN_ANSWER.items() if k != name}})
+    outcome = connector.read(OAUTH_CONFIG)
+    assert outcome.errors == []
+    (stored,) = [config["credentials"] for config in outcome.configs]
+    assert (stored["access_token"], stored["refresh_token"]) == ("act.fresh", "rft.second")
+    assert stored["token_expiry_date"] == ("" if name == "expires_in" else "2026-11-02T13:59:00+00:00")
+
+
+def test_config_with_an_unknown_lifetime_is_used_as_it_is(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "expires_in": "soon"}})
+    (stored,) = connector.check(OAUTH_CONFIG).configs
+    assert connector.check(stored).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    assert len(tiktok.forms()) == 1
+
+
+@pytest.mark.parametrize("missing", [None, "", 7, [], {"token": "rft.x"}])
+def test_bad_refresh_token_does_not_cost_the_stored_one(missing: Any, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "refresh_token": missing}})
+    outcome = connector.read(OAUTH_CONFIG)
+    assert outcome.errors == []
+    (stored,) = [config["credentials"] for config in outcome.configs]
+    assert (stored["access_token"], stored["refresh_token"]) == ("act.fresh", "rft.first")
+
+
+def test_only_written_properties_change(tiktok: TikTok, connector: Connector) -> None:
+    """A stored open_id or date of an earlier sign-in would outlive it."""
+    tiktok.with_an_account()
+    credentials = {**OAUTH_CONFIG["credentials"], "kept": "as it is"}
+    config = {"credentials": credentials, "num_workers": 3, "more": {"a": 1}}
+    (stored,) = connector.check(config).configs
+    assert {k: v for k, v in stored.items() if k != "credentials"} == {"num_workers": 3, "more": {"a": 1}}
+    assert set(stored["credentials"]) - set(credentials) == {"access_token", "token_expiry_date", "scope"}
+    assert stored["credentials"]["kept"] == "as it is"
+
+
+def test_tokens_are_out_before_the_next_request(
+    tiktok: TikTok, connector: Connector, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The process may die at any time, and the old refresh token is worth nothing any more."""
+    printed: list[str] = []
+
+    def user(*_: Any) -> Any:
+        printed.append(capfd.readouterr().out)
+        return good({"user": USER})["json"]
+
+    tiktok.with_an_account().answers("user", {"json": user})
+    connector.read(OAUTH_CONFIG, "user_info")
+    ((control,), *_) = [[json.loads(x) for x in out.splitlines() if '"CONTROL"' in x] for out in printed]
+    assert control["control"]["connectorConfig"]["config"]["credentials"]["refresh_token"] == "rft.second"
+
+
+@pytest.mark.parametrize("command", ["check", "read"])
+@pytest.mark.parametrize(
+    ("left", "day"),
+    [
+        (14 * 86_400 - 1, "2026-11-16"),
+        (14 * 86_400, None),
+        (3600, "2026-11-02"),
+        ("86400", "2026-11-03"),
+        (0, "2026-11-02"),
+    ],
+)
+def test_end_of_sign_in_is_warned_of_14_days_ahead(
+    left: Any, day: str | None, command: str, tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "refresh_expires_in": left}})
+    outcome = connector.check(OAUTH_CONFIG) if command == "check" else connector.read(OAUTH_CONFIG, "user_info")
+    said = (
+        f"The sign-in to TikTok ends on {day}. Sign in to TikTok again before that day and put the new credentials "
+        "into this source."
+    )
+    assert outcome.warnings == ([said] if day else [])
+
+
+def test_stored_date_of_an_earlier_sign_in_warns_of_nothing(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account()
+    stored = {"access_token": "act.stored", "refresh_token_expiry_date": "2026-11-03T00:00:00+00:00"}
+    outcome = connector.read({"credentials": {**OAUTH_CONFIG["credentials"], **stored}}, "user_info")
+    assert (outcome.errors, outcome.warnings) == ([], [])
