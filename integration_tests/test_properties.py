@@ -126,11 +126,9 @@ def crowds_of(sandbox: Sandbox) -> Collection[int]:
 def readable(sandbox: Sandbox) -> bool:
     """Whether the account can be read for certain, see the module's docstring."""
     switches, crowded = sandbox.settings, crowds_of(sandbox)
-    if switches.cursor_milliseconds:  # of which one in a thousand looks like a whole second
+    if switches.split_seconds or switches.cursor_milliseconds or switches.cursor_inclusive:
         return max(crowded, default=0) < 20
-    if switches.split_seconds:
-        return switches.cursor_inclusive or max(crowded, default=0) < 20
-    return switches.cursor_inclusive or 20 not in crowded
+    return 20 not in crowded
 
 
 def misleading(sandbox: Sandbox) -> bool:

@@ -36,6 +36,7 @@ PASSING: dict[str, Answer] = {
     "empty_200": {"text": "", "status_code": 200},
     "empty_204": {"text": "", "status_code": 204},
     "cut_off_json": {"text": '{"data": {"videos": [{"id"', "status_code": 200},
+    "no_gzip": {"content": b"{}", "headers": {"Content-Encoding": "gzip"}},
     "endless_json": {"text": "[" * 100_000},
     "no_response": {"exc": requests.exceptions.ReadTimeout},
     "reset": {"exc": requests.exceptions.ConnectionError("Connection reset by peer")},
