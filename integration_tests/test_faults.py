@@ -296,6 +296,20 @@ def test_sync_after_an_outage_completes_the_records(start_sandbox: StartSandbox)
     assert len(set(video_ids(first))) == len(video_ids(first))
 
 
+@pytest.mark.parametrize(
+    "switches", [{}, {"count_refused": True}, {"rate_lock": 5.0}], ids=lambda s: "+".join(s) or "as_said"
+)
+def test_any_limit_is_found_and_kept_to(switches: dict[str, Any], start_sandbox: StartSandbox) -> None:
+    """TikTok documents 600 a minute; some apps get far less."""
+    sandbox = start_sandbox(videos=719, rate_limit=30, **switches)
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config())
+
+    assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
+    assert "requests a minute of this app; the sync is paced to it." in outcome.logs
+    assert 1 <= sum(r.error_code == "rate_limit_exceeded" for r in sandbox.requests_to(LIST)) <= 25
+
+
 def traces(outcome: Outcome) -> list[dict[str, Any]]:
     """The error traces, whole."""
     return [trace["error"] for trace in outcome.of("TRACE") if trace["type"] == "ERROR"]
