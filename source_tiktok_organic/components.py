@@ -142,23 +142,24 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         data, window, previous = response.json()["data"], context["stream_slice"], context["last_page_token_value"]
         if not data["has_more"]:
             return None
-        cursor, size = data.get("cursor"), len(data["videos"])
-        following = self._following(cursor, previous, size)
+        cursor, videos = data.get("cursor"), data["videos"]
+        following = self._following(cursor, previous, videos)
         if following is None:
             detail = f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
             raise StreamError(detail, self.messages["cursor_leads_nowhere"], cdk.FailureType.system_error)
-        is_shared = previous is None and self._share(window, cursor // 1000, size)
+        is_shared = previous is None and self._share(window, cursor // 1000, len(videos))
         return None if is_shared or cursor < int(window["start_time"]) * 1000 else following
 
-    def _following(self, cursor: Any, previous: int | None, size: int) -> int | None:
+    def _following(self, cursor: Any, previous: int | None, videos: list[Any]) -> int | None:
         if not isinstance(cursor, int) or cursor <= 0:
             return None
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
             return end_of_second
-        # The whole page lies in one second: only TikTok's own cursor leads out of it, unless the page is full and the
-        # cursor would skip what is left of the second.
-        leads_on = cursor < previous and (cursor % 1000 or size != self.page_size)
+        # The whole page, but for pinned posts, lies in one second: only TikTok's own cursor leads out of it, unless the
+        # page is full of that second and the cursor would skip what is left of it.
+        crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
+        leads_on = cursor < previous and (cursor % 1000 or crowd != self.page_size)
         return cursor if leads_on else None
 
     def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:

@@ -176,3 +176,11 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         execute([])
     assert ended.value.code == 0
     assert "spec" in capsys.readouterr().out
+
+
+def test_package_has_nothing_but_the_source() -> None:
+    import source_tiktok_organic
+
+    assert source_tiktok_organic.SourceTiktokOrganic is SourceTiktokOrganic
+    with pytest.raises(AttributeError, match="SourceTikTok"):
+        _ = source_tiktok_organic.SourceTikTok

@@ -195,7 +195,7 @@ def test_closing_repr_of_an_error_is_its_sentence() -> None:
 
 
 def page_of(*cursors: Any, size: int = 20, **data: Any) -> Any:
-    body = {"data": {"has_more": True, "cursor": cursors[0], "videos": [{}] * size, **data}}
+    body = {"data": {"has_more": True, "cursor": cursors[0], "videos": [{"id": n} for n in range(size)], **data}}
     return SimpleNamespace(json=lambda: body)
 
 

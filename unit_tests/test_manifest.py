@@ -248,6 +248,13 @@ def test_failed_attempts_keep_their_failure_type(handler: OneReadingErrorHandler
     assert (resolution.response_action, resolution.failure_type) == (LIMITED, TRANSIENT)
 
 
+def test_filters_leave_no_response_unjudged(handler: OneReadingErrorHandler) -> None:
+    """A manifest that lacked the last filter would not go on in silence."""
+    (handler.response_filters or []).pop()
+    with pytest.raises(ValueError, match="last filter"):
+        handler.interpret_response(response(coded("never_heard_of"), 400))
+
+
 def test_recorded_errors_get_the_right_action(handler: OneReadingErrorHandler) -> None:
     assert verdict(handler, recorded("access_token_invalid.401.json"), 401) == (REFRESH, CONFIG)
     assert verdict(handler, recorded("scope_not_authorized.401.json"), 401) == (FAIL, CONFIG)

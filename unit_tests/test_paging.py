@@ -148,8 +148,10 @@ def test_cursors_only_go_back(tiktok: TikTok, connector: Connector) -> None:
     assert len(cursors) == 4
 
 
-def crowd(tiktok: TikTok, count: int, own_cursor: bool) -> list[str]:
+def crowd(tiktok: TikTok, count: int, own_cursor: bool, pinned: bool) -> list[str]:
     """Prepare `count` videos of one second between a newer and an older one; returns all their ids.
+
+    With `pinned`, every page begins with the oldest video as well.
 
     Requests get the 20 newest before their cursor, or, with `own_cursor`, those after the place that its ms name.
     """
@@ -167,24 +169,25 @@ def crowd(tiktok: TikTok, count: int, own_cursor: bool) -> list[str]:
         ms = last["create_time"] * 1000
         if own_cursor and last in same:
             ms += 1000 - same.index(last) - 1
-        return page(shown, len(found) > 20, cursor=ms)["json"]
+        return page([*videos[-1:] * pinned, *shown], len(found) > 20, cursor=ms)["json"]
 
     tiktok.answers("videos", {"json": answer})
     return ids(videos)
 
 
 @pytest.mark.parametrize("own_cursor", [False, True], ids=["whole_seconds", "cursor_within_the_second"])
+@pytest.mark.parametrize("pinned", [False, True], ids=["", "pinned_post"])
 @pytest.mark.parametrize("count", [19, 20, 21, 40, 70])
 def test_crowded_second_is_whole_or_an_error(
-    count: int, own_cursor: bool, tiktok: TikTok, connector: Connector
+    count: int, pinned: bool, own_cursor: bool, tiktok: TikTok, connector: Connector
 ) -> None:
     """A full page of one second hides how many more there are: fewer in silence must not be."""
-    expected = crowd(tiktok, count, own_cursor)
+    expected = crowd(tiktok, count, own_cursor, pinned)
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
 
     if own_cursor or count < 20:
-        assert (outcome.errors, ids(outcome.records("videos"))) == ([], expected)
+        assert (outcome.errors, sorted(ids(outcome.records("videos")))) == ([], sorted(expected))
     else:
         assert outcome.errors[:-1] == [NOWHERE]
         assert int(outcome.states[-1]["states"][0]["cursor"]["create_time"]) < _OLD
