@@ -9,6 +9,7 @@ import pytest
 from integration_tests.command import Command
 from integration_tests.connector import Connector, summary
 from sandbox import Sandbox
+from sandbox.client import Client
 
 StartSandbox = Callable[..., Sandbox]
 
@@ -29,6 +30,20 @@ def start_sandbox() -> Iterator[StartSandbox]:
         sandbox.stop()
     for sandbox in started:
         sandbox.check()
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    """The sandbox that a module keeps `running`, as it was at its start."""
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    """Requests to the sandbox of a test."""
+    with Client(sandbox) as caller:
+        yield caller
 
 
 @pytest.fixture

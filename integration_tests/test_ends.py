@@ -16,6 +16,7 @@ import pytest
 from integration_tests.command import SCRIPT, Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import ids_there_are, video_ids
+from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from unit_tests.outcome import catalog, read_outcome
 
@@ -23,14 +24,6 @@ LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 Commands = Callable[[Sandbox], Command]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
 MOST_S = 5
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Return when a condition holds; the test fails when it does not come."""
-    end = time.perf_counter() + seconds
-    while not condition():
-        assert time.perf_counter() < end
-        time.sleep(0.02)
 
 
 def started(run: Command, config: Any, stdout: Path, **environment: str) -> "subprocess.Popen[bytes]":

@@ -15,6 +15,7 @@ import pytest
 from integration_tests.command import Command, HurriedCommand
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from unit_tests.outcome import Outcome
 
@@ -32,14 +33,6 @@ def running(process: Process) -> Iterator[Process]:
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until a condition holds; the test fails if it never does."""
-    end = time.perf_counter() + seconds
-    while not condition():
-        assert time.perf_counter() < end
-        time.sleep(0.02)
 
 
 def printed(out: str) -> Outcome:

@@ -28,12 +28,6 @@ def running() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
-
-
 def _post(sandbox: Sandbox, path: str, body: str, headers: dict[str, str]) -> _Response:
     """Status, content type and body as they come over the wire."""
     connection = http.client.HTTPConnection(urlsplit(sandbox.base_url).netloc, timeout=5)

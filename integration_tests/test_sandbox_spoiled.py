@@ -28,18 +28,6 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
-    with Client(sandbox) as caller:
-        yield caller
-
-
-@pytest.fixture
 def spoil(sandbox: Sandbox, client: Client) -> Callable[[str, str], _Pair]:
     """Sends a request that meets a fault, and the same one again."""
 

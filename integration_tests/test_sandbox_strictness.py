@@ -32,18 +32,6 @@ def running() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
-    with Client(sandbox) as caller:
-        yield caller
-
-
 def _ids(count: int) -> dict[str, Any]:
     return {"filters": {"video_ids": [str(number) for number in range(count)]}}
 

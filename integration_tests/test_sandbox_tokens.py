@@ -30,12 +30,6 @@ def running() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
-
-
 def _code(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 

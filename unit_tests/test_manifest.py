@@ -43,19 +43,6 @@ CODES: dict[str, tuple[int, ResponseAction, FailureType]] = {
     "never_heard_of": (400, FAIL, SYSTEM),
 }
 OWN_CODES = {"unreadable": (RETRY, TRANSIENT), "incomplete": (RETRY, TRANSIENT)}
-TOKEN_ERRORS = {
-    "invalid_grant": "config_error",
-    "invalid_client": "config_error",
-    "unauthorized_client": "config_error",
-    "access_denied": "config_error",
-    "invalid_scope": "config_error",
-    "invalid_request": "system_error",
-    "unsupported_grant_type": "system_error",
-    "server_error": "transient_error",
-    "temporarily_unavailable": "transient_error",
-    "no_valid_response": "transient_error",
-    "unknown": "system_error",
-}
 GOOD_BODIES = [
     {"data": {"user": {}}, "error": OK},
     {"data": {"videos": [], "cursor": 0, "has_more": False}, "error": OK},
@@ -258,11 +245,6 @@ def test_filters_leave_no_response_unjudged(handler: OneReadingErrorHandler) -> 
 def test_recorded_errors_get_the_right_action(handler: OneReadingErrorHandler) -> None:
     assert verdict(handler, recorded("access_token_invalid.401.json"), 401) == (REFRESH, CONFIG)
     assert verdict(handler, recorded("scope_not_authorized.401.json"), 401) == (FAIL, CONFIG)
-
-
-def test_token_errors_have_these_failure_types() -> None:
-    errors = load_manifest()["definitions"]["authenticator"]["token_errors"]
-    assert {code: error["failure_type"] for code, error in errors.items()} == TOKEN_ERRORS
 
 
 def test_no_stream_caches_its_responses() -> None:
