@@ -78,7 +78,7 @@ LASTING: dict[str, tuple[Answer, str, str]] = {
     "no_response": (
         {"exc": requests.exceptions.ReadTimeout},
         "transient_error",
-        "TikTok could not be reached, though the connector tried for about a minute. Run the sync again later; it "
+        "TikTok could not be reached, though the connector tried several times. Run the sync again later; it "
         "goes on from the last state.",
     ),
     "proxy": (

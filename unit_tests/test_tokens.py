@@ -43,7 +43,7 @@ NO_VALID_RESPONSE = (
 )
 NOT_REACHED = (
     "transient_error",
-    "TikTok could not be reached, though the connector tried for about a minute. Run the sync again later; it goes on "
+    "TikTok could not be reached, though the connector tried several times. Run the sync again later; it goes on "
     "from the last state.",
 )
 
