@@ -8,6 +8,7 @@ import pytest
 
 from integration_tests.command import Command
 from integration_tests.connector import Connector, summary
+from integration_tests.in_process import run_ahead
 from sandbox import Sandbox
 from sandbox.client import Client
 
@@ -53,7 +54,8 @@ def command(tmp_path: Path) -> Callable[[Sandbox], Command]:
 
 
 @pytest.fixture(autouse=True)
-def _no_outcome_of_another_test() -> None:
+def _nothing_of_another_test() -> None:
+    run_ahead()
     Connector.latest.clear()
 
 
