@@ -18,9 +18,10 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
     """Lets requests to one endpoint pass at the rate that TikTok admits, whichever that is.
 
     Why not YAML: the documented 600 a minute are not what every app gets (429 after some dozens of pages, seen live in
-    2026), and the CDK's policies do not learn. Here a refusal closes the way for all requests. When the window has room
-    again, and after a pause that doubles with each refusal, one request, the probe, tries it; if it is admitted, the
-    limit is what was admitted in the window before. It grows in doubling steps after two full windows without refusal.
+    2026), and the CDK's policies do not learn. Here a refusal closes the way for all requests. After a pause that
+    doubles with each refusal, one request, the probe, tries it. If the first one is admitted, the refusal was a stray
+    one, unless another came within a window before. Otherwise the limit is what was admitted in the window before the
+    refusal, and probes wait until that has room. It grows in doubling steps after two full windows without refusal.
     """
 
     requests_per_window: int  # where it begins, and the most it becomes
@@ -34,6 +35,7 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
         # Times of time.monotonic() in s; 0: never, or not now.
         self._closed_until = self._refused_since = self._steady_since = self._last_sign = self._probe_lost_at = 0.0
         self._pause, self._step, self._lock = 1, 1, threading.Lock()
+        self._limit_if_stray: int | None = None  # what holds again if the refusal turns out to be a stray one
 
     def get_matching_policy(self, request: Any) -> None:
         """There are no policies."""
@@ -59,7 +61,7 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
             if tried:
                 self._open(now)
             elif self._closed_until:  # sent before the refusal
-                self._limit = min(self._limit + 1, self.requests_per_window)
+                self._limit = min(len(self._admitted), self.requests_per_window)
 
     def is_refused(self, request: Any) -> bool:
         """Whether a request was refused for the limit when it was last sent."""
@@ -72,7 +74,7 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
     def _take(self, request: Any, now: float) -> float:
         """Count a request as sent and return 0, or return how long to wait (s)."""
         with self._lock:
-            wait = max(self._room_in(now), self._closed_until - now)
+            wait = max(0 if self._limit_if_stray else self._room_in(now), self._closed_until - now)
             if wait <= 0 and self._closed_until and self._probe not in (None, request) and now < self._probe_lost_at:
                 wait = LONGEST_SLEEP_S
             if wait <= 0:
@@ -100,13 +102,17 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
 
     def _close(self, now: float) -> None:
         self._forget(now)
-        if not self._closed_until:
+        if self._closed_until:
+            self._limit_if_stray = None
+        else:
+            self._limit_if_stray = self._limit if self._steady_since <= now - self.window_in_seconds else None
             self._refused_since, self._pause, self._step = now, 1, 1
         self._limit = max(1, min(self._limit, len(self._admitted)))
         self._closed_until, self._pause = now + self._pause, min(self._pause * 2, LONGEST_PAUSE_S)
 
     def _open(self, now: float) -> None:
         self._closed_until, self._refused_since, self._steady_since = 0, 0, now
+        self._limit, self._limit_if_stray = self._limit_if_stray or self._limit, None
         if self._limit < 0.8 * self._said:
             self._said, rate = self._limit, round(self._limit * 60 / self.window_in_seconds)
             logger.info(f"TikTok admits about {rate} requests a minute of this app; the sync is paced to it.")

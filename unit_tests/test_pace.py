@@ -57,6 +57,7 @@ def learned(budget: LearningAPIBudget, admitted: int) -> None:
     for _ in range(admitted):
         send(budget)
     send(budget, refused=True)
+    send(budget, refused=True)  # the first probe: it was no stray refusal
     send(budget)
 
 
@@ -110,15 +111,42 @@ def test_one_probe_goes_after_the_pause(budget: LearningAPIBudget, clock: Frozen
     clock.tick(30)
     send(budget, refused=True)
     clock.tick(1)
+    probe = Request()
+    assert [waiting(budget, r) for r in (probe, Request(), Request())] == [False, True, True]
+    budget.learn(probe, refused=True)
+    clock.tick(2)
     assert waiting(budget)  # the window still holds three
     clock.tick(WINDOW)
     assert [waiting(budget) for _ in range(3)] == [False, True, True]
 
 
+def test_stray_refusal_costs_one_second(budget: LearningAPIBudget) -> None:
+    send(budget)
+    send(budget, refused=True)
+    assert send(budget) == pytest.approx(1)
+    assert [send(budget) for _ in range(597)] == [0] * 597
+    assert budget._limit == 600
+
+
+def test_second_refusal_within_a_window_is_no_stray_one(
+    budget: LearningAPIBudget, clock: FrozenDateTimeFactory
+) -> None:
+    send(budget)
+    for _ in range(2):
+        clock.tick(WINDOW)
+        send(budget, refused=True)
+        assert send(budget) == pytest.approx(1)
+    send(budget)
+    clock.tick(WINDOW - 10)
+    send(budget, refused=True)
+    assert send(budget) == pytest.approx(10)
+    assert budget._limit == 2
+
+
 def test_pause_doubles_up_to_two_minutes(budget: LearningAPIBudget) -> None:
     send(budget, refused=True)
     waited = [round(send(budget, refused=True)) for _ in range(10)]
-    assert waited == [WINDOW, WINDOW, WINDOW, WINDOW, WINDOW, WINDOW, 64, 120, 120, 120]
+    assert waited == [1, WINDOW, WINDOW, WINDOW, WINDOW, WINDOW, 64, 120, 120, 120]
 
 
 def test_pause_begins_again_after_an_admission(budget: LearningAPIBudget, clock: FrozenDateTimeFactory) -> None:
@@ -127,15 +155,17 @@ def test_pause_begins_again_after_an_admission(budget: LearningAPIBudget, clock:
     assert send(budget) == pytest.approx(120)
     clock.tick(2 * WINDOW)
     send(budget, refused=True)
+    assert send(budget, refused=True) == pytest.approx(1)
     assert send(budget) == pytest.approx(WINDOW)
 
 
 def test_admitted_probe_opens_with_the_learned_limit(budget: LearningAPIBudget) -> None:
     learned(budget, 30)
     clock_of_probe = time.monotonic()
-    assert [send(budget) for _ in range(29)] == [0] * 29
+    assert [send(budget) for _ in range(28)] == [0] * 28
     assert time.monotonic() == clock_of_probe
-    assert send(budget) == pytest.approx(WINDOW)
+    assert send(budget) == pytest.approx(1)  # when the refused probe has left the window
+    assert send(budget) == pytest.approx(WINDOW - 1)
 
 
 def test_admissions_of_an_earlier_window_do_not_count(budget: LearningAPIBudget, clock: FrozenDateTimeFactory) -> None:
@@ -146,19 +176,25 @@ def test_admissions_of_an_earlier_window_do_not_count(budget: LearningAPIBudget,
     assert budget._limit == 10
 
 
-def test_admissions_after_the_refusal_count(budget: LearningAPIBudget, clock: FrozenDateTimeFactory) -> None:
+@pytest.mark.parametrize("earlier", [0, 1, 14])
+def test_admissions_after_the_refusal_count(
+    earlier: int, budget: LearningAPIBudget, clock: FrozenDateTimeFactory
+) -> None:
     """Twenty are under way at once, and TikTok may have refused a late one before it admits an early one."""
     under_way = [Request() for _ in range(20)]
     for request in under_way:
         budget.acquire_call(request)
-    budget.learn(under_way[0], refused=False)
+    for request in under_way[:earlier]:
+        budget.learn(request, refused=False)
     budget.learn(under_way[19], refused=True)
-    for request in under_way[1:15]:
+    for request in under_way[earlier:15]:
         budget.learn(request, refused=False)
     for request in under_way[15:19]:
         budget.learn(request, refused=True)
     assert budget._limit == 15
     assert waiting(budget)
+    send(budget, refused=True)
+    assert budget._limit == 15
     clock.tick(WINDOW)
     assert send(budget) == 0
     assert [send(budget) for _ in range(14)] == [0] * 14
@@ -324,7 +360,7 @@ def test_sign_of_life_every_30_s(budget: LearningAPIBudget, caplog: pytest.LogCa
         send(budget, refused=True)
     said = lines(caplog, SIGN_OF_LIFE)
     assert (time.monotonic() - began) / 32 <= len(said) <= (time.monotonic() - began) / 30 + 1
-    assert said[0] == f"{SIGN_OF_LIFE} {WINDOW} s."
+    assert said[0] == f"{SIGN_OF_LIFE} 1 s."
 
 
 def test_policies_and_headers_are_left_alone(budget: LearningAPIBudget) -> None:

@@ -10,15 +10,20 @@ from unit_tests.outcome import Outcome
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, refused, video
 
 
-def limited(tiktok: TikTok, limit: int, status: int, posted: list[int], window: float = 60) -> list[bool]:
-    """Prepare an account of which TikTok admits `limit` list requests a window; returns which were admitted."""
+def limited(
+    tiktok: TikTok, limit: int, status: int, posted: list[int], window: float = 60, stray: int = 0
+) -> list[bool]:
+    """Prepare an account of which TikTok admits `limit` list requests a window; returns which were admitted.
+
+    The request with the number `stray` is refused though there is room.
+    """
     tiktok.with_an_account()
     admitted, verdicts = [], []
 
     def answer(request: Any, context: Any) -> Any:
         now = time.monotonic()
         admitted[:] = [t for t in admitted if t > now - window]
-        verdicts.append(len(admitted) < limit)
+        verdicts.append(len(admitted) < limit and len(verdicts) + 1 != stray)
         if not verdicts[-1]:
             context.status_code = status
             return refused("rate_limit_exceeded", status)["json"]
@@ -50,6 +55,18 @@ def test_any_limit_is_read_to_the_end(
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert sorted(v["create_time"] for v in outcome.records("videos")) == sorted(POSTED)
     assert len(verdicts) < 3 * verdicts.count(True)
+
+
+@pytest.mark.parametrize("place", [1, 2, 5, 20])
+def test_stray_refusal_costs_seconds(place: int, tiktok: TikTok, connector: Connector) -> None:
+    """The limit once learned from it, such as one a minute, made a sync of seconds take nine minutes."""
+    verdicts, began = limited(tiktok, 600, 429, POSTED, stray=place), time.monotonic()
+
+    outcome = read(connector, 2)
+
+    assert (outcome.errors, verdicts.count(False)) == ([], 1)
+    assert sorted(v["create_time"] for v in outcome.records("videos")) == sorted(POSTED)
+    assert time.monotonic() - began < 10
 
 
 def test_admitted_requests_never_ask_twice(tiktok: TikTok, connector: Connector) -> None:
