@@ -1,5 +1,6 @@
 """Both ways to sign in, in a real Chromium on the sandbox's consent page, and the connector with the new config."""
 
+import json
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from integration_tests.airbyte_platform import Platform
 from integration_tests.browser import Browser, start_browser
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from sandbox import Sandbox
+from sandbox import ALL_SCOPES, Sandbox
 
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # No such host exists, so the browser stops with this URL in its address bar.
@@ -126,7 +127,7 @@ def test_consent_by_button_needs_no_refresh(
     outcome = connector.check(config)
 
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
-    assert config["credentials"]["open_id"] == sandbox.account.open_id
+    assert config["credentials"]["scope"] == ",".join(ALL_SCOPES)
     assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
 
 
@@ -162,7 +163,7 @@ def test_consent_by_command_passes_check(
     assert browser.heading == "TikTok's answer has arrived"
     user = sandbox.account.user
     assert f"Signed in as {user['display_name']} @{user['username']}." in out
-    outcome = connector.run("check", "--config", str(tmp_path / "secrets/mine.json"))
+    outcome = connector.check(json.loads((tmp_path / "secrets/mine.json").read_text()))
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
     assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
 
@@ -181,7 +182,7 @@ def test_command_tells_what_refused_scopes_cost(
     assert (exit_code, told(sandbox, err)) == (0, "")
     assert re.findall(r"^Refused: (\S+),", out, re.MULTILINE) == ["user.info.profile", "video.list"]
     assert f"Signed in as {sandbox.account.user['display_name']}." in out
-    outcome = connector.run("check", "--config", str(tmp_path / "secrets/config.json"))
+    outcome = connector.check(json.loads((tmp_path / "secrets/config.json").read_text()))
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
     assert {r.error_code for r in sandbox.requests} == {None}
 
@@ -218,7 +219,7 @@ def test_address_pasted_from_another_machine_signs_in(
     exit_code, _, err = run.end(stdin=f"{address}\n")
 
     assert (exit_code, told(sandbox, err)) == (0, "")
-    outcome = connector.run("check", "--config", str(tmp_path / "secrets/config.json"))
+    outcome = connector.check(json.loads((tmp_path / "secrets/config.json").read_text()))
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
 
 
