@@ -35,6 +35,7 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
         # Times of time.monotonic() in s; 0: never, or not now.
         self._closed_until = self._refused_since = self._steady_since = self._last_sign = self._probe_lost_at = 0.0
         self._pause, self._step, self._lock = 1, 1, threading.Lock()
+        self._probed = threading.Condition(self._lock)
         self._limit_if_stray: int | None = None  # what holds again if the refusal turns out to be a stray one
 
     def get_matching_policy(self, request: Any) -> None:
@@ -46,13 +47,19 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
         """Return when the request may be sent."""
         while (wait := self._take(request, time.monotonic())) > 0:
-            time.sleep(min(wait, LONGEST_SLEEP_S))
+            if self._probe is None:
+                time.sleep(min(wait, LONGEST_SLEEP_S))
+            else:
+                with self._probed:
+                    self._probed.wait(LONGEST_SLEEP_S)
 
     def learn(self, request: Any, refused: bool) -> None:
         """Take note whether a request that got a response was refused for the limit."""
         with self._lock:
             now, tried = time.monotonic(), request is self._probe
-            self._probe = None if tried else self._probe
+            if tried:
+                self._probe = None
+                self._probed.notify_all()
             if refused:
                 self._refused.add(request)
                 self._close(now) if tried or not self._closed_until else None
