@@ -149,13 +149,16 @@ def _cost(streams: list[str]) -> str:
 
 
 def _fields(manifest: Manifest) -> Iterator[tuple[str, str, list[str], list[str]]]:
-    """Stream, scope, fields and keys of each request; those of a parent stream count as their child's."""
+    """Stream, scope, fields and keys of each request; what a child needs of its parent stream counts as the child's."""
     for name, stream in manifest["definitions"]["streams"].items():
-        parents = stream["retriever"].get("partition_router", {}).get("parent_stream_configs", ())
-        for retriever in (stream["retriever"], *(parent["stream"]["retriever"] for parent in parents)):
-            requester = retriever["requester"]
+        requester = stream["retriever"]["requester"]
+        for scope, fields in requester["fields_by_scope"].items():
+            yield name, scope, fields, requester["keys"]
+        for parent in stream["retriever"].get("partition_router", {}).get("parent_stream_configs", ()):
+            requester = parent["stream"]["retriever"]["requester"]
             for scope, fields in requester["fields_by_scope"].items():
-                yield name, scope, fields, requester.get("keys", fields)
+                if needed := [field for field in fields if field not in requester["optional_fields"]]:
+                    yield name, scope, needed, needed
 
 
 def columns(manifest: Manifest, stream: str) -> str:

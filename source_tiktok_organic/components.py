@@ -75,8 +75,9 @@ class FieldsRequester(cdk.HttpRequester):
         try:
             return super().send_request(**kwargs)
         except self.error_handler.RequestRefused as error:
-            if not optional or error.failure_type is not cdk.FailureType.system_error:
-                raise  # a matter of scopes
+            of_the_keys = error.failure_type is not cdk.FailureType.system_error and len(self.fields_by_scope) == 1
+            if not optional or of_the_keys:  # the scope that is missing
+                raise
             self._left_out |= optional
             response = self._send(**kwargs)
             self._warn_once("field_refused", names=", ".join(optional))
@@ -105,8 +106,8 @@ class FieldsRequester(cdk.HttpRequester):
             elif any(name in self.keys for name in wanted):
                 message = self.messages["key_not_granted"].format(stream=self.name, scope=scope)
                 raise StreamError(f"{scope} is not granted", message, cdk.FailureType.config_error)
-            elif wanted:
-                self._warn_once("columns_not_granted", scope=scope, names=", ".join(wanted))
+            elif lost := [name for name in wanted if name not in self.optional_fields]:
+                self._warn_once("columns_not_granted", scope=scope, names=", ".join(lost))
         return fields
 
     def _warn_once(self, message: str, **words: str) -> None:
@@ -165,7 +166,9 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
         """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
         start, end = int(window["start_time"]), int(window["end_time"])
-        pages = (oldest - start) * size / self.page_size / max(1, end - oldest)
+        count = window.extra_fields.get("video_count")
+        left = count - size if isinstance(count, int) and count else math.inf
+        pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
         share = window.extra_fields.get("share")
         if not share or pages <= self.pages_of_a_window or not start < oldest < end:
             return False

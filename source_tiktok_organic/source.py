@@ -87,26 +87,25 @@ class AccountCursor(ConcurrentPerPartitionCursor):
     def _generate_slices_from_partition(self, partition: cdk.StreamSlice, parent_state: Any) -> Iterator[Any]:
         self._shortened: dict[cdk.StreamSlice, Partition] = {}
         self._newest: dict[int, int] = {}  # the newest create_time in each window, by its end (s)
-        account = cdk.StreamSlice(partition=partition.partition, cursor_slice={}, extra_fields={"share": self.share})
+        shared = {**partition.extra_fields, "share": self.share}
+        account = cdk.StreamSlice(partition=partition.partition, cursor_slice={}, extra_fields=shared)
         yield from super()._generate_slices_from_partition(account, parent_state)
 
     def share(self, window: cdk.StreamSlice, oldest: int, parts: int) -> None:
         """Leave the second `oldest` and what lies before it in a window to other workers, in equal parts."""
         start, key = int(window["start_time"]), self._to_partition_key(window.partition)
-        edges = [start + (oldest + 1 - start) * n // parts for n in range(parts + 1)]
-        rest, *shares = (
-            cdk.StreamSlice(
-                partition=window.partition,
-                cursor_slice={"start_time": str(begin), "end_time": str(end)},
-                extra_fields=window.extra_fields,
-            )
-            for begin, end in [(oldest + 1, window["end_time"]), *((a, b - 1) for a, b in pairwise(edges))]
-        )
+        rest = self._part(window, oldest + 1, int(window["end_time"]))
         latest = self._cursor_per_partition[key]._most_recent_cursor_value_per_partition
         latest[rest], self._shortened[window] = latest.get(window), self.create(rest)
-        for part in shares:
+        edges = [start + (oldest + 1 - start) * n // parts for n in range(parts + 1)]
+        for begin, end in pairwise(edges):
             self._semaphore_per_partition[key].release()
-            self.enqueue(self.create(part))
+            self.enqueue(self.create(self._part(window, begin, end - 1)))
+
+    @staticmethod
+    def _part(window: cdk.StreamSlice, begin: int, end: int) -> cdk.StreamSlice:
+        times, extra = {"start_time": str(begin), "end_time": str(end)}, {**window.extra_fields}
+        return cdk.StreamSlice(partition=window.partition, cursor_slice=times, extra_fields=extra)
 
     def close_partition(self, partition: Partition) -> None:
         """Let the state go on to the end of a window that was read, or of what was left of it."""

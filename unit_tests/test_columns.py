@@ -33,16 +33,16 @@ def test_only_selected_columns_and_keys_are_requested(tiktok: TikTok, connector:
     )
 
     asked = sorted(q["fields"] for q in tiktok.queries("user"))
-    assert asked == ["open_id", "open_id,username,follower_count"]
+    assert asked == ["open_id,username,follower_count", "open_id,video_count"]
     assert [q["fields"] for q in tiktok.queries("videos")] == ["id,create_time,view_count"]
 
 
-def test_videos_alone_need_the_account_only(tiktok: TikTok, connector: Connector) -> None:
+def test_videos_alone_need_the_account_and_a_count(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
 
-    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id"]
+    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count"]
     assert outcome.records("user_info") == []
 
 
@@ -67,7 +67,7 @@ def test_commas_of_fields_are_literal(tiktok: TikTok, connector: Connector) -> N
     connector.read(ACCESS_TOKEN_CONFIG, columns={"user_info": ["username"], "videos": ["title", "view_count"]})
     urls = {r.url for endpoint in ("user", "videos") for r in tiktok.requests(endpoint)}
     assert urls == {
-        "https://open.tiktokapis.com/v2/user/info/?fields=open_id",
+        "https://open.tiktokapis.com/v2/user/info/?fields=open_id,video_count",
         "https://open.tiktokapis.com/v2/user/info/?fields=open_id,username",
         "https://open.tiktokapis.com/v2/video/list/?fields=id,create_time,title,view_count",
     }

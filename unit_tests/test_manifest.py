@@ -146,12 +146,15 @@ def test_streams_share_their_request_components() -> None:
 
 
 def test_parent_request_differs_in_its_fields_only() -> None:
-    """It is asked for the account and nothing else, with the same retries and sign-in."""
+    """It is asked for the account and its number of videos, with the same retries and sign-in."""
     user, videos = (s["retriever"] for s in resolved()["streams"])
     parent = videos["partition_router"]["parent_stream_configs"][0]["stream"]["retriever"]["requester"]
     differing = {k for k in {*parent, *user["requester"]} if parent.get(k) != user["requester"].get(k)}
-    assert differing == {"columns", "fields_by_scope"}
-    assert (parent["columns"], parent["fields_by_scope"]) == (None, {"user.info.basic": ["open_id"]})
+    assert {name: parent[name] for name in differing} == {
+        "columns": None,
+        "fields_by_scope": {"user.info.basic": ["open_id"], "user.info.stats": ["video_count"]},
+        "optional_fields": ["video_count"],
+    }
 
 
 @pytest.mark.parametrize("body", GOOD_BODIES)

@@ -63,7 +63,7 @@ def test_full_read_requests_every_field(tiktok: TikTok, connector: Connector) ->
     tiktok.with_an_account()
     connector.read(OAUTH_CONFIG)
     asked = {query["fields"] for query in tiktok.queries("user")}
-    assert asked == {"open_id", ",".join(USER_COLUMNS)}
+    assert asked == {"open_id,video_count", ",".join(USER_COLUMNS)}
     (query,) = tiktok.queries("videos")
     assert set(query["fields"].split(",")) == set(VIDEO_COLUMNS) - {"open_id"}
 

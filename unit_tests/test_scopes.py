@@ -3,7 +3,7 @@
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, good, page, refused, video
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 COLUMNS = {
@@ -48,7 +48,8 @@ def test_refused_scope_costs_its_columns_or_stream(
     outcome = connector.read(OAUTH_CONFIG)
 
     expected = [name for scope, names in COLUMNS.items() for name in names if optional.get(scope, True)]
-    assert {q["fields"] for q in tiktok.queries("user")} == {",".join(expected), "open_id"}
+    of_videos = "open_id,video_count" if stats else "open_id"
+    assert {q["fields"] for q in tiktok.queries("user")} == {",".join(expected), of_videos}
     refused = [scope for scope in (PROFILE, STATS) if not optional[scope]]
     assert outcome.warnings == [warning(scope, COLUMNS[scope]) for scope in refused]
     assert len(outcome.records("user_info")) == 1
@@ -103,7 +104,7 @@ def test_bare_access_token_tries_every_column(tiktok: TikTok, connector: Connect
     tiktok.with_an_account()
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
     everything = ",".join(name for names in COLUMNS.values() for name in names)
-    assert {q["fields"] for q in tiktok.queries("user")} == {everything, "open_id"}
+    assert {q["fields"] for q in tiktok.queries("user")} == {everything, "open_id,video_count"}
     assert (outcome.warnings, outcome.errors) == ([], [])
 
 
@@ -116,7 +117,17 @@ def test_scope_refused_by_tiktok_is_a_config_error(
     tiktok.with_an_account().answers(endpoint, refused(code, 401))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert outcome.errors[:-1] == [NO_SCOPE]
-    assert len(tiktok.requests(endpoint)) == 1
+    # Without the number of videos, whose scope it may be, the account can be read all the same.
+    assert len(tiktok.requests(endpoint)) == {"user": 2, "videos": 1}[endpoint]
+
+
+def test_videos_are_read_without_the_stats_scope(tiktok: TikTok, connector: Connector) -> None:
+    """It is wanted for the number of videos, which only saves requests."""
+    tiktok.with_an_account(page([video(1_700_000_000)], False))
+    tiktok.answers("user", refused("scope_not_authorized", 401), good({"user": {"open_id": "_000account"}}))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert (outcome.errors, [v["open_id"] for v in outcome.records("videos")]) == ([], ["_000account"])
+    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
 
 
 def test_stored_scopes_are_respected(tiktok: TikTok, connector: Connector) -> None:

@@ -10,7 +10,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import NOW, OAUTH_CONFIG, TikTok, page, refused, video
+from unit_tests.tiktok import NOW, OAUTH_CONFIG, USER, TikTok, good, page, refused, video
 
 DAY = 86_400
 OWN, OTHER = "_000account", "_000somebody_else"
@@ -67,14 +67,29 @@ def test_small_account_costs_its_pages(count: int, requests: int, tiktok: TikTok
     assert (len(tiktok.bodies()), windows(outcome)) == (requests, 1)
 
 
-@pytest.mark.parametrize(("every", "most"), [(DAY, 9), (7 * DAY, 7), (20 * DAY, 4), (30 * DAY, 4)])
-def test_fifty_videos_cost_few_requests(every: int, most: int, tiktok: TikTok, connector: Connector) -> None:
-    """Without a start date, most of the time has no videos at all, which the first page cannot tell."""
+@pytest.mark.parametrize("every", [3600, DAY, 7 * DAY, 30 * DAY])
+@pytest.mark.parametrize(("known", "most"), [(50, 3), (0, 9), (None, 9)])
+def test_fifty_videos_cost_few_requests(
+    known: int | None, most: int, every: int, tiktok: TikTok, connector: Connector
+) -> None:
+    """Without a start date, most of the time has no videos at all: the first page cannot tell, the account can."""
     posted = posts(50, every)
-    tiktok.with_videos(*posted)
+    tiktok.with_videos(*posted).answers("user", good({"user": {**USER, "video_count": known}}))
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert (outcome.errors, times(outcome)) == ([], sorted(posted))
     assert len(tiktok.bodies()) <= most
+
+
+@pytest.mark.parametrize(("known", "parts"), [(159, 0), (161, 2), (299, 2), (301, 3), (9_999, 4), ("many", 4)])
+def test_account_has_no_more_parts_than_its_videos_fill(
+    known: Any, parts: int, tiktok: TikTok, connector: Connector
+) -> None:
+    posted = posts(120, DAY)
+    tiktok.with_videos(*posted).answers("user", good({"user": {**USER, "video_count": known}}))
+    outcome = connector.read({**OAUTH_CONFIG, "start_date": "2014-01-01"}, "videos")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+    shared = {body["cursor"] for body in tiktok.bodies()[1:]} & {*edges_of_parts(posted[:20], at("2014-01-01"), parts)}
+    assert len(shared) == parts
 
 
 def test_newest_window_carries_no_cursor(tiktok: TikTok, connector: Connector) -> None:
