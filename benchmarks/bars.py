@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.cases import CASES
 from benchmarks.results import Results, times_as_fast
 
 
@@ -51,24 +52,52 @@ def _start(results: Results) -> float:
     return results["startup"]["spec"].seconds / results["startup"]["import"].seconds
 
 
+def _admitted(results: Results, case: str) -> int:
+    run = results[case]["connector"]
+    return run.requests - run.refused
+
+
+def _times_allowed(results: Results, case: str, pages: int, per_minute: int) -> float:
+    """How many times as long as the limit makes the account's pages take."""
+    return results[case]["connector"].seconds / (pages * 60 / per_minute)
+
+
 BARS = (
     Bar(
         "10,000 videos, 300 ms: times as fast as the plain loop",
         lambda results: times_as_fast(results, "10000-300ms", "connector"),
-        10,
+        12,
         at_least=True,
         decimals=1,
     ),
-    Bar("10,000 videos, 300 ms: list requests", lambda r: r["10000-300ms"]["connector"].requests, 560),
-    Bar("10,000 videos, 300 ms: answers 429", lambda r: r["10000-300ms"]["connector"].refused, 0),
-    Bar("50 videos, default config: list requests", lambda r: r["50"]["connector"].requests, 60),
+    Bar("10,000 videos, 300 ms: list requests", lambda r: r["10000-300ms"]["connector"].requests, 678),
+    Bar("10,000 videos, 300 ms: refused requests", lambda r: r["10000-300ms"]["connector"].refused, 0),
+    Bar(
+        "1,000 videos, 300 ms: times as fast as the plain loop",
+        lambda results: times_as_fast(results, "1000-300ms", "connector"),
+        3,
+        at_least=True,
+        decimals=1,
+    ),
+    Bar("719 videos, 30 a minute: admitted list requests", lambda r: _admitted(r, "719-30"), 52),
+    Bar(
+        "719 videos, 30 a minute: times what it allows", lambda r: _times_allowed(r, "719-30", 36, 30), 1.3, decimals=2
+    ),
+    Bar("2,530 videos, 60 a minute: admitted list requests", lambda r: _admitted(r, "2530-60"), 175),
+    Bar(
+        "2,530 videos, 60 a minute: times what it allows",
+        lambda results: _times_allowed(results, "2530-60", 127, 60),
+        1.3,
+        decimals=2,
+    ),
+    Bar("50 videos, default config: list requests", lambda r: r["50"]["connector"].requests, 7),
     Bar("50 videos: s longer than low-code without windows", _longer_than_low_code, 0.5, decimals=2),
     Bar("Nothing new: list requests", lambda r: r["incremental"]["connector"].requests, 5),
     Bar("Nothing new: token refreshes", lambda r: r["incremental"]["connector"].token_requests, 0),
-    Bar("100,000 videos: MB of peak memory above 1,000 videos", _memory_of_a_large_account, 20, decimals=1),
-    Bar("10,000 videos, 0 ms: s of CPU", lambda r: r["10000-0ms"]["connector"].cpu, 6, decimals=1),
+    Bar("100,000 videos: MB of peak memory above 1,000 videos", _memory_of_a_large_account, 25, decimals=1),
+    Bar("10,000 videos, 0 ms: s of CPU", lambda r: r["10000-0ms"]["connector"].cpu, 3.5, decimals=1),
     Bar("`spec`: times as long as `import airbyte_cdk`", _start, 1.5, decimals=2),
-    Bar("14,000 videos at full speed: answers 429", lambda r: r["14000-0ms"]["connector"].refused, 3),
+    Bar("14,000 videos at full speed: refused requests", lambda r: r["14000-0ms"]["connector"].refused, 3),
 )
 
 
@@ -90,6 +119,11 @@ def valid(results: Results) -> Results:
 
 
 def faults(results: Results) -> list[str]:
-    """Everything that was read wrongly, by row and reader; any of it fails the whole benchmark."""
+    """Everything that was read wrongly, by row and reader; any of it fails the whole benchmark.
+
+    That a peer gives up at a limit far below the documented one is a result, and no fault.
+    """
+    below = [case.name for case in CASES if case.below]
     named = ((case, reader, run) for case, runs in results.items() for reader, run in runs.items())
-    return [f"{case}, {reader}: {problem}" for case, reader, run in named for problem in run.problems]
+    counted = [(c, reader, run) for c, reader, run in named if reader == "connector" or c not in below]
+    return [f"{case}, {reader}: {problem}" for case, reader, run in counted for problem in run.problems]

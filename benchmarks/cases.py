@@ -22,6 +22,7 @@ class Case:
         latency: s that the server takes for each request.
         rate_limit: requests a minute that the server allows.
         start_date: of the connector's config; None leaves it out, which means everything since 2014.
+        below: the row is about a limit far below the documented one, where peers may fail: that is a result.
         repeat: how many times each reader runs; short runs are repeated, because noise is larger in them.
         incremental: two syncs of the connector, the second with the state of the first.
     """
@@ -33,6 +34,7 @@ class Case:
     rate_limit: int = DOCUMENTED_LIMIT
     start_date: str | None = "2022-01-01"
     readers: tuple[str, ...] = READERS
+    below: bool = False
     repeat: int = 1
     incremental: bool = False
 
@@ -41,6 +43,8 @@ CASES = (
     Case("50", "50 videos, default config, 300 ms a request", 50, 0.3, start_date=None, repeat=3),
     Case("1000-300ms", "1,000 videos, 300 ms a request", 1_000, 0.3),
     Case("10000-300ms", "10,000 videos, 300 ms a request", 10_000, 0.3),
+    Case("719-30", "719 videos, 300 ms a request, 30 a minute", 719, 0.3, 30, start_date=None, below=True),
+    Case("2530-60", "2,530 videos, 300 ms a request, 60 a minute", 2_530, 0.3, 60, start_date=None, below=True),
     Case("1000-0ms", "1,000 videos, 0 ms a request, no limit", 1_000, rate_limit=NO_LIMIT, repeat=3),
     Case("10000-0ms", "10,000 videos, 0 ms a request, no limit", 10_000, rate_limit=NO_LIMIT, repeat=3),
     # 2,000 videos in three years are about 55 in the last 30 days, which is what the bar speaks of.

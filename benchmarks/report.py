@@ -24,16 +24,18 @@ NOTES = """## How to read this
 - The server is the project's sandbox, in a process of its own on the same machine. Accounts have three years of videos.
   All readers ask for the 16 fields, 20 videos a page, and sign in with an access token. (The two syncs of "Nothing
   new" use a refresh token, to show whether the second one renews what still works.)
-- Rows of 300 ms have the documented limit of 600 requests a minute. Rows of 0 ms have none, except the one of 14,000
-  videos. The connector keeps to its own budget of just under 600 a minute also where the server has no limit: that is
-  what the 100,000 videos take their time for.
-- The connector's `start_date` is 2022-01-01, except with 50 videos: no `start_date`, which means history since 2014.
-  The others always read until the API says that there is no more.
+- Rows of 300 ms have the documented limit of 600 requests a minute, unless they name another, which no reader is told.
+  Rows of 0 ms have none, except the one of 14,000 videos. The connector begins with just under 600 a minute also where
+  the server has no limit: that is what the 100,000 videos take their time for.
+- The connector's `start_date` is 2022-01-01, except with 50 videos and with low limits: no `start_date`, which means
+  history since 2014. The others always read until the API says that there is no more.
 - The connector, the low-code manifest, the tap and the loop write their messages (or JSON lines) into a file. dlt
   writes its own JSON lines, in `extract`; normalize and load are left out in its favour, as nobody else loads anything
   either. Its files are not compressed, like the others'.
 - The peers are as short as their documentation suggests: benchmarks/peers. They read one page after the other; none
-  of them keeps a request budget, reads windows or refreshes tokens.
+  of them keeps a request budget, reads windows or refreshes tokens. When refused for the limit they do what their
+  libraries do by themselves; the loop has the adapter with retries that urllib3's documentation shows, with as many of
+  them as the Singer SDK makes. A reader that gives up at a low limit has its last words in place of the videos.
 - One run on one machine. Differences of a few percent, or a few tenths of a second, mean nothing.
 """
 

@@ -93,7 +93,7 @@ def _failure(usage: Usage, folder: Path) -> list[str]:
     if usage.exit_code == 0:
         return []
     said = truth.error(truth.lines(folder / "stdout")) or (folder / "stderr").read_text(errors="replace").strip()
-    return [f"exit code {usage.exit_code}: {said.splitlines()[-1][:300] if said else 'no reason given'}"]
+    return [f"exit code {usage.exit_code}: {said.splitlines()[-1][:120] if said else 'no reason given'}"]
 
 
 def _violations(log: Sequence[Json]) -> list[str]:

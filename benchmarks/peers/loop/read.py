@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 FIELDS = (
     "id,create_time,cover_image_url,share_url,video_description,duration,height,width,title,embed_html,embed_link,"
@@ -19,7 +21,9 @@ FIELDS = (
 def pages(base_url: str, access_token: str) -> Iterator[list[dict[str, Any]]]:
     """The videos of each page, newest first."""
     body: dict[str, Any] = {"max_count": 20}
+    retries = Retry(total=5, backoff_factor=1, status_forcelist=[429, 500, 502, 503, 504], allowed_methods=["POST"])
     with requests.Session() as session:
+        session.mount(base_url, HTTPAdapter(max_retries=retries))
         session.headers["Authorization"] = f"Bearer {access_token}"
         more = True
         while more:
