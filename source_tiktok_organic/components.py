@@ -39,7 +39,6 @@ class FieldsRequester(cdk.HttpRequester):
     keys: Sequence[str] = ()
     optional_fields: Sequence[str] = ()  # what a request can do without, should TikTok refuse it
     columns: PropertySelector | None = None  # those selected in the catalog; None, as in `check`, means all
-    whole_response: str = ""  # what holds for a response that can be used
     request_body_json: dict[str, Any] | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
     error_handler: Any = None
@@ -50,12 +49,7 @@ class FieldsRequester(cdk.HttpRequester):
         self.request_options_provider = provider(parameters, self.config, request_body_json=body)
         super().__post_init__(parameters)
         self.error_handler.requester = self
-        self._whole = cdk.InterpolatedBoolean(self.whole_response, parameters)
         self._failed, self._left_out, self._said = False, set[str](), set[str]()
-
-    def is_whole(self, response: Mapping[str, Any]) -> bool:
-        """Whether a parsed response holds what this endpoint must send."""
-        return self._whole.eval(self.config, response=response)
 
     def send_request(self, **kwargs: Any) -> requests.Response | None:  # type: ignore[override]
         """Send a request; raises StreamError, once: after it the stream sends no request, and slices stay unread."""

@@ -27,11 +27,12 @@ class OneReadingErrorHandler(DefaultErrorHandler):
     disagree records are lost in silence; no timeout of `requests` ends a response that trickles in; and the CDK renews
     the access token once for a request, so that a second revocation within seconds would end the sync.
     Result: the parsed body. Its `error.code` is `unreadable` where there is no JSON object with an `error` object, and
-    `incomplete` where TikTok says ok, but the HTTP status does not, or `whole_response` of the requester does not hold.
+    `incomplete` where TikTok says ok, but the HTTP status does not, or `whole_response` does not hold.
     """
 
     no_response: Mapping[str, str] = field(default_factory=dict)  # what to say, by the name of the exception's class
     longest_response_in_seconds: float = 120
+    whole_response: str = "{{ true }}"  # the condition on a response that can be used
     requester: Any = field(init=False)  # whose handler this is; it makes itself known
 
     class RequestRefused(cdk.AirbyteTracedException):
@@ -63,10 +64,13 @@ class OneReadingErrorHandler(DefaultErrorHandler):
             reading = None
         if not isinstance(reading, dict) or not isinstance(reading.get("error"), dict):
             reading = {"error": {"code": "unreadable"}}
-        elif reading["error"].get("code") == "ok" and not (response.ok and self.requester.is_whole(reading)):
+        elif reading["error"].get("code") == "ok" and not (response.ok and self._is_whole(reading)):
             reading["error"]["code"] = "incomplete"
         response.json = lambda **_: reading  # type: ignore[method-assign]
         return response
+
+    def _is_whole(self, reading: Mapping[str, Any]) -> bool:
+        return cdk.InterpolatedBoolean(self.whole_response, {}).eval(self.config, response=reading)
 
     def _chunks(self, response: Response) -> Iterator[bytes]:
         end = time.monotonic() + self.longest_response_in_seconds

@@ -180,14 +180,6 @@ def test_similar_scope_is_another_one(scope: str) -> None:
         requester({"scope": scope}).get_path()
 
 
-@pytest.mark.parametrize(
-    ("whole", "response", "verdict"),
-    [("{{ response.data.x }}", {"data": {"x": 1}}, True), ("{{ response.data.x }}", {"data": None}, False)],
-)
-def test_response_is_whole_by_the_manifests_condition(whole: str, response: Any, verdict: bool) -> None:
-    assert requester({}, whole_response=whole).is_whole(response) is verdict
-
-
 def test_closing_repr_of_an_error_is_its_sentence() -> None:
     """The CDK sums a sync's errors up by their `repr`, which else names the class and an internal message."""
     error = StreamError("internal", "What to do.", FailureType.config_error)

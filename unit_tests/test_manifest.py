@@ -83,14 +83,12 @@ def unknown_keys(manifest: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def handler() -> OneReadingErrorHandler:
-    """The error handler of the manifest, with a requester that takes every page for whole and sends nothing."""
+    """The error handler of the manifest that takes every page for whole, with a requester that sends nothing."""
     definition = resolved()["definitions"]["error_handler"]
     made: Any = ModelToComponentFactory().create_component(CustomErrorHandler, definition, config={})
     budget = SimpleNamespace(learn=lambda *_, **__: None, has_stalled=lambda: False)
     authenticator = SimpleNamespace(expire=lambda _: None)
-    made.requester = SimpleNamespace(
-        api_budget=budget, get_authenticator=lambda: authenticator, is_whole=lambda _: True
-    )
+    made.requester = SimpleNamespace(api_budget=budget, get_authenticator=lambda: authenticator)
     return made
 
 
@@ -139,8 +137,10 @@ def test_shared_components_are_defined_once() -> None:
 
 def test_streams_share_their_request_components() -> None:
     streams = {s["name"]: s["retriever"]["requester"] for s in resolved()["streams"]}
-    own = {"path", "http_method", "keys", "columns", "fields_by_scope", "optional_fields", "whole_response"}
-    shared = [{k: v for k, v in r.items() if k not in {*own, "request_body_json"}} for r in streams.values()]
+    own = {"path", "http_method", "keys", "columns", "fields_by_scope", "optional_fields", "request_body_json"}
+    for requester in streams.values():
+        assert requester["error_handler"].pop("whole_response")
+    shared = [{k: v for k, v in r.items() if k not in own} for r in streams.values()]
     assert shared[0] == shared[1]
     assert {"authenticator", "error_handler", "api_budget", "messages"} <= set(shared[0])
 
@@ -219,7 +219,7 @@ def test_ok_with_an_error_status_is_retried(status: int, handler: OneReadingErro
 
 
 def test_ok_without_what_the_stream_needs_is_retried(handler: OneReadingErrorHandler) -> None:
-    handler.requester.is_whole = lambda _: False
+    handler.whole_response = "{{ response.data.user }}"
     assert verdict(handler, GOOD_BODIES[1]) == OWN_CODES["incomplete"]
 
 
