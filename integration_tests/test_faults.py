@@ -155,14 +155,6 @@ def test_unanswered_requests_end_with_the_timeout(start_sandbox: StartSandbox) -
     assert (outcome.exit_code, outcome.errors[0], len(sandbox.requests_to(USER))) == (1, sentences.NO_RESPONSE, 7)
 
 
-def test_manifest_sets_both_timeouts() -> None:
-    """`hurried` lowers the read timeout in these tests."""
-    from source_tiktok_organic.config import load_manifest
-
-    requester = load_manifest()["definitions"]["requester"]
-    assert (requester["connect_timeout_in_seconds"], requester["read_timeout_in_seconds"]) == (10, 60)
-
-
 @pytest.mark.parametrize("command_name", ["check", "read"])
 def test_unresolvable_host_ends_in_bounded_time(command_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def unresolved(*_: Any, **__: Any) -> Any:
@@ -294,18 +286,6 @@ def test_sync_after_an_outage_completes_the_records(start_sandbox: StartSandbox)
     assert (second.exit_code, second.errors) == (0, [])
     assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
     assert len(set(video_ids(first))) == len(video_ids(first))
-
-
-@pytest.mark.parametrize("count_refused", [False, True])
-def test_any_limit_is_found_and_kept_to(count_refused: bool, start_sandbox: StartSandbox) -> None:
-    """TikTok documents 600 a minute; some apps get far less."""
-    sandbox = start_sandbox(videos=719, rate_limit=30, count_refused=count_refused)
-
-    outcome = InProcess(sandbox.base_url).read(sandbox.config())
-
-    assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
-    assert "requests a minute of this app; the sync is paced to it." in outcome.logs
-    assert 1 <= sum(r.error_code == "rate_limit_exceeded" for r in sandbox.requests_to(LIST)) <= 25
 
 
 def traces(outcome: Outcome) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Fixtures of the unit tests: a mocked TikTok, frozen time, and waits that are recorded instead of slept."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
+from source_tiktok_organic.pace import LearningAPIBudget
 from unit_tests import cdk_schema
 from unit_tests.connector import Connector
+from unit_tests.pacing import WINDOW
 from unit_tests.tiktok import NOW, Adapter, TikTok
 
 
@@ -46,6 +49,13 @@ def tiktok() -> Iterator[TikTok]:
     """TikTok's three endpoints; a request to anything that a test did not set up is an error."""
     with requests_mock.Mocker(adapter=Adapter()) as mocker:
         yield TikTok(mocker)
+
+
+@pytest.fixture
+def budget(caplog: pytest.LogCaptureFixture) -> LearningAPIBudget:
+    """A budget with the manifest's numbers."""
+    caplog.set_level(logging.INFO)
+    return LearningAPIBudget(requests_per_window=600, window_in_seconds=WINDOW, patience_in_seconds=600)
 
 
 @pytest.fixture

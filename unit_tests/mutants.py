@@ -30,8 +30,8 @@ PACKAGE = ROOT / "source_tiktok_organic"
 MODULES = ("components", "responses", "pace", "authenticators", "source", "config")
 MANIFEST = "manifest.yaml"
 NAMES = (
-    "manifest spec oauth_spec component_edges paging columns scopes schemas read errors token_responses pace "
-    "rate_limit tokens windows malformed_data command_line run"
+    "manifest responses spec oauth_spec component_edges paging columns scopes schemas read errors token_responses pace "
+    "pace_recovery rate_limit tokens state windows malformed_data command_line run"
 )
 TESTS = [str(ROOT / "unit_tests" / f"test_{name}.py") for name in NAMES.split()]
 PLUGINS_OFF = ["no:cacheprovider", "no:xdist", "no:cov", "no:hypothesispytest"]
