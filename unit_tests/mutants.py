@@ -29,11 +29,37 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "source_tiktok_organic"
 MODULES = ("components", "responses", "pace", "authenticators", "source", "config")
 MANIFEST = "manifest.yaml"
-NAMES = (
-    "manifest responses spec oauth_spec component_edges paging columns scopes schemas read errors token_responses pace "
-    "pace_recovery rate_limit tokens state windows malformed_data command_line run"
-)
-TESTS = [str(ROOT / "unit_tests" / f"test_{name}.py") for name in NAMES.split()]
+# The tests, in the order in which they are most likely to notice; those of a file's own concern go first.
+NAMES = [
+    "manifest",
+    "responses",
+    "spec",
+    "oauth_spec",
+    "component_edges",
+    "paging",
+    "columns",
+    "scopes",
+    "schemas",
+    "read",
+    "errors",
+    "token_responses",
+    "pace",
+    "pace_recovery",
+    "rate_limit",
+    "tokens",
+    "state",
+    "windows",
+    "malformed_data",
+    "command_line",
+    "run",
+]
+CONCERNS = {
+    "authenticators": ("tokens", "token_responses"),
+    "components": ("component_edges", "paging", "columns", "scopes", "malformed_data"),
+    "config": ("spec", "command_line"),
+    "pace": ("pace", "pace_recovery", "rate_limit"),
+    "source": ("state", "windows"),
+}
 PLUGINS_OFF = ["no:cacheprovider", "no:xdist", "no:cov", "no:hypothesispytest"]
 INHERITED = [
     "airbyte_cdk.entrypoint",
@@ -150,6 +176,12 @@ def _other(value: Any) -> Any:
     return others.get(str(value))
 
 
+def tests(file: str) -> list[str]:
+    """The test files for a mutant of a file."""
+    concern = CONCERNS.get(Path(file).stem, ())
+    return [str(ROOT / "unit_tests" / f"test_{n}.py") for n in sorted(NAMES, key=lambda name: name not in concern)]
+
+
 def start(mutant: Mutant) -> int:
     """Start a child process that runs the tests on a mutant; its exit code is pytest's, 0 for a survivor."""
     pid = os.fork()
@@ -163,7 +195,8 @@ def start(mutant: Mutant) -> int:
         _serve(mutant)
         import pytest
 
-        code = pytest.main(["-x", "-q", "--assert=plain", *(p for name in PLUGINS_OFF for p in ("-p", name)), *TESTS])
+        plugins_off = [part for name in PLUGINS_OFF for part in ("-p", name)]
+        code = pytest.main(["-x", "-q", "--assert=plain", *plugins_off, *tests(mutant["file"])])
     finally:
         os._exit(int(code))
 
