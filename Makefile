@@ -15,13 +15,16 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from the real one with secrets/config.json
 	@$(DEMO)/bin/python -m examples.demo
+
+live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.json, or a local one: report in live/ (ARGS=--limit)
+	@$(DEV)/bin/python -m integration_tests.live $(addprefix --config ,$(wildcard secrets/config.json)) $(ARGS)
 
 test: lint ## lint, then every test
 	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal

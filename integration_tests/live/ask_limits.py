@@ -1,0 +1,94 @@
+"""How many requests are admitted, with `--limit` alone: it provokes refusals, and may lock the app for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from integration_tests.live.api import WINDOW_S
+from integration_tests.live.probe import Finding, Live, NotSeenError, probe
+from sandbox import Settings
+from sandbox.facts import VIDEO_LIST_PATH
+
+MOST = 50  # requests of the burst; with what follows a refusal, 150
+SPACING = 1.3  # how many times faster than the burst's rate a refused client asks on
+PATIENCE = 1.5  # windows
+ABOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What a burst of requests and what came after it led to; times in s.
+
+    Attributes:
+        refused: whether it met the limit.
+        window: from the first request to the first one admitted after a refusal, if it was while asking on.
+        after: from the first refusal to the next one admitted, if it was.
+        quiet: whether one was admitted after a window without any, if none was before.
+    """
+
+    admitted: int
+    seconds: float
+    refused: bool
+    window: float | None = None
+    after: float | None = None
+    quiet: bool = False
+
+
+@probe("How many requests are admitted before the first 429?", "600 a minute", rule="rate_limit")
+def rate_limit(live: Live) -> Finding:
+    burst = _burst(live)
+    if not burst.refused:
+        return Finding(f"at least {burst.admitted} in {burst.seconds:.0f} s", agrees=True)
+    settings: dict[str, float] = {"rate_limit": burst.admitted}
+    usual = Settings.rate_window
+    if burst.window is not None and abs(burst.window - usual) > ABOUT_S:
+        settings["rate_window"] = float(round(burst.window))
+    then = "none within the time that was waited" if burst.after is None else f"the next {burst.after:.0f} s later"
+    return Finding(f"{burst.admitted} in {burst.seconds:.0f} s, then a refusal; {then}", settings)
+
+
+@probe("Do refused requests count?", rule="refused_count")
+def refused_count(live: Live) -> Finding:
+    burst = _burst(live)
+    if not burst.refused:
+        raise NotSeenError("none was refused")
+    if burst.window is not None:
+        return Finding("no: one was admitted while asking on", {"count_refused": False})
+    if burst.quiet:
+        return Finding("yes: none was admitted before a minute without requests", {"count_refused": True})
+    return Finding("asking on prolongs the wait: none was admitted after a minute without requests", agrees=False)
+
+
+def _burst(live: Live) -> Burst:
+    if not live.limit:
+        raise NotSeenError("asked only with --limit")
+    return live.once("burst", lambda: _measure(live))
+
+
+def _measure(live: Live) -> Burst:
+    api = live.api
+    api.sleep(WINDOW_S)  # what was asked before must not count
+    begin = api.clock()
+    admitted = 0
+    while admitted < MOST and _admitted(live):
+        admitted += 1
+    seconds = api.clock() - begin
+    if admitted == MOST:
+        return Burst(admitted, seconds, refused=False)
+    # Asked on at more than the admitted rate: if refused requests count, the window never empties.
+    usual = Settings.rate_window
+    gap = usual / (SPACING * max(1, admitted))
+    while (passed := api.clock() - begin) < PATIENCE * usual:
+        api.sleep(gap)
+        if _admitted(live):
+            return Burst(admitted, seconds, True, api.clock() - begin, api.clock() - begin - seconds)
+    api.sleep(WINDOW_S)
+    quiet = _admitted(live)
+    return Burst(admitted, seconds, True, None, passed + WINDOW_S - seconds if quiet else None, quiet)
+
+
+def _admitted(live: Live) -> bool:
+    reply = live.data("POST", VIDEO_LIST_PATH, query="fields=id", json={"max_count": 20}, paced=False)
+    if reply.code not in ("ok", "rate_limit_exceeded"):
+        raise NotSeenError(f"the list responds with {reply}")
+    return reply.code == "ok"

@@ -1,0 +1,229 @@
+"""Probes of `video/list`: order, cursor, pages, end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+from integration_tests.live import Json
+from integration_tests.live.listing import PAGE_SIZE, Page
+from integration_tests.live.probe import Finding, Live, NotSeenError, probe
+from sandbox.facts import DEFAULT_PAGE_SIZE
+
+MS = 1_000
+
+
+@probe("In which order are videos listed?", "by `create_time`, newest first", rule="order")
+def order(live: Live) -> Finding:
+    times = [video["create_time"] for video in live.listing.in_order]
+    if len(times) < 2:
+        raise NotSeenError("too few videos")
+    wrong = sum(earlier < later for earlier, later in pairwise(times))
+    seen = f"{wrong} of {len(times)} videos are newer than the one before" if wrong else "newest first"
+    return Finding(f"{seen} ({len(times)} videos)", agrees=not wrong)
+
+
+@probe("Where do pinned posts come?", rule="pinned")
+def pinned(live: Live) -> Finding:
+    listing = live.listing
+    if not listing.pinned:
+        raise NotSeenError("no video is out of order at the top")
+    ids = {str(video["id"]) for video in listing.pinned}
+    tops = [page for page in listing.pages if ids & set(page.ids[: len(ids)])]
+    again = [page for page in listing.pages if ids & set(page.ids[len(ids) :])]
+    where = "of the first page" if len(tops) == 1 else f"of {len(tops)} of {len(listing.pages)} pages"
+    place = "besides their own place" if again else "and not in their own place, as far as was read"
+    return Finding(f"{len(ids)} on top {where}, {place}", agrees=len(tops) == 1 and bool(again))
+
+
+@probe("Are pages full while more follow?", "short and empty ones in v1", rule="full_pages")
+def full_pages(live: Live) -> Finding:
+    pages = [page for page in live.listing.pages if page.has_more is True]
+    if not pages:
+        raise NotSeenError("one page holds all videos")
+    empty = sum(not page.videos for page in pages)
+    short = sum(0 < len(first.videos) < PAGE_SIZE and not _whole_second(first, then) for first, then in _pairs(live))
+    sizes = f"{min(map(_size, pages))} to {max(map(_size, pages))} videos on {len(pages)} pages"
+    return Finding(
+        f"{sizes}; {empty} empty, {short} short without cause", {"short_pages": short > 0, "empty_pages": empty > 0}
+    )
+
+
+def _size(page: Page) -> int:
+    return len(page.videos)
+
+
+def _pairs(live: Live) -> list[tuple[Page, Page]]:
+    """Each page with the next one that holds videos."""
+    pages = [page for page in live.listing.pages if page.videos]
+    return list(pairwise(pages))
+
+
+def _whole_second(page: Page, then: Page) -> bool:
+    """Whether a page ends early because the next second's videos would not all fit on it."""
+    times = Counter(video["create_time"] for video in then.videos)
+    return len(page.videos) + times[then.videos[0]["create_time"]] > PAGE_SIZE
+
+
+@probe("Does a page hold the videos at its cursor?", "it holds those before", rule="cursor_edge")
+def cursor_edge(live: Live) -> Finding:
+    pairs = [pair for pair in live.listing.neighbours if pair[1].asked == pair[0].cursor]
+    if not pairs:
+        first = live.page(size=1)
+        if not first.videos or first.has_more is not True or not first.moves:
+            raise NotSeenError("too few videos")
+        pairs = [(first, live.page(first.cursor, 2))]
+    again = sum(first.ids[-1] in then.ids for first, then in pairs)
+    if 0 < again < len(pairs):
+        return Finding(f"{again} of {len(pairs)} pages do, the others do not", agrees=False)
+    seen = "yes, the last page's last video comes again" if again else "no"
+    return Finding(f"{seen} ({len(pairs)} edges)", {"cursor_inclusive": again > 0})
+
+
+@probe("What is the cursor that a page returns?", "a time in ms", rule="cursor_form")
+def cursor_form(live: Live) -> Finding:
+    pages = [page for page in live.listing.pages if page.videos and page.has_more is True and page.moves]
+    if not pages:
+        raise NotSeenError("no page has a cursor that leads on")
+    rests = [_beyond(page) for page in pages]
+    if any(rest is None or not 0 <= rest < MS for rest in rests):
+        return Finding("it is not the time of the page's last video", agrees=False)
+    milliseconds = any(rests)
+    seen = "create_time of the page's last video, " + ("with milliseconds" if milliseconds else "in whole seconds")
+    return Finding(f"{seen} ({len(pages)} pages)", {"cursor_milliseconds": milliseconds})
+
+
+def _beyond(page: Page) -> int | None:
+    """By how many ms a cursor lies behind the second of the page's last video."""
+    cursor = page.cursor
+    return cursor - page.videos[-1]["create_time"] * MS if isinstance(cursor, int) else None
+
+
+@probe("Does the cursor lead on whenever more follow?", "yes", rule="cursor_moves")
+def cursor_moves(live: Live) -> Finding:
+    pages = [page for page in live.listing.pages if page.has_more is True]
+    if not pages:
+        raise NotSeenError("one page holds all videos")
+    stuck = [page for page in pages if not page.moves]
+    gone = any(page.cursor is None for page in stuck)
+    seen = "a page has none" if gone else "it stands still" if stuck else f"yes ({len(pages)} pages)"
+    return Finding(seen, {"gone_without_cursor": gone, "stuck_cursor": bool(stuck) and not gone})
+
+
+@probe("Is a second split between two pages?", rule="seconds")
+def seconds(live: Live) -> Finding:
+    if cursor_form(live).settings.get("cursor_milliseconds"):
+        raise NotSeenError("cursors have milliseconds, in which posts of a second differ")
+    if cursor_edge(live).settings.get("cursor_inclusive"):
+        raise NotSeenError("a page begins with the second of its cursor, so that no split loses anything")
+    times = Counter(video["create_time"] for video in live.listing.in_order)
+    second, count = max(times.items(), key=lambda item: item[1], default=(0, 0))
+    if count < 2:
+        raise NotSeenError("no two videos share a second")
+    size = PAGE_SIZE if count > PAGE_SIZE else 1
+    page = live.page((second + 1) * MS, size)
+    came = sum(video["create_time"] == second for video in page.videos)
+    return Finding(
+        f"{came} of a second's {count} videos came where {size} were asked for", {"split_seconds": came < count}
+    )
+
+
+@probe("May any time be a cursor?", "yes", rule="order")
+def any_cursor(live: Live) -> Finding:
+    videos = live.listing.in_order
+    for newer, older in list(pairwise(videos))[len(videos) // 2 :] + list(pairwise(videos)):
+        if newer["create_time"] - older["create_time"] > 2:
+            ids = live.page((newer["create_time"] + older["create_time"]) // 2 * MS).ids
+            right = str(older["id"]) in ids and str(newer["id"]) not in ids
+            seen = "yes: between two videos, it leads to the older one" if right else "no: another page came"
+            return Finding(seen, agrees=right)
+    raise NotSeenError("too few videos")
+
+
+@probe("What does cursor 0 mean?", rule="cursor_zero")
+def zero_cursor(live: Live) -> Finding:
+    first, newest = live.page(0), live.page()
+    if not newest.videos:
+        raise NotSeenError("no videos")
+    from_newest = first.ids[:1] == newest.ids[:1]
+    return Finding("from the newest" if from_newest else f"a page of {len(first.ids)} videos", agrees=from_newest)
+
+
+@probe("Where does the list end?", "at `has_more` false", rule="last_cursor")
+def last_page(live: Live) -> Finding:
+    listing = live.listing
+    if not listing.complete or not listing.videos:
+        raise NotSeenError("no videos" if listing.complete else "the list is longer than what was read")
+    last = listing.pages[-1]
+    rest = _beyond(last) if last.videos else None
+    filled = rest is not None and 0 <= rest < MS
+    cursor = "that of the last video" if filled else "missing" if last.cursor is None else f"{_kind(last.cursor)}"
+    return Finding(f"`has_more` false, with a cursor: {cursor}", agrees=filled)
+
+
+@probe("What comes after the oldest video?", rule="cursor_zero")
+def after_the_end(live: Live) -> Finding:
+    if not live.listing.complete or not live.listing.in_order:
+        raise NotSeenError("the oldest video is not known")
+    page = live.page((live.listing.in_order[-1]["create_time"] - 1) * MS)
+    seen = f"{len(page.videos)} videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
+    return Finding(seen, agrees=(page.videos, page.cursor, page.has_more) == ([], 0, False))
+
+
+@probe("How does an empty account look?", rule="empty_account")
+def empty_account(live: Live) -> Finding:
+    listing = live.listing
+    if listing.videos or not listing.complete:
+        raise NotSeenError("the account has videos")
+    page = listing.pages[0]
+    seen = f"no videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
+    return Finding(seen, agrees=(page.cursor, page.has_more) == (0, False))
+
+
+@probe("May the cursor stand in the query?", "it belongs in the body", rule="cursor_in_body")
+def cursor_in_query(live: Live) -> Finding:
+    first = next((page for page in live.listing.pages if page.videos and page.has_more is True and page.moves), None)
+    if first is None:
+        raise NotSeenError("too few videos")
+    reply = live.videos(query=f"&cursor={first.cursor}&max_count=2")
+    if reply.code != "ok":
+        return Finding(f"no: {reply}", agrees=True)
+    ids = _ids(reply.data)
+    seen = "it is ignored" if ids[:1] == first.ids[:1] else f"it counts, or another page of {len(ids)} videos came"
+    return Finding(seen, agrees=False)
+
+
+@probe("How many videos come without `max_count`?", "10", rule="page_size")
+def default_size(live: Live) -> Finding:
+    page = live.page()
+    if len(page.videos) <= DEFAULT_PAGE_SIZE:
+        raise NotSeenError("too few videos")
+    reply = live.videos()
+    count = len(_ids(reply.data))
+    if reply.code == "ok" and count < DEFAULT_PAGE_SIZE:
+        raise NotSeenError(f"a page of {count}, which may be a short one")
+    top = len(live.listing.pinned)
+    return Finding(f"{count}" if reply.code == "ok" else str(reply), agrees=count - top == DEFAULT_PAGE_SIZE)
+
+
+@probe("What does a `max_count` of 21 get?", "20 at most", rule="page_size")
+def largest_size(live: Live) -> Finding:
+    reply = live.videos(max_count=PAGE_SIZE + 1)
+    if reply.code in ("scope_not_authorized", "scope_permission_missed"):
+        raise NotSeenError(f"the list responds with {reply}")
+    count = f", {len(_ids(reply.data))} videos" if reply.code == "ok" else ""
+    return Finding(f"{reply}{count}", agrees=reply.code == "invalid_params")
+
+
+def _ids(data: Json) -> list[str]:
+    return [str(video.get("id")) for video in data.get("videos") or () if isinstance(video, dict)]
+
+
+def _kind(cursor: Any) -> str:
+    """A cursor, without the time that it is."""
+    return "0" if cursor == 0 else "missing" if cursor is None else "a time" if isinstance(cursor, int) else "no number"
+
+
+def _shown(flag: Any) -> str:
+    return str(flag).lower() if isinstance(flag, bool) else "missing" if flag is None else "of another kind"

@@ -1,0 +1,89 @@
+"""Probes of `user/info`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from integration_tests.live.api import Reply
+from integration_tests.live.probe import Finding, Live, NotSeenError, probe, refused
+from sandbox.facts import ALL_SCOPES, BASIC_SCOPE, USER_FIELDS_BY_SCOPE, USER_INFO_PATH, VIDEO_SCOPE
+from sandbox.settings import SCOPE_ERRORS
+
+LOG_ID = re.compile(r"[0-9A-Za-z]{34}")
+
+
+@probe("What is around the data?", "`data` and `error` with `code`, `message`, `log_id`", rule="envelope")
+def envelope(live: Live) -> Finding:
+    body = live.once("profile", lambda: _profile(live)).body
+    error = body.get("error")
+    names = {name: sorted(part) for name, part in body.items() if isinstance(part, dict)}
+    good = names == {"data": ["user"], "error": ["code", "log_id", "message"]}
+    log_id = error.get("log_id") if isinstance(error, dict) else None
+    length = len(log_id) if isinstance(log_id, str) else 0
+    seen = "; ".join(f"`{name}`: {', '.join(part)}" for name, part in sorted(names.items()) if name != "data")
+    return Finding(
+        f"{', '.join(sorted(body))}; {seen}; a `log_id` of {length} characters", agrees=good and length == 34
+    )
+
+
+@probe("Is each field of the profile accepted?", "yes, those of the granted scopes", rule="fields")
+def user_fields(live: Live) -> Finding:
+    fields, found = _granted_fields(live), _refused(live)
+    reply = live.once("profile", lambda: _profile(live))
+    user = reply.data.get("user")
+    absent = [name for name in fields if name not in found and name not in (user or {})]
+    return Finding(told(fields, found, absent), {"refused_fields": tuple(found)}, agrees=not absent)
+
+
+@probe("Which fields of the profile are null?", rule="nulls")
+def user_nulls(live: Live) -> Finding:
+    user = live.once("profile", lambda: _profile(live)).data.get("user") or {}
+    nulls = [f"`{name}`" for name, value in user.items() if value is None]
+    return Finding(", ".join(nulls) or "none of this one", agrees=not nulls)
+
+
+@probe("What does a scope that was not granted lead to?", "401 `scope_not_authorized`", rule="missing_scope")
+def missing_scope(live: Live) -> Finding:
+    missing = [scope for scope in ALL_SCOPES if scope not in live.scopes]
+    if not missing:
+        raise NotSeenError("every scope was granted")
+    scope = missing[0]
+    reply = live.videos(max_count=1) if scope == VIDEO_SCOPE else live.user(["open_id", USER_FIELDS_BY_SCOPE[scope][0]])
+    settings = {"scope_error": reply.code} if reply.code in SCOPE_ERRORS else {}
+    return Finding(f"{scope}: {reply}", settings, agrees=bool(settings))
+
+
+@probe("May the commas of `fields` be encoded?", "its examples have literal ones", rule="encoded_commas")
+def encoded_commas(live: Live) -> Finding:
+    plain, encoded = (live.data("GET", USER_INFO_PATH, query=f"fields=open_id{c}union_id") for c in (",", "%2C"))
+    if plain.code != "ok":
+        raise NotSeenError(f"with literal ones it responds with {plain}")
+    same = plain.data == encoded.data
+    return Finding(f"literal: {plain}; encoded: {encoded}", {"refuse_encoded_commas": not same})
+
+
+def told(fields: Sequence[str], found: Sequence[str], absent: Sequence[str]) -> str:
+    """What became of the fields that were asked for."""
+    parts = [f"`{name}` is refused" for name in found] + [f"`{name}` does not come" for name in absent]
+    return "; ".join(parts) or f"all {len(fields)} come"
+
+
+def _granted_fields(live: Live) -> list[str]:
+    fields = [field for scope, names in USER_FIELDS_BY_SCOPE.items() if scope in live.scopes for field in names]
+    if not fields:
+        raise NotSeenError(f"the owner did not grant {BASIC_SCOPE}")
+    return fields
+
+
+def _refused(live: Live) -> list[str]:
+    return live.once("refused_profile", lambda: list(refused(live.user, _granted_fields(live))))
+
+
+def _profile(live: Live) -> Reply:
+    """The profile with all that may be asked for."""
+    found = _refused(live)
+    reply = live.user([name for name in _granted_fields(live) if name not in found])
+    if reply.code != "ok":
+        raise NotSeenError(f"the profile responds with {reply}")
+    return reply

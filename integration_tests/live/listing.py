@@ -1,0 +1,104 @@
+"""Pages of `video/list`, and the list as a plain loop reads it: cursor after cursor, until `has_more` is false."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from integration_tests.live import Json
+
+PAGE_SIZE = 20
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it came.
+
+    Attributes:
+        asked: the cursor of the request (ms), None or 0 for the newest page.
+        videos: at least `id` and `create_time` (s) of each.
+    """
+
+    asked: int | None
+    videos: list[Json]
+    cursor: Any
+    has_more: Any
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids, as text whatever TikTok sends."""
+        return [str(video["id"]) for video in self.videos]
+
+    @property
+    def moves(self) -> bool:
+        """Whether its cursor leads further into the past."""
+        return isinstance(self.cursor, int) and (not self.asked or 0 < self.cursor < self.asked)
+
+
+def page_of(asked: int | None, data: Json) -> Page:
+    """The page in a response's `data`; a video without id or time is left out."""
+    videos = data.get("videos")
+    whole = [video for video in videos or () if isinstance(video, dict) and _is_whole(video)]
+    return Page(asked, whole, data.get("cursor"), data.get("has_more"))
+
+
+def _is_whole(video: Json) -> bool:
+    return str(video.get("id", "")).isdecimal() and isinstance(video.get("create_time"), int)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the plain loop read.
+
+    Attributes:
+        complete: whether it came to the end of the list.
+    """
+
+    pages: list[Page]
+    complete: bool
+
+    @property
+    def videos(self) -> list[Json]:
+        """Each video once, in the order in which they first came."""
+        return list({video["id"]: video for page in self.pages for video in page.videos}.values())
+
+    @property
+    def pinned(self) -> list[Json]:
+        """The videos on top of the first page that are older than what follows them."""
+        first = next((page.videos for page in self.pages if page.videos), [])
+        return first[: _disorder(first)]
+
+    @property
+    def in_order(self) -> list[Json]:
+        """The videos without those on top: listed where their time belongs."""
+        top = {video["id"] for video in self.pinned}
+        return [video for video in self.videos if video["id"] not in top]
+
+    @property
+    def neighbours(self) -> Iterator[tuple[Page, Page]]:
+        """Each two pages in a row that both hold videos."""
+        return ((first, second) for first, second in pairwise(self.pages) if first.videos and second.videos)
+
+
+def _disorder(videos: list[Json]) -> int:
+    """How many videos at the beginning have to go, for the rest to be in order."""
+    times = [video["create_time"] for video in videos]
+    jumps = [place for place, (earlier, later) in enumerate(pairwise(times), 1) if earlier < later]
+    return max(jumps, default=0)
+
+
+def read_list(ask: Callable[[int | None], Json], most: int) -> Listing:
+    """Read page after page, `most` at most; `ask` returns the `data` for a cursor (ms)."""
+    pages: list[Page] = []
+    cursor = None
+    while len(pages) < most:
+        page = page_of(cursor, ask(cursor))
+        pages.append(page)
+        if page.has_more is not True:
+            return Listing(pages, page.has_more is False)
+        if not page.moves:
+            break
+        cursor = page.cursor
+    return Listing(pages, complete=False)

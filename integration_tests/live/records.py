@@ -1,0 +1,118 @@
+"""One response of each kind, to be kept beside the recorded ones and compared with the sandbox's.
+
+Files are named `<kind>.<HTTP status>.json`; older recordings, whose status is not known, `<kind>.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from integration_tests.live import Json
+from integration_tests.live.api import Reply
+from integration_tests.live.stand_ins import StandIns
+from sandbox.facts import OAUTH_PATHS, USER_INFO_PATH, VIDEO_LIST_PATH
+
+VIDEOS_KEPT = 3
+# Objects of which a request chooses the names.
+CHOSEN = ("user", "videos")
+
+
+class Records:
+    """The first response of each kind and status."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Reply] = {}
+
+    def add(self, path: str, sent: Any, reply: Reply) -> None:
+        """Keep a response, if it is the first of its kind; `sent` is the JSON of the request."""
+        if reply.body:
+            self._first.setdefault(f"{_kind(path, sent, reply)}.{reply.status}", reply)
+
+    @property
+    def private(self) -> set[str]:
+        """The texts of profile and videos that identify the account or are its own."""
+        return {text for reply in self._first.values() for text in _texts(reply.data)}
+
+    def bodies(self, private: Collection[str] = ()) -> dict[str, Json]:
+        """The bodies by the names of their files, with stand-ins; of a list the first videos."""
+        stand_ins = StandIns({*private, *self.private})
+        return {name: stand_ins.of(_shortened(reply.body)) for name, reply in sorted(self._first.items())}
+
+    def write(self, folder: Path, private: Collection[str]) -> None:
+        """Write a file for each kind."""
+        for name, body in self.bodies(private).items():
+            text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def differences(recorded: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Where the sandbox's bodies, by file name, do not have the form of recorded ones; both as `Records.bodies`.
+
+    A name without status stands for any. Kinds that only one of them has are left out.
+    """
+    found = []
+    for name, body in recorded.items():
+        kind, _, status = name.partition(".")
+        same = {other: ours[other] for other in ours if other.partition(".")[0] == kind}
+        if same and status and name not in same:
+            found.append(f"{name}: the sandbox responds with {', '.join(sorted(same))}")
+        elif same:
+            found += [f"{name}{place}" for place in _unlike(body, same.get(name, next(iter(same.values()))))]
+    return found
+
+
+def _unlike(recorded: Any, ours: Any, chosen: bool = False) -> Iterator[str]:
+    """Places where two bodies have other names or types; null is like anything, as is an empty list."""
+    if recorded is None or ours is None:
+        return
+    if type(recorded) is not type(ours):
+        yield f": {type(recorded).__name__}, not {type(ours).__name__}"
+    elif isinstance(recorded, dict):
+        missing = set(recorded) - set(ours) if chosen else set(recorded) ^ set(ours)
+        yield from (f".{name}: not in both" for name in sorted(missing))
+        for name in sorted(set(recorded) & set(ours)):
+            yield from (f".{name}{place}" for place in _unlike(recorded[name], ours[name], name in CHOSEN))
+    elif isinstance(recorded, list) and recorded and ours:
+        yield from (f"[]{place}" for place in _unlike(recorded[0], ours[0], chosen))
+
+
+def _kind(path: str, sent: Any, reply: Reply) -> str:
+    oauth = path in OAUTH_PATHS
+    if reply.code != "ok":
+        return f"token_{reply.code}" if oauth else reply.code or "error"
+    if oauth:
+        return "token_refresh"
+    if path == USER_INFO_PATH:
+        return "user_info"
+    if reply.data.get("videos"):
+        return "video_list" if path == VIDEO_LIST_PATH else "video_query"
+    return _empty_kind(path, sent, reply)
+
+
+def _empty_kind(path: str, sent: Any, reply: Reply) -> str:
+    if path != VIDEO_LIST_PATH:
+        return "video_query_unknown_id"
+    if reply.data.get("has_more"):
+        return "video_list_empty_page"
+    return "video_list_after_the_end" if (sent or {}).get("cursor") else "video_list_empty_account"
+
+
+def _shortened(body: Json) -> Json:
+    data = body.get("data")
+    if isinstance(data, dict) and isinstance(data.get("videos"), list):
+        return {**body, "data": {**data, "videos": data["videos"][:VIDEOS_KEPT]}}
+    return body
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value that are long enough to be told from TikTok's own words."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) and len(value) > 5:
+        yield value

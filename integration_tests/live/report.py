@@ -1,0 +1,121 @@
+"""What came of a run: a table on the terminal while it grows, and report.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from integration_tests.live.api import Api
+from integration_tests.live.probe import Finding, Probe, merged
+from sandbox import tables
+
+HEADER = ("question", "TikTok", "its documentation", "the sandbox", "")
+MARKS = {True: ("≠", "yellow"), False: ("=", "green"), None: ("?", "dim")}
+
+
+@dataclass
+class Report:
+    """The findings so far, in the order of the probes.
+
+    Attributes:
+        place: where the API is, for people.
+        end: why the run ended before its end, if it did.
+    """
+
+    place: str
+    findings: dict[str, tuple[Probe, Finding]] = field(default_factory=dict)
+    end: str = ""
+
+    def add(self, probe: Probe, finding: Finding) -> None:
+        """Take a finding."""
+        self.findings[probe.name] = probe, finding
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """The settings with which the sandbox would do what was seen."""
+        return merged(finding for _, finding in self.findings.values())
+
+    @property
+    def advice(self) -> str:
+        """One sentence on where the sandbox differs."""
+        if self.switches:
+            return f"The sandbox does the same with Sandbox({_arguments(self.switches)})."
+        if any(finding.differs for _, finding in self.findings.values()):
+            return "The sandbox has no switch for what differs."
+        return "Nothing that was seen differs from the sandbox."
+
+    @property
+    def proof(self) -> str:
+        """The sentence on the connector, if it was run."""
+        return next((finding.seen for name, (_, finding) in self.findings.items() if name == "proof"), "")
+
+    def markdown(self, used: int) -> str:
+        """The whole report."""
+        rows = [_row(probe, finding) for probe, finding in self.findings.values()]
+        cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        parts = [
+            f"# What {self.place} does\n",
+            f"{used} requests. {self.end}".strip() + "\n",
+            f"**{self.proof}**\n" if self.proof else "",
+            f"{self.advice}\n",
+            "≠ differs from the sandbox's default, = is the same, ? was not seen or is not claimed.\n",
+            tables.table(HEADER, cells),
+        ]
+        return "\n".join(part for part in parts if part)
+
+
+def shown(console: Console, report: Report, used: int) -> None:
+    """The table on the terminal."""
+    table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
+    for heading, ratio in zip(HEADER[:-1], (3, 4, 2, 4), strict=True):
+        table.add_column(heading, ratio=ratio, overflow="fold")
+    for probe, finding in report.findings.values():
+        *cells, verdict = _row(probe, finding)
+        style = MARKS[verdict_of(finding)][1]
+        question, seen, documented, ours = (Text(cell.replace("**", "")) for cell in cells)
+        table.add_row(question, Text(f"{verdict} ", style=style) + seen, documented, ours)
+    console.print(table)
+    for line in filter(None, (report.end, f"{used} requests.", report.proof, report.advice)):
+        console.print(Text(line, style="bold" if line == report.proof else ""), soft_wrap=True)
+
+
+class Course:
+    """How far the run is: a bar on a terminal, elsewhere a line for each finding."""
+
+    def __init__(self, console: Console, api: Api, count: int) -> None:
+        columns = (SpinnerColumn(), BarColumn(20), TextColumn("{task.fields[used]} requests  {task.description}"))
+        self.bar = Progress(*columns, console=console, transient=True)
+        self._api, self._console = api, console
+        self._task = self.bar.add_task("", total=count, used=0)
+
+    def start(self, probe: Probe) -> None:
+        """Show a question."""
+        self.bar.update(self._task, description=probe.question, used=self._api.used)
+
+    def end(self, probe: Probe, finding: Finding) -> None:
+        """Show what was found."""
+        self.bar.update(self._task, advance=1, used=self._api.used)
+        if not self._console.is_terminal:
+            mark, _ = MARKS[verdict_of(finding)]
+            self._console.print(Text(f"{mark} {probe.question} {finding.seen}"), soft_wrap=True)
+
+
+def verdict_of(finding: Finding) -> bool | None:
+    """Whether it differs from the sandbox; None for what was not seen or what the sandbox does not claim."""
+    return finding.differs if finding.settings or finding.agrees is not None else None
+
+
+def _row(probe: Probe, finding: Finding) -> Sequence[str]:
+    rule = f"{probe.rule.rule} ({probe.rule.strength})" if probe.rule else ""
+    switches = f" **Set {_arguments(finding.switches)}.**" if finding.switches else ""
+    return probe.question, finding.seen, probe.documented, rule + switches, MARKS[verdict_of(finding)][0]
+
+
+def _arguments(switches: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in switches.items())
