@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from integration_tests.live.records import differences
+from integration_tests.probed import Probed
 from sandbox import Sandbox
 from sandbox.client import Client
-from sandbox.facts import USER_FIELDS, VIDEO_FIELDS, VIDEO_QUERY_PATH
+from sandbox.facts import ALL_SCOPES, USER_FIELDS, VIDEO_FIELDS, VIDEO_QUERY_PATH
 
 _RECORDED = Path(__file__).parent / "recorded"
+LIMITED = {"rate_limit": 9}
 _LOG_ID = re.compile(r"\d{14}[0-9A-F]{20}")
 
 
@@ -153,3 +156,24 @@ def test_a_long_account_has_the_recorded_oddities() -> None:
     assert all(len(video["id"]) == 19 for video in videos)
     assert all(1_000 <= len(video["embed_html"]) <= 3_000 for video in videos)
     assert any(video["is_aigc"] is True for video in videos)
+
+
+def test_the_sandbox_is_like_every_recording() -> None:
+    """Also those that somebody adds from `make live`, which need no test of their own."""
+    ours: dict[str, Any] = {}
+    for settings, scopes in (
+        ({}, ALL_SCOPES),
+        ({}, ("user.info.basic",)),
+        ({"videos": 0}, ALL_SCOPES),
+        (LIMITED, ALL_SCOPES),
+    ):
+        with Sandbox(**settings) as sandbox:
+            ours |= Probed(sandbox, sandbox.config(scopes=scopes)).run().records.bodies()
+    recorded = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _RECORDED.glob("*.json")}
+
+    kinds = {name.partition(".")[0] for name in recorded} & {name.partition(".")[0] for name in ours}
+    assert kinds >= {
+        *("token_refresh", "token_invalid_grant", "access_token_invalid", "scope_not_authorized"),
+        *("video_list_empty_account", "video_query_unknown_id"),
+    }
+    assert differences(recorded, ours) == []

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
 
-from airbyte_cdk import AirbyteTracedException
 from rich.console import Console
 
 from examples.demo import DemoError
 from examples.demo.account import Account, account_of_file
 from integration_tests.live import LiveError, probes
-from integration_tests.live.api import BUDGET, Api
+from integration_tests.live.api import BUDGET, LOOPBACK, Api
 from integration_tests.live.probe import Finding, Live, Probe, ask_all
 from integration_tests.live.records import Records
 from integration_tests.live.report import Course, Report, shown
 from integration_tests.live.sign_in import SignIn
 from sandbox import Sandbox
-from source_tiktok_organic.config import load_manifest, normalized, read_files
+from source_tiktok_organic.sign_in.command import API_HOST, BASE_URL_VARIABLE
 
 VIDEOS = 300  # of the local TikTok
+NEEDED = {"oauth2.0": ("client_key", "client_secret", "refresh_token"), "access_token": ("access_token",)}
 REPORT, RECORDED = "report.md", "recorded"
 
 DESCRIPTION = """Asks TikTok, with your own account, what its documentation leaves open, and compares what the connector
@@ -104,13 +107,29 @@ def _account(path: Path | None) -> Iterator[tuple[Account, str]]:
             origin = f"a local TikTok with {VIDEOS} videos"
             yield Account(origin, sandbox.config(), keep=lambda changed: None), sandbox.base_url
         return
-    try:
-        read_files({"config": str(path)})
-        account, base_url = account_of_file(path), load_manifest()["definitions"]["url_base"]
-    except AirbyteTracedException as error:
-        raise LiveError(str(error.message)) from None
-    account.config["credentials"] = normalized(account.config)["credentials"]
-    yield account, base_url
+    account = account_of_file(path)
+    if missing := _missing(account.config.get("credentials")):
+        raise LiveError(f"{path} has no `credentials.{missing}`, or no proper one: run tiktok-organic-sign-in.")
+    yield account, _base_url()
+
+
+def _missing(credentials: Any) -> str | None:
+    """The first property of the credentials without which nothing can be asked."""
+    given = credentials if isinstance(credentials, dict) else {}
+    needed = NEEDED.get(str(given.get("auth_type")))
+    return next((name for name in needed if not _is_word(given.get(name))), None) if needed else "auth_type"
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value.split()) == 1 and value == value.strip()
+
+
+def _base_url() -> str:
+    address = os.environ.get(BASE_URL_VARIABLE) or API_HOST
+    url = urlsplit(address)
+    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
+        raise LiveError(f"{BASE_URL_VARIABLE} must be an https address, or http on this machine: correct or remove it.")
+    return address.rstrip("/")
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -136,6 +136,6 @@ def _reply(response: requests.Response) -> Reply:
     headers = frozenset(name.lower() for name in response.headers if _LIMIT_HEADER.fullmatch(name))
     try:
         body = response.json()
-    except requests.exceptions.JSONDecodeError:
+    except (requests.exceptions.JSONDecodeError, RecursionError):
         body = None
     return Reply(response.status_code, body if isinstance(body, dict) else {}, headers)

@@ -29,17 +29,17 @@ def pinned(live: Live) -> Finding:
     listing = live.listing
     if not listing.pinned:
         raise NotSeenError("no video is out of order at the top")
-    ids = {str(video["id"]) for video in listing.pinned}
-    tops = [page for page in listing.pages if ids & set(page.ids[: len(ids)])]
-    again = [page for page in listing.pages if ids & set(page.ids[len(ids) :])]
-    where = "of the first page" if len(tops) == 1 else f"of {len(tops)} of {len(listing.pages)} pages"
+    ids = listing.ids_on_top
+    tops = sum(len(bare.videos) < len(page.videos) for page, bare in zip(listing.pages, listing.bare, strict=True))
+    again = any(ids & set(page.ids) for page in listing.bare)
+    where = "of the first page" if tops == 1 else f"of {tops} of {len(listing.pages)} pages"
     place = "besides their own place" if again else "and not in their own place, as far as was read"
-    return Finding(f"{len(ids)} on top {where}, {place}", agrees=len(tops) == 1 and bool(again))
+    return Finding(f"{len(ids)} on top {where}, {place}", agrees=tops == 1 and again)
 
 
 @probe("Are pages full while more follow?", "short and empty ones in v1", rule="full_pages")
 def full_pages(live: Live) -> Finding:
-    pages = [page for page in live.listing.pages if page.has_more is True]
+    pages = [page for page in live.listing.bare if page.has_more is True]
     if not pages:
         raise NotSeenError("one page holds all videos")
     empty = sum(not page.videos for page in pages)
@@ -56,7 +56,7 @@ def _size(page: Page) -> int:
 
 def _pairs(live: Live) -> list[tuple[Page, Page]]:
     """Each page with the next one that holds videos."""
-    pages = [page for page in live.listing.pages if page.videos]
+    pages = [page for page in live.listing.bare if page.videos]
     return list(pairwise(pages))
 
 
@@ -68,7 +68,8 @@ def _whole_second(page: Page, then: Page) -> bool:
 
 @probe("Does a page hold the videos at its cursor?", "it holds those before", rule="cursor_edge")
 def cursor_edge(live: Live) -> Finding:
-    pairs = [pair for pair in live.listing.neighbours if pair[1].asked == pair[0].cursor]
+    top = live.listing.ids_on_top
+    pairs = [(first, then) for first, then in live.listing.neighbours if first.ids[-1] not in top]
     if not pairs:
         first = live.page(size=1)
         if not first.videos or first.has_more is not True or not first.moves:
@@ -83,7 +84,7 @@ def cursor_edge(live: Live) -> Finding:
 
 @probe("What is the cursor that a page returns?", "a time in ms", rule="cursor_form")
 def cursor_form(live: Live) -> Finding:
-    pages = [page for page in live.listing.pages if page.videos and page.has_more is True and page.moves]
+    pages = [page for page in live.listing.bare if page.videos and page.has_more is True and page.moves]
     if not pages:
         raise NotSeenError("no page has a cursor that leads on")
     rests = [_beyond(page) for page in pages]
@@ -134,7 +135,8 @@ def any_cursor(live: Live) -> Finding:
     videos = live.listing.in_order
     for newer, older in list(pairwise(videos))[len(videos) // 2 :] + list(pairwise(videos)):
         if newer["create_time"] - older["create_time"] > 2:
-            ids = live.page((newer["create_time"] + older["create_time"]) // 2 * MS).ids
+            page = live.page((newer["create_time"] + older["create_time"]) // 2 * MS)
+            ids = page.without(live.listing.ids_on_top).ids
             right = str(older["id"]) in ids and str(newer["id"]) not in ids
             seen = "yes: between two videos, it leads to the older one" if right else "no: another page came"
             return Finding(seen, agrees=right)
@@ -155,7 +157,7 @@ def last_page(live: Live) -> Finding:
     listing = live.listing
     if not listing.complete or not listing.videos:
         raise NotSeenError("no videos" if listing.complete else "the list is longer than what was read")
-    last = listing.pages[-1]
+    last = listing.bare[-1]
     rest = _beyond(last) if last.videos else None
     filled = rest is not None and 0 <= rest < MS
     cursor = "that of the last video" if filled else "missing" if last.cursor is None else f"{_kind(last.cursor)}"
@@ -166,7 +168,7 @@ def last_page(live: Live) -> Finding:
 def after_the_end(live: Live) -> Finding:
     if not live.listing.complete or not live.listing.in_order:
         raise NotSeenError("the oldest video is not known")
-    page = live.page((live.listing.in_order[-1]["create_time"] - 1) * MS)
+    page = live.page((live.listing.in_order[-1]["create_time"] - 1) * MS).without(live.listing.ids_on_top)
     seen = f"{len(page.videos)} videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
     return Finding(seen, agrees=(page.videos, page.cursor, page.has_more) == ([], 0, False))
 

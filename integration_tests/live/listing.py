@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +30,17 @@ class Page:
     def ids(self) -> list[str]:
         """The ids, as text whatever TikTok sends."""
         return [str(video["id"]) for video in self.videos]
+
+    def without(self, pinned: Collection[str]) -> Page:
+        """The page without those of these ids that stand on top of it, where their time does not belong."""
+        top = 0
+        for video, then in pairwise([*self.videos, {}]):
+            newer = self.asked and video["create_time"] * 1000 > self.asked
+            older = video["create_time"] < then.get("create_time", 0)
+            if str(video["id"]) not in pinned or not (newer or older):
+                break
+            top += 1
+        return replace(self, videos=self.videos[top:])
 
     @property
     def moves(self) -> bool:
@@ -71,15 +82,24 @@ class Listing:
         return first[: _disorder(first)]
 
     @property
+    def ids_on_top(self) -> set[str]:
+        """The ids of the pinned posts."""
+        return {str(video["id"]) for video in self.pinned}
+
+    @property
+    def bare(self) -> list[Page]:
+        """The pages without pinned posts on top of them."""
+        return [page.without(self.ids_on_top) for page in self.pages]
+
+    @property
     def in_order(self) -> list[Json]:
-        """The videos without those on top: listed where their time belongs."""
-        top = {video["id"] for video in self.pinned}
-        return [video for video in self.videos if video["id"] not in top]
+        """Each video once, without those on top of a page."""
+        return list({video["id"]: video for page in self.bare for video in page.videos}.values())
 
     @property
     def neighbours(self) -> Iterator[tuple[Page, Page]]:
-        """Each two pages in a row that both hold videos."""
-        return ((first, second) for first, second in pairwise(self.pages) if first.videos and second.videos)
+        """Each two bare pages in a row that both hold videos."""
+        return ((first, second) for first, second in pairwise(self.bare) if first.videos and second.videos)
 
 
 def _disorder(videos: list[Json]) -> int:

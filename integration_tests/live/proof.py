@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from integration_tests.command import SCRIPT
-from integration_tests.connector import Connector
 from integration_tests.live import Json
 from integration_tests.live.listing import PAGE_SIZE, Listing
 from integration_tests.live.probe import Finding, Live, NotSeenError, probe
-from source_tiktok_organic.config import BASE_URL_VARIABLE
-from unit_tests.outcome import Outcome, read_outcome
 
-LONGEST_RUN_S = 1_800  # a limit of 30 a minute leaves time for 900 pages
 SHARE, MORE = 1.35, 4  # requests of the connector for a page, and besides
-
-
-@dataclass(frozen=True)
-class Installed(Connector):
-    """The installed command, against whatever API it is pointed to."""
-
-    base_url: str
-
-    def execute(self, argv: Sequence[str]) -> Outcome:
-        """Run the command to its end."""
-        env = {**os.environ, BASE_URL_VARIABLE: self.base_url}
-        done = subprocess.run(
-            [SCRIPT, *argv], env=env, capture_output=True, text=True, timeout=LONGEST_RUN_S, check=False
-        )
-        return read_outcome(done.stdout, done.returncode, done.stderr)
 
 
 @probe("Does the connector read what the plain list shows?", "", rule="")
 def proof(live: Live) -> Finding:
     """The access token is lent to the connector, so that only this command renews the sign-in."""
+    from integration_tests.live.connector import Installed
+
     listing = live.listing
     start = _start(listing, live.api.budget - live.api.used)
     listed = {str(video["id"]): video["create_time"] for video in listing.videos if video["create_time"] >= start}
@@ -66,15 +45,10 @@ def compared(listed: dict[str, int], read: Sequence[Json], since: str | None) ->
         return Finding(
             f"The connector read the same {len(listed):,} {whole} as the plain list, each once.", agrees=True
         )
-    found = [
-        f"{len(missing)} of the {len(listed):,} {whole} of the plain list were not read by the connector"
-        if missing
-        else f"The connector read all {len(listed):,} {whole} of the plain list",
-        f"{twice} came more than once" if twice else "each once",
-    ]
-    if more:
-        found.append(f"and {len(more)} that the plain list leaves out")
-    return Finding(", ".join(found) + ".", agrees=not (missing or twice))
+    seen = f"The connector read {len(listed) - len(missing):,} of the {len(listed):,} {whole} of the plain list"
+    seen += f", {twice} more than once" if twice else ", each once"
+    seen += f", and {len(more)} that the plain list leaves out" if more else ""
+    return Finding(f"{seen}.", agrees=not (missing or twice))
 
 
 def _requests(videos: int) -> int:

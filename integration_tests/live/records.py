@@ -21,25 +21,23 @@ CHOSEN = ("user", "videos")
 
 
 class Records:
-    """The first response of each kind and status."""
+    """The longest response of each kind and status: the one with the most fields."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Reply] = {}
+        self._longest: dict[str, Json] = {}
+        self._private: set[str] = set()
 
     def add(self, path: str, sent: Any, reply: Reply) -> None:
-        """Keep a response, if it is the first of its kind; `sent` is the JSON of the request."""
-        if reply.body:
-            self._first.setdefault(f"{_kind(path, sent, reply)}.{reply.status}", reply)
-
-    @property
-    def private(self) -> set[str]:
-        """The texts of profile and videos that identify the account or are its own."""
-        return {text for reply in self._first.values() for text in _texts(reply.data)}
+        """Keep a response; `sent` is the JSON of the request."""
+        name = f"{_kind(path, sent, reply)}.{reply.status}"
+        if len(str(reply.body)) > len(str(self._longest.get(name, {}))):
+            self._longest[name] = reply.body
+        self._private.update(_texts(reply.data))
 
     def bodies(self, private: Collection[str] = ()) -> dict[str, Json]:
         """The bodies by the names of their files, with stand-ins; of a list the first videos."""
-        stand_ins = StandIns({*private, *self.private})
-        return {name: stand_ins.of(_shortened(reply.body)) for name, reply in sorted(self._first.items())}
+        stand_ins = StandIns({*private, *self._private})
+        return {name: stand_ins.of(_shortened(body)) for name, body in sorted(self._longest.items())}
 
     def write(self, folder: Path, private: Collection[str]) -> None:
         """Write a file for each kind."""

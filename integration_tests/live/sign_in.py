@@ -48,7 +48,7 @@ class SignIn:
 
     def form(self, refresh_token: str, **other: str) -> dict[str, str]:
         """The form of a refresh, with `other` values in place of the usual ones."""
-        client = {name: self.credentials[name] for name in ("client_key", "client_secret")}
+        client = {name: self.credentials.get(name, "") for name in ("client_key", "client_secret")}
         return {**client, "grant_type": "refresh_token", "refresh_token": refresh_token, **other}
 
     def refresh(self, refresh_token: str) -> Reply:

@@ -25,6 +25,7 @@ WORDS = {"message", "error", "error_description"}  # TikTok's sentences, unless 
 IDENTIFIERS = {"open_id", "union_id", "log_id"}
 TIMES = {"create_time": 1, "cursor": 1_000}  # in units a second
 PATH_WORDS = {"video", "photo", "obj", "player", "v1", "tag", "music", "embed"}
+HTML = '<>="/ '
 DAY_S = 86_400
 
 
@@ -61,15 +62,17 @@ class StandIns:
         if name in WORDS and not any(value in text for value in self._private):
             return text
         if name in IDENTIFIERS:
-            return scrambled(text, "a", "A")
+            return masked(text, "-_", "0")
         if text.startswith("https://"):
             return link(text)
         kind, dot, rest = text.partition(".")
-        return kind + dot + scrambled(rest) if kind in ("act", "rft") else scrambled(text)
+        if kind in ("act", "rft"):
+            return kind + dot + masked(rest, "!.")
+        return masked(text, HTML if text.startswith("<") else "")
 
     def _id(self, value: Any, create_time: Any) -> int | str:
         if not str(value).isdecimal():
-            return scrambled(str(value))
+            return masked(str(value))
         number = int(value)
         if number not in self._numbers:
             lag = create_time - (number >> 32) if isinstance(create_time, int) else 0
@@ -78,24 +81,16 @@ class StandIns:
         return self._numbers[number]
 
 
-def scrambled(text: str, small: str = "x", capital: str = "X") -> str:
-    """A text of the same length, with its white space and ASCII punctuation."""
-    return "".join(_scrambled(character, small, capital) for character in text)
-
-
-def _scrambled(character: str, small: str, capital: str) -> str:
-    if character.isdigit():
-        return "0"
-    if character.isspace() or (character.isascii() and not character.isalpha()):
-        return character
-    return capital if character.isupper() else small
+def masked(text: str, kept: str = "", mask: str = "x") -> str:
+    """A text of the same length, of which only some characters are kept."""
+    return "".join(character if character in kept else mask for character in text)
 
 
 def link(address: str) -> str:
     """A link to the same host, with the same words in its path and the same names in its query."""
     url = urlsplit(address)
     host = url.netloc if url.netloc.rpartition(".")[0].rpartition(".")[2].startswith("tiktok") else "example.com"
-    path = "/".join(part if part in PATH_WORDS else scrambled(part) for part in url.path.split("/"))
+    path = "/".join(part if part in PATH_WORDS else masked(part, "@") for part in url.path.split("/"))
     pairs = (pair.partition("=") for pair in url.query.split("&"))
-    query = "&".join(f"{name}{equals}{scrambled(value)}" for name, equals, value in pairs)
+    query = "&".join(f"{name}{equals}{masked(value)}" for name, equals, value in pairs)
     return f"{url.scheme}://{host}{path}" + (f"?{query}" if query else "")

@@ -1,0 +1,191 @@
+"""The proof of `make live`: what the connector reads, against the plain list, and what a report keeps of responses."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.acceptance import NOW
+from integration_tests.in_process import InProcess
+from integration_tests.live import connector
+from integration_tests.live.api import BUDGET
+from integration_tests.live.probe import NotSeenError
+from integration_tests.live.proof import compared, proof
+from integration_tests.live.records import differences
+from integration_tests.live.stand_ins import StandIns
+from integration_tests.probed import Probed
+from sandbox import Sandbox
+from sandbox.facts import VIDEO_LIST_PATH
+
+MORE = "The connector read {0} of the {0} videos of the plain list, each once, and 1 that the plain list leaves out."
+SAME = "The connector read the same {} videos as the plain list, each once."
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen"),
+    [
+        ({}, SAME.format(100)),
+        ({"videos": 0}, SAME.format(0)),
+        ({"cursor_inclusive": True}, SAME.format(100)),
+        ({"cursor_milliseconds": True}, SAME.format(100)),
+        ({"short_pages": True, "empty_pages": True, "ids_as_numbers": True}, SAME.format(100)),
+        ({"refused_fields": ("is_aigc",)}, SAME.format(100)),
+        (
+            {"split_seconds": True},
+            MORE.format(99),
+        ),
+    ],
+    ids=["default", "empty", "inclusive", "milliseconds", "odd_pages", "is_aigc", "split"],
+)
+def test_the_proof_says_what_was_read(settings: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW, **settings) as sandbox:
+        assert (proof(live := Probed(sandbox).live).seen, proof(live).agrees) == (seen, True)
+
+
+def test_a_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW, videos=1500) as sandbox:
+        probed = Probed(sandbox).run()
+        found = proof(probed.live)
+        first_day = found.seen.split()[9]
+        newer = [video for video in sandbox.account.videos if video["create_time"] >= _time(first_day)]
+
+        assert found.seen == (
+            f"The connector read the same {len(newer)} videos posted since {first_day} as the plain list, each once."
+        )
+        assert 500 < len(newer) <= 1000
+        assert len(sandbox.requests) <= BUDGET
+
+
+def _time(day: str) -> float:
+    return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()
+
+
+def test_a_failure_of_the_connector_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW) as sandbox:
+        live = Probed(sandbox).live
+        assert len(live.listing.videos) == 100
+        sandbox.fail(VIDEO_LIST_PATH, *["invalid_params"] * 9)
+        found = proof(live)
+    assert (found.seen.startswith("the connector ended with a system_error: "), found.agrees) == (True, False)
+
+
+def test_without_video_list_there_is_no_proof() -> None:
+    with Sandbox(videos=3) as sandbox:
+        live = Probed(sandbox, sandbox.config(scopes=("user.info.basic",))).live
+        with pytest.raises(NotSeenError):
+            proof(live)
+        assert sandbox.requests_to(VIDEO_LIST_PATH) == []
+
+
+LISTED = {"1": 100, "2": 90, "3": 80}
+
+
+@pytest.mark.parametrize(
+    ("read", "seen", "agrees"),
+    [
+        ([1, 2, 3], SAME.format(3), True),
+        ([4, 1, 2, 3], SAME.format(3), True),
+        ([1, 3], "The connector read 2 of the 3 videos of the plain list, each once.", False),
+        ([1, 2, 3, 3], "The connector read 3 of the 3 videos of the plain list, 1 more than once.", False),
+        (
+            [1, 2, 3, 5],
+            MORE.format(3),
+            True,
+        ),
+    ],
+    ids=["same", "posted_meanwhile", "missing", "twice", "more"],
+)
+def test_the_sentence_tells_each_kind_of_difference(read: list[int], seen: str, agrees: bool) -> None:
+    times = {1: 100, 2: 90, 3: 80, 4: 101, 5: 85}
+    found = compared(LISTED, [{"id": str(n), "create_time": times[n]} for n in read], None)
+    assert (found.seen, found.agrees) == (seen, agrees)
+
+
+# --- records ---
+
+
+def test_stand_ins_keep_the_form_alone() -> None:
+    video = {"id": str(1_700_000_000 << 32 | 77), "create_time": 1_700_000_007, "title": "", "duration": 0}
+    body = {
+        "data": {
+            "cursor": 1_700_000_007_000,
+            "has_more": True,
+            "videos": [video, {**video, "id": 1_700_000_000 << 32 | 78, "title": "Ox 9", "like_count": 812}],
+            "user": {"open_id": "-000aB_c", "is_verified": True, "bio_description": None, "new_field": "mine 7"},
+        },
+        "error": {"code": "ok", "message": "Hello mine 7", "log_id": "202602AB"},
+    }
+
+    kept = StandIns({"mine 7"}).of(body)
+
+    first, second = kept["data"].pop("videos")
+    days = (video["create_time"] - first["create_time"]) // 86_400
+    time = 1_700_000_007 - days * 86_400
+    assert 200 <= days < 600
+    assert first == {"id": str(time - 7 << 32), "create_time": time, "title": "", "duration": 0}
+    assert second == {**first, "id": time - 7 << 32 | 1, "title": "xxxx", "like_count": 1}
+    assert kept == {
+        "data": {
+            "cursor": time * 1000,
+            "has_more": True,
+            "user": {"open_id": "-0000" + "0_0", "is_verified": True, "bio_description": None, "new_field": "xxxxxx"},
+        },
+        "error": {"code": "ok", "message": "xxxxxxxxxxxx", "log_id": "00000000"},
+    }
+
+
+def test_links_and_tokens_keep_their_form() -> None:
+    body = {
+        "share_url": "https://www.tiktok.com/@ada/video/71?utm_source=key&x=1",
+        "link": "https://ada.example.org/me",
+        "access_token": "act.aB9!12.va",
+        "embed_html": '<p a="b">c d</p>',
+    }
+    assert StandIns().of(body) == {
+        "share_url": "https://www.tiktok.com/@xxx/video/xx?utm_source=xxx&x=x",
+        "link": "https://example.com/xx",
+        "access_token": "act.xxx!xx.xx",
+        "embed_html": '<x x="x">x x</x>',
+    }
+
+
+def test_records_are_ready_for_the_recorded_ones(tmp_path: Path) -> None:
+    with Sandbox(now=NOW, rate_limit=9) as sandbox:
+        probed = Probed(sandbox).run()
+    probed.records.write(tmp_path, probed.live.sign_in.secrets)
+
+    written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert set(written) == {
+        *("token_refresh.200", "token_invalid_grant.400", "token_invalid_client.400", "token_invalid_request.400"),
+        *("user_info.200", "access_token_invalid.401", "invalid_params.400", "rate_limit_exceeded.429"),
+        *("video_list.200", "video_list_after_the_end.200", "video_query.200", "video_query_unknown_id.200"),
+    }
+    assert differences(written, probed.records.bodies()) == []
+    assert len(written["video_list.200"]["data"]["videos"]) == 3
+    assert len(written["video_list.200"]["data"]["videos"][0]) == 16
+
+
+OURS: dict[str, Any] = {"user_info.200": {"data": {"user": {"open_id": "a", "is_verified": True}}}, "bad.400": {}}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "found"),
+    [
+        ({"user_info.200": {"data": {"user": {"open_id": "b"}}}, "unknown.200": {"a": 1}}, []),
+        ({"user_info": {"data": {"user": {"open_id": None}}}}, []),
+        ({"user_info.200": {"data": {"user": {"open_id": 1}}}}, ["user_info.200.data.user.open_id: int, not str"]),
+        ({"user_info.200": {"data": {"user": {"bio": ""}}}}, ["user_info.200.data.user.bio: not in both"]),
+        ({"user_info.200": {}}, ["user_info.200.data: not in both"]),
+        ({"bad.200": {}}, ["bad.200: the sandbox responds with bad.400"]),
+    ],
+    ids=["same", "null", "type", "more", "less", "status"],
+)
+def test_differences_of_form_are_named(recorded: dict[str, Any], found: list[str]) -> None:
+    assert differences(recorded, OURS) == found

@@ -1,0 +1,265 @@
+"""`make live` as a person runs it: no token is lost, no secret is told, and it ends when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests_mock
+
+from integration_tests.in_process import InProcess
+from integration_tests.live import __main__ as command
+from integration_tests.live import ask_last, connector, probes
+from integration_tests.live.api import GAP_S, WINDOW_S, Api
+from integration_tests.live.probe import Finding, ask_all
+from integration_tests.probed import Probed
+from integration_tests.waiting import wait_for
+from sandbox import Sandbox
+from sandbox.client import Client
+from sandbox.facts import DATA_PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
+
+ROOT = Path(__file__).parents[1]
+TIKTOK = "https://open.tiktokapis.com"
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    return tmp_path / "secrets" / "config.json"
+
+
+def write_config(path: Path, config: Any) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value that is long enough to mean something, and each number that could be an id or a time."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, str) and len(value) > 3:
+        yield value
+    elif isinstance(value, int) and value > 10**6:
+        yield str(value)
+
+
+def works(sandbox: Sandbox, config: Any) -> bool:
+    """Whether the refresh token of a config is a valid one; uses it up."""
+    with Client(sandbox) as client:
+        return client.refresh(config["credentials"]["refresh_token"]).status_code == 200
+
+
+# --- the whole command ---
+
+
+def test_a_run_keeps_the_token_and_tells_no_secret(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ask_last, "APART_S", 1.1)
+    with Sandbox(videos=60) as sandbox:
+        before = {**sandbox.config(), "start_date": "2015-07-09", "num_workers": 4, "note": "mine"}
+        write_config(config_file, before)
+        monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+
+        exit_code = command.main(["--config", str(config_file), "--out", str(tmp_path / "live"), "--spend-token"])
+
+        after = json.loads(config_file.read_text())
+        said = capfd.readouterr()
+        written = [path.read_text() for path in (tmp_path / "live").rglob("*") if path.is_file()]
+        tokens = [request.body for request in sandbox.requests_to(TOKEN_PATH) if isinstance(request.body, dict)]
+        account = [sandbox.account.user, sandbox.account.videos]
+        assert (exit_code, said.err, works(sandbox, after)) == (0, "", True)
+    assert {**after, "credentials": before["credentials"]} == before
+    assert sorted(after["credentials"]) == sorted(
+        [*before["credentials"], "access_token", "scope", "token_expiry_date"]
+    )
+    assert (config_file.stat().st_mode & 0o777, len(written)) == (0o600, 12)
+    assert "The connector read the same 60 videos as the plain list, each once." in written[0] + written[-1] + said.out
+    own = {text for text in texts([before["credentials"], after["credentials"], tokens, account]) if text not in KNOWN}
+    everything = "\n".join([said.out, *written])
+    assert len(own) > 300
+    assert [text for text in own if text in everything or quote(text, safe="") in everything] == []
+
+
+# What a config and a token request hold besides secrets.
+KNOWN = {"oauth2.0", "refresh_token", "made-up", "user.info.basic,user.info.profile,user.info.stats,video.list"}
+
+
+def test_without_config_it_asks_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+
+    assert command.main(["--out", str(tmp_path)]) == 0
+
+    report = (tmp_path / "report.md").read_text()
+    assert "The connector read the same 300 videos as the plain list, each once." in report
+    assert "Nothing that was seen differs from the sandbox." in report
+    assert "| = |" in report
+    assert "| ≠ |" not in report
+
+
+def test_the_report_names_the_switches_to_set(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(cursor_inclusive=True, token_error_status=200, refused_fields=("is_aigc",)) as sandbox:
+        write_config(config_file, sandbox.config())
+        monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+        assert command.main(["--config", str(config_file), "--out", str(tmp_path / "live")]) == 0
+
+    report = (tmp_path / "live" / "report.md").read_text()
+    advice = "Sandbox(token_error_status=200, cursor_inclusive=True, refused_fields=('is_aigc',))"
+    assert advice in report
+    assert advice in capsys.readouterr().out.replace("\n", " ")
+    assert "**Set cursor_inclusive=True.** | ≠ |" in report
+    assert report.count("| ≠ |") == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"credentials": []}',
+        '{"credentials": {"auth_type": "basic", "access_token": "act.a"}}',
+        '{"credentials": {"auth_type": "oauth2.0", "client_key": "a", "client_secret": "b"}}',
+        '{"credentials": {"auth_type": "access_token", "access_token": "act.a b"}}',
+    ],
+    ids=["empty", "list", "no_credentials", "unknown_kind", "no_refresh_token", "no_word"],
+)
+def test_a_config_that_does_not_fit_ends_it(
+    content: str, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config_file.parent.mkdir()
+    config_file.write_text(content)
+
+    assert command.main(["--config", str(config_file), "--out", str(tmp_path / "live")]) == 1
+
+    assert config_file.read_text() == content
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "live").exists()
+
+
+def test_a_refused_sign_in_leaves_the_file_alone(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(token_error_status=200) as sandbox:
+        config = sandbox.config()
+        sandbox.expire_refresh_tokens()
+        write_config(config_file, config)
+        monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+        assert command.main(["--config", str(config_file), "--out", str(tmp_path / "live")]) == 1
+        assert [request.path for request in sandbox.requests] == [TOKEN_PATH]
+
+    assert json.loads(config_file.read_text()) == config
+    assert "`invalid_grant`" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "live").rglob("*") if path.is_file()] == []
+
+
+def test_a_finding_never_holds_a_secret() -> None:
+    with Sandbox() as sandbox:
+        live = Probed(sandbox).live
+        former, token = live.sign_in.former, live.tokens.body["access_token"]
+        secrets = [former, token, sandbox.client_secret]
+        entry = replace(probes.ALL[0], ask=lambda _: Finding(f"seen: {secrets}"))
+        found: list[str] = []
+        ask_all(live, [entry], lambda _: None, lambda _, finding: found.append(finding.seen))
+    assert found == ["seen: ['****', '****', '****']"]
+
+
+# --- the end, at any moment ---
+
+
+@pytest.mark.parametrize(
+    ("number", "moment", "exit_code"),
+    [
+        (signal.SIGKILL, VIDEO_LIST_PATH, -signal.SIGKILL),
+        (signal.SIGINT, VIDEO_LIST_PATH, 130),
+        (signal.SIGTERM, TOKEN_PATH, 143),
+    ],
+    ids=["killed", "ctrl_c", "while_renewing"],
+)
+def test_stopped_in_the_middle_the_file_still_works(
+    number: signal.Signals, moment: str, exit_code: int, config_file: Path, tmp_path: Path
+) -> None:
+    with Sandbox(latency=0.1, token_latency=0.3) as sandbox:
+        write_config(config_file, sandbox.config())
+        program = [sys.executable, "-m", "integration_tests.live", "--config", config_file, "--out", tmp_path / "live"]
+        env = {**os.environ, "TIKTOK_API_BASE_URL": sandbox.base_url, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(
+            program, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            wait_for(lambda: sandbox.requests_to(moment))
+            process.send_signal(number)
+            process.communicate(timeout=30)
+        asked = len(sandbox.requests_to(moment))
+        assert (process.returncode, works(sandbox, json.loads(config_file.read_text()))) == (exit_code, True)
+    assert asked < 3
+    report = tmp_path / "live" / "report.md"
+    assert report.exists() is (number == signal.SIGINT)
+    assert not report.exists() or "Does a refresh token rotate?" in report.read_text()
+
+
+def test_a_lost_token_response_is_asked_for_again() -> None:
+    with Sandbox() as sandbox:
+        probed = Probed(sandbox)
+        sandbox.fail(TOKEN_PATH, "reset_before")
+        tokens = probed.live.tokens
+        assert (tokens.code, len(sandbox.requests_to(TOKEN_PATH)), len(probed.kept)) == ("ok", 2, 1)
+
+
+@pytest.mark.parametrize("lifetime", [None, -1, "7200", 10**30], ids=["missing", "negative", "text", "endless"])
+def test_an_odd_lifetime_does_not_cost_the_token(lifetime: Any) -> None:
+    with Sandbox() as sandbox:
+        sandbox.token_response(expires_in=lifetime)
+        probed = Probed(sandbox).run()
+        assert probed.kept[0]["credentials"]["token_expiry_date"] == ""
+        assert works(sandbox, probed.kept[0])
+
+
+# --- requests ---
+
+
+def test_requests_are_paced_and_lead_nowhere_else() -> None:
+    waits: list[float] = []
+    api = Api(TIKTOK, clock=lambda: sum(waits), sleep=waits.append)
+    with requests_mock.Mocker() as mocked:
+        mocked.get(TIKTOK + USER_INFO_PATH, status_code=307, headers={"Location": "https://example.com/"})
+        replies = [api.send("GET", USER_INFO_PATH, query="fields=a,b") for _ in range(3)]
+        assert [request.url for request in mocked.request_history] == [f"{TIKTOK}{USER_INFO_PATH}?fields=a,b"] * 3
+
+    assert waits == [0.0, GAP_S, GAP_S]
+    assert GAP_S > 1
+    assert [(reply.status, reply.body, str(reply)) for reply in replies] == [(307, {}, "HTTP 307 without a code")] * 3
+
+
+def test_a_refusal_is_waited_out_twice_at_most() -> None:
+    with Sandbox() as sandbox:
+        probed = Probed(sandbox)
+        sandbox.fail(USER_INFO_PATH, *["rate_limited"] * 5)
+        waits: list[float] = []
+        probed.live.api.sleep = waits.append
+        sign_in, reply = probed.live.tokens, probed.live.user(["open_id"])
+
+        assert (sign_in.code, reply.code, waits) == ("ok", "rate_limit_exceeded", [WINDOW_S] * 2)
+        assert len(sandbox.requests_to(USER_INFO_PATH)) == probed.live.api.refused == 3
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "html_502", "empty_200", "deep_json", "data_null", "invalid_utf8"])
+def test_a_spoiled_response_costs_one_answer(fault: str) -> None:
+    with Sandbox() as sandbox:
+        for path in DATA_PATHS:
+            sandbox.fail_on(path, {2: fault})
+        probed = Probed(sandbox).run()
+        assert len(probed.findings) > 40
+        assert probed.switches == {}
