@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from examples.demo import DemoError
 from examples.demo.account import Account, account_of_file
-from integration_tests.live import LiveError, probes
+from integration_tests.live import Json, LiveError, probes
 from integration_tests.live.api import BUDGET, LOOPBACK, Api
 from integration_tests.live.probe import Finding, Live, Probe, ask_all
 from integration_tests.live.records import Records
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace, account: Account, base_url: str) -> int:
     """Ask everything, and report what is known whenever it ends."""
     console, records = Console(file=sys.stdout, highlight=False), Records()
     api = Api(base_url, budget=BUDGET * (1 + options.limit), watch=records.add)
-    live = Live(api, SignIn(api, account.config, account.keep), options.spend_token, options.limit)
-    report = Report(account.origin)
+    live = Live(api, SignIn(api, account.config, _keeper(account)), options.spend_token, options.limit)
+    report = Report("TikTok" if base_url == API_HOST else base_url)
     (options.out / RECORDED).mkdir(parents=True, exist_ok=True)
     exit_code = _asked(live, report, Course(console, api, len(probes.ALL)))
     if not report.findings:
@@ -73,6 +73,18 @@ def run(options: argparse.Namespace, account: Account, base_url: str) -> int:
     shown(console, report, api.used)
     console.print(f"Written: {options.out / REPORT} and {options.out / RECORDED}", soft_wrap=True)
     return exit_code
+
+
+def _keeper(account: Account) -> Callable[[Json], None]:
+    """What keeps a config in the account's file, or raises a LiveError."""
+
+    def keep(config: Json) -> None:
+        try:
+            account.keep(config)
+        except DemoError as error:
+            raise LiveError(str(error)) from None
+
+    return keep
 
 
 def _asked(live: Live, report: Report, course: Course) -> int:
@@ -89,7 +101,7 @@ def _asked(live: Live, report: Report, course: Course) -> int:
     except Stopped as stopped:
         report.end = "It was stopped before its end."
         return 128 + int(stopped.args[0])
-    except (LiveError, DemoError) as error:
+    except LiveError as error:
         report.end = str(error)
         return 1
     return 0

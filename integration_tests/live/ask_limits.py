@@ -78,8 +78,10 @@ def _measure(live: Live) -> Burst:
     # Asked on at more than the admitted rate: if refused requests count, the window never empties.
     usual = Settings.rate_window
     gap = usual / (SPACING * max(1, admitted))
+    turn = api.clock()
     while (passed := api.clock() - begin) < PATIENCE * usual:
-        api.sleep(gap)
+        turn += gap
+        api.sleep(max(0.0, turn - api.clock()))
         if _admitted(live):
             return Burst(admitted, seconds, True, api.clock() - begin, api.clock() - begin - seconds)
     api.sleep(WINDOW_S)

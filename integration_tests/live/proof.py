@@ -22,6 +22,8 @@ def proof(live: Live) -> Finding:
     listing = live.listing
     start = _start(listing, live.api.budget - live.api.used)
     listed = {str(video["id"]): video["create_time"] for video in listing.videos if video["create_time"] >= start}
+    if start and not listed:
+        raise NotSeenError("no day was listed from its beginning")
     live.api.spend(_requests(len(listed)))
     token = live.sign_in.credentials["access_token"]
     config: Json = {"credentials": {"auth_type": "access_token", "access_token": token}}
@@ -58,11 +60,11 @@ def _requests(videos: int) -> int:
 def _start(listing: Listing, left: int) -> int:
     """From when on (s) to compare: a whole day in UTC that was listed whole and that the budget can pay; 0 for all."""
     videos = listing.in_order
-    if not videos and not listing.complete:
-        raise NotSeenError("nothing was listed")
     affordable = int((left - MORE) / SHARE) * PAGE_SIZE
     if listing.complete and len(videos) <= affordable:
         return 0
-    oldest = videos[: max(1, affordable)][-1]["create_time"]
+    if not videos or affordable < 1:
+        raise NotSeenError("nothing was listed, or no requests are left")
+    oldest = videos[:affordable][-1]["create_time"]
     day = datetime.fromtimestamp(oldest, timezone.utc).replace(hour=0, minute=0, second=0)
     return int((day + timedelta(days=1)).timestamp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Console
@@ -59,9 +60,10 @@ class Report:
         """The whole report."""
         rows = [_row(probe, finding) for probe, finding in self.findings.values()]
         cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        today = datetime.now(timezone.utc).date()
         parts = [
             f"# What {self.place} does\n",
-            f"{used} requests. {self.end}".strip() + "\n",
+            f"{today}, {used} requests. {self.end}".strip() + "\n",
             f"**{self.proof}**\n" if self.proof else "",
             f"{self.advice}\n",
             "≠ differs from the sandbox's default, = is the same, ? was not seen or is not claimed.\n",
