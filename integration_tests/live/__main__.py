@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace, account: Account, base_url: str) -> int:
     console, records = Console(file=sys.stdout, highlight=False), Records()
     api = Api(base_url, budget=BUDGET * (1 + options.limit), watch=records.add)
     live = Live(api, SignIn(api, account.config, _keeper(account)), options.spend_token, options.limit)
-    report = Report("TikTok" if base_url == API_HOST else base_url)
+    report = Report(account.origin)
     (options.out / RECORDED).mkdir(parents=True, exist_ok=True)
     exit_code = _asked(live, report, Course(console, api, len(probes.ALL)))
     if not report.findings:
@@ -116,13 +117,13 @@ def _account(path: Path | None) -> Iterator[tuple[Account, str]]:
     """The account of a config file, or one of a sandbox, and where its API is."""
     if path is None:
         with Sandbox(videos=VIDEOS) as sandbox:
-            origin = f"a local TikTok with {VIDEOS} videos"
-            yield Account(origin, sandbox.config(), keep=lambda changed: None), sandbox.base_url
+            yield Account("a local TikTok", sandbox.config(), keep=lambda changed: None), sandbox.base_url
         return
     account = account_of_file(path)
     if missing := _missing(account.config.get("credentials")):
         raise LiveError(f"{path} has no `credentials.{missing}`, or no proper one: run tiktok-organic-sign-in.")
-    yield account, _base_url()
+    base_url = _base_url()
+    yield replace(account, origin="TikTok" if base_url == API_HOST else f"the TikTok at {base_url}"), base_url
 
 
 def _missing(credentials: Any) -> str | None:
