@@ -1,4 +1,4 @@
-"""Writes what the documents repeat of the manifest, and the skill file out of sections of the page: `make docs`.
+"""Writes what the documents repeat of the manifest, and the skill file out of sections of them: `make docs`.
 
 The blocks lie between `<!-- generated: NAME -->` and `<!-- /generated -->`; a NAME is a key of `blocks`.
 """
@@ -16,8 +16,10 @@ from source_tiktok_organic.authenticators import WAITS_S
 ROOT = Path(__file__).parents[1]
 MANIFEST = ROOT / "source_tiktok_organic" / "manifest.yaml"
 AGENTS = ROOT / "AGENTS.md"
-PAGE = ROOT / "docs" / "integrations" / "sources" / "tiktok-organic.md"
-SKILL = ROOT / "docs" / "tiktok-organic-skill.md"
+DOCS = ROOT / "docs"
+PAGE = DOCS / "integrations" / "sources" / "tiktok-organic.md"
+MORE = [DOCS / f"{name}.md" for name in ("columns", "reading", "command-line", "messages")]  # what the page leads to
+SKILL = DOCS / "tiktok-organic-skill.md"
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 # The failure types with which the code raises the manifest's `messages`; None: it only warns.
@@ -45,13 +47,14 @@ OWN_CODES = {
 SKILL_HEAD = """\
 # TikTok Organic: the Airbyte source connector `source-tiktok-organic`
 
-<!-- Made by `make docs` from docs/integrations/sources/tiktok-organic.md. -->
+<!-- Made by `make docs` from the page docs/integrations/sources/tiktok-organic.md and from docs/. -->
 
 Everything needed to set up, run and repair the connector, in one file.
 """
-# Sections of the page that it does not need.
-SKILL_OMITS = {"Prerequisites", "App review", "From other platforms", "TikTok's other APIs", "IP allow list"}
-SKILL_OMITS |= {"Performance considerations", "Tutorials", "Changelog"}
+# Sections that it does not need.
+SKILL_OMITS = {"Prerequisites", "IP allow list", "Performance considerations", "Tutorials", "Changelog"}
+# What only Airbyte's panel and this script understand.
+MARKERS = re.compile(r"(?:\n+(?:<!-- /?(?:generated|env).*?-->|</?FieldAnchor.*?>))+\n+")
 
 Manifest = Mapping[str, Any]
 Fate = tuple[str, str, str, str]  # cause, action, failure type, message
@@ -60,8 +63,9 @@ Fate = tuple[str, str, str, str]  # cause, action, failure type, message
 def documents() -> dict[Path, str]:
     """Each file and the text that it should have."""
     manifest = yaml.safe_load(MANIFEST.read_text())
-    page = render(PAGE.read_text(), manifest)
-    return {PAGE: page, AGENTS: render(AGENTS.read_text(), manifest), SKILL: skill(page)}
+    page, *more = (render(path.read_text(), manifest) for path in (PAGE, *MORE))
+    agents = render(AGENTS.read_text(), manifest)
+    return {PAGE: page, **dict(zip(MORE, more, strict=True)), AGENTS: agents, SKILL: skill(page, *more)}
 
 
 def render(text: str, manifest: Manifest) -> str:
@@ -273,11 +277,12 @@ def _messages(manifest: Manifest) -> Iterator[tuple[str, str | None, str]]:
 # --- the skill file ---
 
 
-def skill(page: str) -> str:
-    """The skill file: most of the page, for a context that holds nothing else."""
+def skill(page: str, *others: str) -> str:
+    """The skill file: most of the page and what it leads to, for a context that holds nothing else."""
     introduction, *sections = re.split(r"^(?=##+ )", page.split("</HideInUI>\n")[1], flags=re.MULTILINE)
     kept = [section for section in sections if section.split("\n")[0].lstrip("# ") not in SKILL_OMITS]
-    text = re.sub(r"<!-- /?generated.*?-->\n+", "", "".join([SKILL_HEAD, introduction, *kept]))
+    deeper = (re.sub("^#", "##", other, flags=re.MULTILINE) for other in others)
+    text = MARKERS.sub("\n\n", "\n".join([SKILL_HEAD + introduction + "".join(kept), *deeper]))
     # Links within the page and the checkout lead nowhere in a context; their texts stay.
     return re.sub(r"\[([^\]\n]*)\]\((?!https)[^)\n]*\)", r"\1", text)
 

@@ -31,6 +31,11 @@ def section(path: Path, heading: str) -> str:
     return text[start : start + end.start()] if end else text[start:]
 
 
+def before(path: Path, heading: str) -> str:
+    """The text above a heading."""
+    return path.read_text().partition(f"\n{heading}\n")[0]
+
+
 def rows(text: str) -> list[list[str]]:
     """The cells of every table row, headers included."""
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]

@@ -26,6 +26,9 @@ SKILL = DOCS / "tiktok-organic-skill.md"
 DEPLOY = DOCS / "deploy.md"
 README = ROOT / "README.md"
 AGENTS = ROOT / "AGENTS.md"
+DOCUMENTS = [README, AGENTS, *sorted(DOCS.rglob("*.md"))]
+# Where the connector's files are for those who read the page in Airbyte, which has it from the same repository.
+REPOSITORY = "https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-tiktok-organic/"
 
 MANIFEST = load_manifest()
 GENERATE = runpy.run_path(str(DOCS / "generate.py"))
@@ -57,6 +60,7 @@ TEMPLATE = """
 # What Airbyte's checks require at the beginning of a section, word for word.
 OPENINGS = {
     "## Set up the TikTok Organic connector in Airbyte": """
+<!-- env:cloud -->
 ### For Airbyte Cloud:
 
 1. [Log into your Airbyte Cloud](https://cloud.airbyte.com/workspaces) account.
@@ -83,17 +87,48 @@ Now that you have set up the TikTok Organic source connector, check out the foll
 """,
 }
 
+# What the page names in bold, letter by letter. Airbyte's, by their keys in the web application's en.json (August 2026):
+AIRBYTE_CONTROLS = {
+    "connectorForm.authenticate": "Authenticate your TikTok Organic account",  # with the connector's name
+    "connectorForm.reauthenticate": "Re-authenticate",
+    "connectorForm.manualAuth.toggle": "Set up manually",
+    "onboarding.sourceSetUp.buttonText": "Set up source",
+    "form.saveChangesAndTest": "Test and save",
+    "sidebar.settings": "Settings",
+    "sidebar.sources": "Sources",
+    "sources.newSource": "New source",
+    "admin.newConnector": "New connector",
+    "admin.newConnector.docker": "Add a new Docker connector",
+    "admin.connectorName": "Connector display name",
+    "admin.dockerRepository": "Docker repository name",
+    "admin.dockerImageTag": "Docker image tag",
+    "admin.documentationUrl": "Connector documentation URL",
+    "connection.stream.actions.refreshStream": "Refresh stream",
+    "connection.stream.actions.clearData": "Clear data",
+}
+# And TikTok for Developers' [docs: getting-started-create-an-app, add-a-sandbox, login-kit-web].
+TIKTOK_CONTROLS = {"Manage apps", "Connect an app", "Sandbox", "Sandbox settings", "Target users", "Production"}
+TIKTOK_CONTROLS |= {"Add products", "Login Kit", "Web", "Desktop", "Scopes", "Add Scopes", "Apply changes"}
+TIKTOK_CONTROLS |= {"Submit for review", "Credentials", "Client key", "Client secret"}
+# What it quotes: messages of Airbyte's form, and a control that had another name.
+QUOTED = {
+    "OAuth login failed: errors.http.internalServerError",
+    "The user denied the request.",
+    "Set up manually",
+    "Setup manually",
+}
+
 
 # --- generated parts ---
 
 
-@pytest.mark.parametrize("path", [PAGE, AGENTS, SKILL], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(GENERATE["documents"]()), ids=lambda path: path.name)
 def test_generated_text_is_current(path: Path) -> None:
     assert path.read_text() == GENERATE["documents"]()[path], "run `make docs`"
 
 
 def test_each_block_stands_in_a_document() -> None:
-    text = PAGE.read_text() + AGENTS.read_text()
+    text = "".join(path.read_text() for path in DOCUMENTS)
     assert {match[2] for match in GENERATE["BLOCK"].finditer(text)} == set(GENERATE["blocks"](MANIFEST))
 
 
@@ -143,7 +178,53 @@ def test_page_hides_one_block_in_airbytes_ui() -> None:
 def test_page_has_no_brace_or_tag_that_mdx_would_run() -> None:
     """The site renders Markdown as MDX, where braces are code, except in code blocks and spans."""
     text = re.sub(r"`[^`\n]*`|<!--.*?-->", "", markdown.prose(PAGE))
-    assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary)>)", text) == []
+    assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary|FieldAnchor(?: field=\"[\w.,]+\")?)>)", text) == []
+
+
+# --- the panel beside Airbyte's form, 554 pixels wide, which shows this page alone ---
+
+
+def test_page_is_short_enough_for_the_panel() -> None:
+    assert len(PAGE.read_text().splitlines()) <= 320
+
+
+def test_tables_of_the_page_fit_the_panel() -> None:
+    assert {len(row) for row in markdown.rows(markdown.before(PAGE, "## Changelog"))} <= {2, 3}
+
+
+def test_page_has_no_relative_link() -> None:
+    """The panel takes them for pages of docs.airbyte.com."""
+    assert [link for link in markdown.links(PAGE) if not link.startswith(("https://", "#"))] == []
+
+
+def test_controls_have_the_words_of_the_screen() -> None:
+    text = " ".join(PAGE.read_text().split())
+    named = set(re.findall(r"\*\*(.+?)\*\*", text))
+    titles = {str(d["title"]) for path, d, _ in GENERATE["_properties_of"](MANIFEST, hidden=False)}
+    assert named - titles == {*AIRBYTE_CONTROLS.values(), *TIKTOK_CONTROLS}
+    assert named & titles == titles
+
+
+def test_quotations_have_the_words_of_the_screen() -> None:
+    text = re.sub(r"`[^`\n]*`|<.*?>", "", markdown.prose(PAGE))
+    assert set(re.findall(r'"([^"]*)"', text)) == QUOTED
+
+
+def test_help_is_highlighted_for_each_shown_field() -> None:
+    """What Airbyte has hidden in a version of its own, the panel takes out before it looks for anchors."""
+    anchored = [f for fields in re.findall(r'<FieldAnchor field="(.*)">', PAGE.read_text()) for f in fields.split(",")]
+    shown = {path for path, _, _ in GENERATE["_properties_of"](MANIFEST, hidden=False)}
+    assert (set(anchored), len(anchored)) == (shown, len(shown))
+
+
+@pytest.mark.parametrize(("env", "other"), [("cloud", "Open Source"), ("oss", "Cloud")])
+def test_panel_shows_what_is_for_its_airbyte(env: str, other: str) -> None:
+    text = re.sub(rf"<!-- env:(?!{env})(\w+) -->.*?<!-- /env:\1 -->", "", PAGE.read_text(), flags=re.DOTALL)
+    assert re.findall(r"<!-- /?env:(\w+)", text) == [env] * 4
+    assert f"### For Airbyte {other}:" not in text
+
+
+# --- names ---
 
 
 def test_prerequisites_name_each_required_property() -> None:
@@ -165,7 +246,7 @@ def test_versions_agree() -> None:
 # --- code and commands ---
 
 
-@pytest.mark.parametrize("path", [README, PAGE, DEPLOY], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_json_of_the_documents_parses(path: Path) -> None:
     assert all(isinstance(json.loads(block), dict) for block in markdown.code_blocks(path, "json"))
 
@@ -188,7 +269,7 @@ def test_pyairbyte_takes_the_arguments_of_each_cache(script: str) -> None:
     assert {keyword.arg for keyword in call.keywords} <= known
 
 
-@pytest.mark.parametrize("path", [README, PAGE, DEPLOY], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_the_documents_exist(path: Path) -> None:
     text = path.read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -204,19 +285,21 @@ def test_commands_in_the_documents_exist(path: Path) -> None:
 # --- links and names ---
 
 
-@pytest.mark.parametrize("path", [README, PAGE, SKILL, DEPLOY, AGENTS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     dead = []
     for link in markdown.links(path):
         target, _, anchor = link.partition("#")
-        if target.startswith("https://"):
+        in_repository = target.startswith(REPOSITORY)
+        if target.startswith("https://") and not in_repository:
             continue
-        file = (path.parent / target).resolve() if target else path
+        file = ROOT / target.removeprefix(REPOSITORY) if in_repository else (path.parent / target).resolve()
+        file = file if target else path
         if not file.exists() or (anchor and anchor not in markdown.anchors(file)):
             dead.append(link)
     assert dead == []
 
 
-@pytest.mark.parametrize("path", [*sorted(DOCS.rglob("*.md")), AGENTS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_documents_name_no_path_of_one_machine(path: Path) -> None:
     assert re.findall(r"/home/|/roo[t]/|/wor[k]/|/tmp/|localhost:\d{5}", path.read_text()) == []

@@ -46,6 +46,10 @@ def test_every_property_has_title_and_description(schema: dict[str, Any]) -> Non
     assert bare == []
 
 
+def test_no_example_repeats_the_default(schema: dict[str, Any]) -> None:
+    assert [name for name, p in properties(schema) if p.get("default") in p.get("examples", ())] == []
+
+
 def test_exactly_the_secrets_are_marked(schema: dict[str, Any]) -> None:
     assert [name for name, p in properties(schema) if p.get("airbyte_secret")] == [
         "credentials[OAuth 2.0].client_secret",
