@@ -86,7 +86,10 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         """Renew the tokens and emit the config; only then look at what else the response says."""
         super().refresh_and_set_access_token()
         end = _seconds(self._response.get("refresh_expires_in"))
-        if end is not None and end < SIGN_IN_WARNING_S:
+        if end is None:
+            return
+        logger.info(f"The sign-in to TikTok ends in {end // 86_400} days.")
+        if end < SIGN_IN_WARNING_S:
             day = (ab_datetime_now() + timedelta(seconds=end)).date()
             logger.warning(self._sentences["messages"]["sign_in_ends"].format(day=day))
 

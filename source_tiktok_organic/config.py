@@ -71,9 +71,11 @@ def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str
         raise config_error(message, f"unknown: {unknown}")
 
 
-def missing_scopes(config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-    """Warn of what the streams need and the account's owner did not grant; None if nothing is known to lack."""
+def account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
+    """Log whose profile was read, and warn of what its owner did not grant; None if nothing is known to lack."""
     granted = re.split(r"[,\s]+", config["credentials"].get("scope") or "")
+    name = f"@{user['username']}" if user.get("username") else user.get("display_name") or user["open_id"]
+    logger.info(f"TikTok accepts the sign-in of {name}; permissions: {', '.join(granted) or 'unknown'}.")
     needed = [
         (scope, s["name"]) for s in manifest["streams"] for scope in s["retriever"]["requester"]["fields_by_scope"]
     ]

@@ -13,7 +13,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
-from source_tiktok_organic.config import BASE_URL_VARIABLE, check_request, load_manifest, missing_scopes
+from source_tiktok_organic.config import BASE_URL_VARIABLE, account_found, check_request, load_manifest
 
 
 class SourceTiktokOrganic(ConcurrentDeclarativeSource):
@@ -27,13 +27,14 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             self.logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> cdk.AirbyteConnectionStatus:
-        """Whether the profile can be read; also says which permissions are missing for the rest."""
-        for stream in self.streams(config):
-            if stream.name in self.resolved_manifest["check"]["stream_names"]:
-                availability = stream.check_availability()
-                if not availability.is_available:
-                    return cdk.AirbyteConnectionStatus(cdk.Status.FAILED, availability.reason)
-        return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED, missing_scopes(self._config, self.resolved_manifest))
+        """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
+        (stream,) = (s for s in self.streams(config) if s.name in self.resolved_manifest["check"]["stream_names"])
+        try:
+            user = next(iter(next(iter(stream.generate_partitions())).read())).data
+        except cdk.AirbyteTracedException as error:
+            return cdk.AirbyteConnectionStatus(cdk.Status.FAILED, error.message or error.internal_message)
+        message = account_found(user, self._config, self.resolved_manifest)
+        return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED, message)
 
     def read(self, logger: Any, config: Any, catalog: Any, state: Any = None) -> Iterator[cdk.AirbyteMessage]:
         """Yield the messages of a sync."""

@@ -87,7 +87,7 @@ Now that you have set up the TikTok Organic source connector, check out the foll
 """,
 }
 
-# What the page names in bold, letter by letter. Airbyte's, by their keys in the web application's en.json (August 2026):
+# What the page names in bold, letter by letter. Airbyte's, by their keys in the web application's en.json (Aug 2026):
 AIRBYTE_CONTROLS = {
     "connectorForm.authenticate": "Authenticate your TikTok Organic account",  # with the connector's name
     "connectorForm.reauthenticate": "Re-authenticate",

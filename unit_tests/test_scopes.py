@@ -89,6 +89,34 @@ def test_check_succeeds_and_names_missing_scopes(
     assert status.get("message") == said
 
 
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ({"username": "some.body", "display_name": "Some Body"}, "@some.body"),
+        ({"display_name": "Some Body"}, "Some Body"),
+        ({"display_name": None}, "_000account"),
+    ],
+    ids=["username", "display_name", "open_id"],
+)
+def test_check_logs_account_scopes_and_days_left(
+    user: dict[str, str], name: str, tiktok: TikTok, connector: Connector
+) -> None:
+    granted(tiktok, BASIC, VIDEOS)
+    tiktok.answers("user", good({"user": {"open_id": "_000account", **user}}))
+    logs = [log["message"] for log in connector.check(OAUTH_CONFIG).of("LOG")]
+    assert [message for message in logs if "sign-in" in message and "grant" not in message] == [
+        "The sign-in to TikTok ends in 180 days.",
+        f"TikTok accepts the sign-in of {name}; permissions: user.info.basic, video.list.",
+    ]
+
+
+def test_check_knows_no_scopes_of_an_access_token(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account()
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert "TikTok accepts the sign-in of Some Body; permissions: unknown." in outcome.logs
+    assert "The sign-in to TikTok ends" not in outcome.logs
+
+
 def test_check_fails_without_the_basic_scope(tiktok: TikTok, connector: Connector) -> None:
     granted(tiktok, VIDEOS)
     (status,) = connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")
