@@ -22,6 +22,8 @@ from sandbox import ALL_SCOPES, Sandbox
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # No such host exists, so the browser stops with this URL in its address bar.
 PLATFORM_REDIRECT = "https://airbyte.invalid/auth_flow"
+APP = {"client_key": Sandbox.client_key, "client_secret": Sandbox.client_secret}
+FORM = {"credentials": {"auth_type": "oauth2.0", **APP}}
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +45,7 @@ def connector(sandbox: Sandbox, command: Callable[[Sandbox], Command]) -> Comman
 @pytest.fixture
 def platform(sandbox: Sandbox, connector: Command) -> Platform:
     (spec,) = connector.spec().of("SPEC")
-    parameters = {"client_key": sandbox.client_key, "client_secret": sandbox.client_secret}
-    return Platform(spec, parameters, dict.fromkeys((CONSENT, API), sandbox.base_url))
+    return Platform(spec, dict.fromkeys((CONSENT, API), sandbox.base_url))
 
 
 class SignIn:
@@ -116,13 +117,13 @@ def told(sandbox: Sandbox, err: str) -> str:
 def test_consent_by_button_needs_no_refresh(
     browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
 ) -> None:
-    browser.open(platform.consent_url(PLATFORM_REDIRECT))
+    browser.open(platform.consent_url(FORM, PLATFORM_REDIRECT))
     assert browser.switches() == dict.fromkeys(
         ["user.info.basic", "user.info.profile", "user.info.stats", "video.list"], True
     )
     browser.picture("consent")
     browser.press_on("Authorize", Keys.ENTER)
-    config = platform.config(browser.wait_for(PLATFORM_REDIRECT))
+    config = platform.signed_in(browser.wait_for(PLATFORM_REDIRECT))
 
     outcome = connector.check(config)
 
@@ -134,10 +135,10 @@ def test_consent_by_button_needs_no_refresh(
 def test_scope_refused_by_button_costs_its_columns(
     browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
 ) -> None:
-    browser.open(platform.consent_url(PLATFORM_REDIRECT))
+    browser.open(platform.consent_url(FORM, PLATFORM_REDIRECT))
     browser.refuse("user.info.stats")
     browser.press_on("Authorize", Keys.ENTER)
-    config = platform.config(browser.wait_for(PLATFORM_REDIRECT))
+    config = platform.signed_in(browser.wait_for(PLATFORM_REDIRECT))
 
     check, read = connector.check(config), connector.read(config)
 
