@@ -95,8 +95,10 @@ class Platform:
 
     # --- the sign-in ---
 
-    def consent_url(self, form: Form, redirect_uri: str) -> str:
-        """The address that the button opens; what the callback must bring is kept in mind."""
+    def consent_url(self, form: Form, redirect_uri: str, stored: Form | None = None) -> str:
+        """The address that the button opens; the app is that of the instance, or the one in the form, behind its masks."""
+        whole = _unmasked(form, stored or {}, self.schema)
+        self._app = self._instance_wide or {n: _get(whole, path) for n, path in self._paths(_SERVER_OUTPUT).items()}
         self._form, self._redirect_uri, limits = form, redirect_uri, self._input["state"]
         length = secrets.choice(range(limits["min"], limits["max"] + 1))
         self._state = "".join(secrets.choice(string.ascii_letters + string.digits + ".-_") for _ in range(length))
@@ -116,11 +118,6 @@ class Platform:
         assert set(self._oauth[_OUTPUT]["required"]) <= set(extracted)
         return self.with_parameters(form, masked=True)
 
-    def _parameters(self) -> Mapping[str, str]:
-        """The app to sign in with: that of the instance, or the one in the form."""
-        paths = self._paths(_SERVER_OUTPUT)
-        return self._instance_wide or {name: _get(self._form, path) for name, path in paths.items()}
-
     def _values(self, auth_code: str = "") -> dict[str, str]:
         """What a template can name: all that the spec says, and each part of the flow as *_key, *_value and *_param."""
         names, scopes = self._names, self._input.get("scopes")
@@ -128,7 +125,7 @@ class Platform:
         values = {
             **{name: value for name, value in self._input.items() if isinstance(value, str)},
             **names,
-            **self._parameters(),
+            **self._app,
             names["redirect_uri_key"]: self._redirect_uri,
             names["state_key"]: self._state,
             names["auth_code_key"]: auth_code,

@@ -50,8 +50,8 @@ def consent(url: str, decision: str = "authorize") -> str:
     return requests.post(url, data=choice, allow_redirects=False, timeout=10).headers["Location"]
 
 
-def sign_in(platform: Platform, filled: dict[str, Any]) -> dict[str, Any]:
-    return platform.signed_in(consent(platform.consent_url(filled, REDIRECT_URI)))
+def sign_in(platform: Platform, filled: dict[str, Any], stored: dict[str, Any] | None = None) -> dict[str, Any]:
+    return platform.signed_in(consent(platform.consent_url(filled, REDIRECT_URI, stored)))
 
 
 def tokens(source: Source) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def test_source_set_up_by_hand_syncs(sandbox: Sandbox, start: Start) -> None:
     assert sandbox.requests_to(TOKEN) == []
 
 
-def test_test_of_an_unsaved_source_loses_what_it_renews(sandbox: Sandbox, start: Start) -> None:
+def test_unsaved_source_loses_what_its_test_renews(sandbox: Sandbox, start: Start) -> None:
     """The platform has nowhere to store it, and so the page asks for the access token too."""
     _, source = start()
 
@@ -140,7 +140,7 @@ def test_new_sign_in_ends_the_warning_of_the_old_one(sandbox: Sandbox, start: St
     sandbox.advance(170 * DAY_S)
     late = source.sync("user_info")
 
-    saved = source.save(sign_in(platform, {**source.form(), "credentials": {**source.form()["credentials"], **APP}}))
+    saved = source.save(sign_in(platform, source.form(), source.stored))
     sandbox.advance(3 * 3_600)
     read = source.sync("user_info")
 
