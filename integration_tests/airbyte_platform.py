@@ -96,7 +96,7 @@ class Platform:
     # --- the sign-in ---
 
     def consent_url(self, form: Form, redirect_uri: str, stored: Form | None = None) -> str:
-        """The address that the button opens; the app is that of the instance, or the one in the form, behind its masks."""
+        """The address that the button opens; the app is the instance's, or the form's behind its masks."""
         whole = _unmasked(form, stored or {}, self.schema)
         self._app = self._instance_wide or {n: _get(whole, path) for n, path in self._paths(_SERVER_OUTPUT).items()}
         self._form, self._redirect_uri, limits = form, redirect_uri, self._input["state"]
