@@ -69,7 +69,7 @@ INHERITED = [
     "pytest",
     "requests_mock",
 ]
-TIMEOUT_S = 400  # a mutant that hangs is a mutant found
+TIMEOUT_S = 400  # a mutant that hangs is a mutant found, but on a busy machine it may only be slow
 # Survivors that behave as the code does, by what they change.
 EXPLAINED: dict[str, str] = {}
 Mutant = dict[str, str]  # file, text, change
@@ -243,6 +243,7 @@ def survivors(mutants: list[Mutant]) -> Iterator[str]:
             if not ended and time.monotonic() > end:
                 os.killpg(pid, signal.SIGKILL)
                 ended, status = os.waitpid(pid, 0)
+                sys.stdout.write(f"hung: {what}\n")
             if ended:
                 del running[pid]
                 if status == 0:
