@@ -15,7 +15,7 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa clean
+.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -91,6 +91,10 @@ airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older 
 
 airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support level 300
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
+
+manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one components.py, into DIR=<folder>
+	@test -n '$(DIR)' || { echo 'DIR must name a folder.'; exit 2; }
+	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
 	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*

@@ -1,0 +1,102 @@
+"""The connector as the two files of a manifest-only one, in the CDK's own runner and in the Connector Builder's.
+
+What they lack is asserted too, so that `LOST` in airbyte/manifest_only.py stays true.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from airbyte_cdk.connector_builder.main import handle_request
+from airbyte_cdk.utils.yaml_loader import safe_load_yaml
+
+from integration_tests.airbyte.manifest_only import write
+from integration_tests.command import Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.connector import read_files, written
+from integration_tests.test_command import LIST, by_id, truth
+from sandbox import Sandbox
+from unit_tests.outcome import Outcome
+
+CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
+MODULES = ("components", "source_declarative_manifest.components")
+
+
+class ManifestOnly(Command):
+    """The same command lines for the CDK's runner, with the two files in the folder of the test."""
+
+    program = (Path(sys.executable).with_name("source-declarative-manifest"),)
+
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        return super().execute([*argv, "--manifest-path=manifest.yaml", "--components-path=components.py"])
+
+
+Runner = Callable[[Sandbox], ManifestOnly]
+
+
+@pytest.fixture
+def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """The runner for a sandbox, whose address takes that of TikTok in the manifest."""
+
+    def runner(sandbox: Sandbox) -> ManifestOnly:
+        monkeypatch.setenv(CUSTOM_CODE, "true")
+        write(tmp_path)
+        manifest = tmp_path / "manifest.yaml"
+        manifest.write_text(manifest.read_text().replace("https://open.tiktokapis.com", sandbox.base_url))
+        return ManifestOnly(sandbox, tmp_path)
+
+    return runner
+
+
+def test_two_files_read_both_streams(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
+    sandbox = start_sandbox(videos=300, years=2)
+
+    outcome = manifest_only(sandbox).read(sandbox.config())
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert outcome.records("user_info") == [sandbox.account.user]
+    assert by_id(outcome.records("videos")) == by_id(truth(sandbox))
+    # What is lost: a state after each window, and windows that several workers share.
+    newest = str(max(video["create_time"] for video in sandbox.account.videos))
+    assert {state["states"][0]["cursor"]["create_time"] for state in outcome.states} == {newest}
+    cursors = [request.body["cursor"] for request in sandbox.requests_to(LIST)[1:]]
+    assert cursors == sorted(cursors, reverse=True)
+
+
+@pytest.mark.parametrize("stream", ["user_info", "videos"])
+def test_connector_builder_reads_two_files(
+    stream: str, start_sandbox: StartSandbox, manifest_only: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = start_sandbox(videos=30)
+    manifest_only(sandbox)
+    for module in MODULES:  # which the CDK registers for good
+        monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    code = (tmp_path / "components.py").read_text()
+    config = {
+        **sandbox.config(),
+        "__command": "test_read",
+        "__injected_declarative_manifest": safe_load_yaml((tmp_path / "manifest.yaml").read_text()),
+        "__injected_components_py": code,
+        "__injected_components_py_checksums": {"sha256": hashlib.sha256(code.encode()).hexdigest()},
+    }
+    files = {**read_files(config, [stream]), "state": []}
+
+    response = json.loads(handle_request(["read", *written(tmp_path, files)]))
+
+    read = response["record"]["data"]
+    found = [record for part in read["slices"] for page in part["pages"] for record in page["records"]]
+    there_are = {"user_info": [sandbox.account.user], "videos": truth(sandbox)}[stream]
+    assert ([row for row in there_are if row not in found], len(found)) == ([], len(there_are))
+
+
+def test_two_files_need_no_package(tmp_path: Path) -> None:
+    """The tests above would not notice: the package is installed here."""
+    write(tmp_path)
+    assert {path.name: "source_tiktok_organic" in path.read_text() for path in tmp_path.iterdir()} == {
+        "components.py": False,
+        "manifest.yaml": False,
+    }
