@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from docs.changelog import changelog
 from source_tiktok_organic.authenticators import WAITS_S
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +79,7 @@ def blocks(manifest: Manifest) -> dict[str, Callable[[Manifest], str]]:
     """What can be generated, by name."""
     streams = {f"{name}_columns": partial(columns, stream=name) for name in manifest["definitions"]["streams"]}
     others = (config, written, scopes, sync_modes, errors, sign_in_errors, stream_errors, own_errors, warnings)
-    return streams | {function.__name__: function for function in others}
+    return {**streams, "changelog": changelog} | {function.__name__: function for function in others}
 
 
 # --- config ---

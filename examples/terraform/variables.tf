@@ -28,7 +28,7 @@ variable "destination_id" {
 variable "connector_version" {
   description = "Tag of the image airbyte/source-tiktok-organic."
   type        = string
-  default     = "0.1.0"
+  default     = "0.2.0"
 }
 
 variable "tiktok_client_key" {
