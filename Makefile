@@ -8,6 +8,7 @@ ACCEPTANCE = .venv-acceptance
 QA = .venv-qa
 AUDIT = .venv-audit
 MUTANTS = .venv-mutants
+DIST = .venv-dist
 IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
@@ -92,12 +93,24 @@ airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older 
 airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support level 300
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
 
+airbyte-pr: $(DEV)/installed $(QA)/installed ## the connector in DIR=<checkout of airbytehq/airbyte>, and Airbyte's checks there
+	@test -d '$(DIR)' || { echo 'DIR must name a checkout of airbytehq/airbyte.'; exit 2; }
+	@$(DEV)/bin/python -m integration_tests.airbyte.pull_request $(abspath $(QA))/bin/python '$(abspath $(DIR))'
+
+dist: ## wheel and source archive into dist/, checked, and the wheel tried in an empty environment
+	@test -x $(DIST)/bin/twine || $(PYTHON) -m venv $(DIST)
+	@$(DIST)/bin/python -m pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'twine>=6.2,<8'
+	@rm -rf dist
+	@$(DIST)/bin/python -m build
+	@$(DIST)/bin/twine check --strict dist/*
+	@$(DIST)/bin/python -m integration_tests.wheel dist/*.whl
+
 manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one components.py, into DIR=<folder>
 	@test -n '$(DIR)' || { echo 'DIR must name a folder.'; exit 2; }
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(DIST) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."
