@@ -1,7 +1,11 @@
-"""A copy of this checkout in a folder of the name that Airbyte's tools expect."""
+"""This checkout as Airbyte's tools and Airbyte's repository want it."""
 
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 NAME = "source-tiktok-organic"
@@ -10,15 +14,61 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "*.duckdb*"
 # The metadata of a certified connector, of which the tools ask the most.
 CERTIFIED = {"supportLevel: community": "supportLevel: certified", "sl: 100": "sl: 300", "ql: 100": "ql: 400"}
 
+CONNECTORS, PAGE = Path("airbyte-integrations/connectors"), Path("docs/integrations/sources/tiktok-organic.md")
+# The connector's folder in airbytehq/airbyte. Sandbox, demo, benchmarks and the tests of this repository stay here.
+PARTS = """
+source_tiktok_organic/ main.py pyproject.toml poetry.lock metadata.yaml icon.svg acceptance-test-config.yml docker/
+README.md AGENTS.md CLAUDE.md CONTRIBUTING.md docs/ unit_tests/
+integration_tests/catalogs/ integration_tests/configs/invalid integration_tests/recorded/ integration_tests/states/
+"""
+OUR_TESTS = ("benchmarks", "demo", "docs", "metadata", "project", "terraform", "workflows")
+OURS = {str(PAGE), "docs/changelog.py", "docs/generate.py", "unit_tests/markdown.py", "unit_tests/mutants.py"}
+OURS |= {f"unit_tests/test_{name}.py" for name in OUR_TESTS}
+# Airbyte's tests read the live API there, with the config that Airbyte keeps as a secret.
+CONFIG, SECRET = "integration_tests/configs/valid_config.json", "secrets/config.json"
+
 
 def copy_into(folder: Path, *, certified: bool = False) -> Path:
     """Copy the checkout to `folder`/source-tiktok-organic; a link would not do, as the tools resolve it."""
     copy = Path(shutil.copytree(ROOT, folder / NAME, ignore=LEFT_OUT))
     if certified:
-        metadata = copy / "metadata.yaml"
-        text = metadata.read_text()
-        for ours, theirs in CERTIFIED.items():
-            assert ours in text
-            text = text.replace(ours, theirs)
-        metadata.write_text(text)
+        certify(copy)
     return copy
+
+
+def certify(connector: Path) -> None:
+    """Make it a certified connector."""
+    metadata = connector / "metadata.yaml"
+    text = metadata.read_text()
+    for ours, theirs in CERTIFIED.items():
+        assert ours in text
+        text = text.replace(ours, theirs)
+    metadata.write_text(text)
+
+
+def lay_out(repository: Path) -> Path:
+    """Put the connector and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
+    connector = repository / CONNECTORS / NAME
+    if connector.exists():
+        shutil.rmtree(connector)
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in tracked.split("\0"):
+        if name.startswith(tuple(PARTS.split())) and name not in OURS:
+            (connector / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, connector / name, follow_symlinks=False)
+    # Where pytest finds it by itself, so that Airbyte's command needs no option.
+    shutil.copy(Path(__file__).with_name("constructor.py"), connector / "conftest.py")
+    _read_with_the_secret(connector / "acceptance-test-config.yml")
+    (repository / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / PAGE, repository / PAGE)
+    return connector
+
+
+def _read_with_the_secret(path: Path) -> None:
+    """Replace the configs that work on the sandbox; one with an access token alone could not be kept for a day."""
+    config: dict[str, Any] = yaml.safe_load(path.read_text())
+    for section in config["acceptance_tests"].values():
+        section["tests"] = [test for test in section["tests"] if "access_token" not in test["config_path"]]
+        for test in section["tests"]:
+            test["config_path"] = test["config_path"].replace(CONFIG, SECRET)
+    path.write_text(yaml.safe_dump(config, sort_keys=False))

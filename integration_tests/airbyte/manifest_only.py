@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "source_tiktok_organic"
-MODULES = ("components", "authenticators", "pace", "responses")
-CLASS_NAME = re.compile(rf"class_name: {PACKAGE.name}\.(?:{'|'.join(MODULES)})\.")
+CLASS_NAME = re.compile(rf"class_name: {PACKAGE.name}\.(\w+)\.")
 LAYOUT = ("--line-length=120", "--target-version=py310")
 LOST = """\
 What the two files lack, as it is in the package:
@@ -41,19 +40,23 @@ def write(folder: Path) -> None:
 
 def manifest() -> str:
     """The manifest; the CDK finds the classes of `components.py` under this name, wherever the file lies."""
-    text = (PACKAGE / "manifest.yaml").read_text()
-    return CLASS_NAME.sub("class_name: source_declarative_manifest.components.", text)
+    return CLASS_NAME.sub("class_name: source_declarative_manifest.components.", _manifest())
 
 
 def components() -> str:
     """The modules as one: their imports, then what follows in each, but for what another one has said already."""
-    sources = [(PACKAGE / f"{name}.py").read_text() for name in MODULES]
+    modules = dict.fromkeys(CLASS_NAME.findall(_manifest()))
+    sources = [(PACKAGE / f"{name}.py").read_text() for name in modules]
     trees = [ast.parse(source) for source in sources]
     imports = sorted({ast.unparse(node) for tree in trees for node in tree.body if _is_import(node)})
     said: dict[str, None] = {}
     for source, tree in zip(sources, trees, strict=True):
         said.update(dict.fromkeys(_statements(source, tree)))
     return "\n".join(['"""The custom components of manifest.yaml."""\n', *imports, "", *said, ""])
+
+
+def _manifest() -> str:
+    return (PACKAGE / "manifest.yaml").read_text()
 
 
 def _is_import(node: ast.stmt) -> bool:

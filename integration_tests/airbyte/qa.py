@@ -14,9 +14,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from integration_tests.airbyte.checkout import NAME, ROOT, copy_into
+from integration_tests.airbyte.checkout import NAME, certify, lay_out
 
-PAGE = Path("docs/integrations/sources/tiktok-organic.md")
 UNPUBLISHED = Path(__file__).with_name("unpublished.py")
 
 
@@ -25,12 +24,15 @@ def main(python: str) -> int:
     with TemporaryDirectory() as folder:
         repository = Path(folder) / "airbyte"
         subprocess.run(["git", "init", "--quiet", repository], check=True)
-        copy_into(repository / "airbyte-integrations" / "connectors", certified=True)
-        (repository / PAGE).parent.mkdir(parents=True)
-        (repository / PAGE).write_text((ROOT / PAGE).read_text())
-        published = [Path(python).with_name("airbyte-ops")] if os.environ.get("DOCKER_HUB_USERNAME") else None
-        command = published or [python, "-W", "ignore", UNPUBLISHED]
-        return subprocess.run([*command, "local", "connector", "qa", f"--name={NAME}"], cwd=repository).returncode
+        certify(lay_out(repository))
+        return check(python, repository)
+
+
+def check(python: str, repository: Path) -> int:
+    """Run the checks on the connector in a checkout of airbytehq/airbyte."""
+    published = [Path(python).with_name("airbyte-ops")] if os.environ.get("DOCKER_HUB_USERNAME") else None
+    command = published or [python, "-W", "ignore", UNPUBLISHED]
+    return subprocess.run([*command, "local", "connector", "qa", f"--name={NAME}"], cwd=repository).returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""Lays the connector out in a checkout of airbytehq/airbyte, and runs Airbyte's checks on it there.
+
+    python -m integration_tests.airbyte.pull_request <python> <checkout>
+
+<python> has qa_requirements.txt; `make airbyte-pr` sees to it. The standard tests (FAST) read a sandbox.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from integration_tests.acceptance import acceptance_sandbox
+from integration_tests.airbyte.checkout import CONFIG, CONNECTORS, PAGE, ROOT, SECRET, lay_out
+from integration_tests.airbyte.qa import check
+
+COMMAND = Path(sys.executable).with_name("airbyte-cdk")
+ONLY_AIRBYTE = f"""
+{{connector}} and {PAGE} are ready to be committed. What only Airbyte can add:
+- the secret {SECRET}, with which its CI reads the live API: a TikTok app, and an account that signed in to it.
+  A refresh token works once, so its CI has to store what the connector emits;
+- the image on Docker Hub, the entry in the registry, and the comparison of both with what is published;
+- an app of Airbyte's own for the sign-in on Airbyte Cloud, then `registryOverrides.cloud.enabled` in metadata.yaml;
+- the decision on pull request #77520, which has the same name for another API of TikTok's: `name` in metadata.yaml."""
+
+
+def main(python: str, repository: Path) -> int:
+    """Lay the connector out and run both; returns 0 if all is well."""
+    if not (repository / CONNECTORS).is_dir():
+        print(f"{repository} is no checkout of airbytehq/airbyte: it has no {CONNECTORS}.")  # noqa: T201
+        return 2
+    connector = lay_out(repository)
+    failed = standard_tests(connector) or check(python, repository)
+    if not failed:
+        print(ONLY_AIRBYTE.format(connector=connector.relative_to(repository)))  # noqa: T201
+    return failed
+
+
+def standard_tests(connector: Path) -> int:
+    """Run Airbyte's command for them; what it leaves behind is removed."""
+    secret = connector / SECRET
+    secret.parent.mkdir()
+    shutil.copy(ROOT / CONFIG, secret)
+    try:
+        with acceptance_sandbox() as sandbox:
+            env = {**os.environ, "TIKTOK_API_BASE_URL": sandbox.base_url, "PYTHONPATH": str(connector)}
+            return subprocess.run(
+                [COMMAND, "connector", "test", "--pytest-arg=-rs", connector], env=env, cwd=connector
+            ).returncode
+    finally:
+        for name in ("secrets", ".tmp", "build"):
+            shutil.rmtree(connector / name, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
