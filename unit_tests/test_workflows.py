@@ -1,0 +1,68 @@
+"""The files for GitHub and pre-commit: what they run exists here, in the same versions, and with few rights."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text()) for path in PATHS}
+WITHOUT_SECRETS = ("tests", "weekly")
+
+
+def jobs(*names: str) -> list[dict[str, Any]]:
+    return [job for name in names for job in WORKFLOWS[name]["jobs"].values()]
+
+
+def commands(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job.get("steps", ()) if "run" in step]
+
+
+def test_tests_are_one_script_with_targets() -> None:
+    for job in jobs(*WITHOUT_SECRETS):
+        (command,) = commands(job)
+        called = command.partition(".ci/run")[2].replace("${{ matrix.targets }}", "")
+        chosen = job.get("strategy", {}).get("matrix", {}).get("targets", ())
+        assert ".ci/run" in command
+        assert {*called.split(), *" ".join(chosen).split()} <= TARGETS
+
+
+def test_tests_run_on_each_python() -> None:
+    matrix = WORKFLOWS["tests"]["jobs"]["python"]["strategy"]["matrix"]["python"]
+    setups = [step["with"]["python-version"] for step in WORKFLOWS["tests"]["jobs"]["everything"]["steps"][1:2]]
+    first, end = re.findall(r'^python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[0]
+    assert sorted([*matrix, *setups]) == [f"3.{minor}" for minor in range(int(first), int(end))]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_actions_are_pinned_to_commits(path: Path) -> None:
+    used = re.findall(r"uses: (.*)", path.read_text())
+    assert used
+    assert [u for u in used if not re.fullmatch(r"\./.*|[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", u)] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_may_only_read_by_default(name: str) -> None:
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    assert all(job.get("timeout-minutes") or "uses" in job for job in jobs(name))
+
+
+def test_tests_need_no_secret_and_no_right() -> None:
+    for name in WITHOUT_SECRETS:
+        text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+        assert re.findall(r"secrets\.|github\.token|: write", text) == []
+    assert "pull_request_target" not in WORKFLOWS["tests"][True]  # YAML reads `on` as a boolean
+
+
+def test_pre_commit_has_the_same_versions() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    pins = {pin for hook in hooks for pin in hook["additional_dependencies"]}
+    locked = {line.partition(" ")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert pins - locked == set(re.findall(r"^ACTIONLINT = (.*)", MAKEFILE, re.MULTILINE))
+    assert {hook["id"] for hook in hooks} == {"ruff-check", "ruff-format", "mypy", "actionlint"}
