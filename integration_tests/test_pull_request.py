@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from integration_tests.airbyte.checkout import NAME, PAGE, ROOT, lay_out
+from unit_tests import markdown
 
 FOLDERS = {"docker", "docs", "integration_tests", "source_tiktok_organic", "unit_tests"}
 FILES = {"acceptance-test-config.yml", "conftest.py", "icon.svg", "main.py", "metadata.yaml", "poetry.lock"}
@@ -31,6 +32,13 @@ def test_layout_holds_the_connector_and_its_page(repository: Path, connector: Pa
     for path in (PAGE, Path("metadata.yaml"), Path("icon.svg")):
         placed = repository / path if path == PAGE else connector / path
         assert placed.read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_texts_of_the_layout_lead_nowhere_else(connector: Path) -> None:
+    texts = [connector / name for name in ("README.md", "CONTRIBUTING.md")]
+    links = [link for text in texts for link in markdown.links(text) if not link.startswith("https://")]
+    assert [link for link in links if not (connector / link).is_file()] == []
+    assert [path.name for path in texts if re.search(r"\bmake ", path.read_text())] == []
 
 
 def test_layout_reads_with_airbytes_secret(connector: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files for GitHub and pre-commit: what they run exists here, in the same versions, and with few rights."""
+"""The files for GitHub, pre-commit and contributors: what they name exists, in the same versions."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from unit_tests import markdown
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -66,3 +68,17 @@ def test_pre_commit_has_the_same_versions() -> None:
     locked = {line.partition(" ")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert pins - locked == set(re.findall(r"^ACTIONLINT = (.*)", MAKEFILE, re.MULTILINE))
     assert {hook["id"] for hook in hooks} == {"ruff-check", "ruff-format", "mypy", "actionlint"}
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_documents_of_the_repository_name_what_exists(name: str) -> None:
+    path = ROOT / name
+    text = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= TARGETS
+    assert [
+        link for link in markdown.links(path) if not link.startswith("https://") and not (ROOT / link).exists()
+    ] == []
+
+
+def test_claude_reads_what_agents_read() -> None:
+    assert (ROOT / "CLAUDE.md").resolve() == (ROOT / "AGENTS.md").resolve()

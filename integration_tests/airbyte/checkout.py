@@ -18,13 +18,22 @@ CONNECTORS, PAGE = Path("airbyte-integrations/connectors"), Path("docs/integrati
 # The connector's folder in airbytehq/airbyte. Sandbox, demo, benchmarks and the tests of this repository stay here.
 PARTS = """
 source_tiktok_organic/ main.py pyproject.toml poetry.lock metadata.yaml icon.svg acceptance-test-config.yml docker/
-README.md AGENTS.md CLAUDE.md CONTRIBUTING.md docs/ unit_tests/
+AGENTS.md CLAUDE.md CONTRIBUTING.md docs/ unit_tests/
 integration_tests/catalogs/ integration_tests/configs/invalid integration_tests/recorded/ integration_tests/states/
 """
 OUR_TESTS = ("benchmarks", "demo", "docs", "metadata", "project", "terraform", "workflows")
 OURS = {str(PAGE), "docs/changelog.py", "docs/generate.py", "unit_tests/markdown.py", "unit_tests/mutants.py"}
 OURS |= {f"unit_tests/test_{name}.py" for name in OUR_TESTS}
 # Airbyte's tests read the live API there, with the config that Airbyte keeps as a secret.
+README = """\
+# source-tiktok-organic
+
+Reads the profile and the public videos of a TikTok account, over the TikTok Open API v2. The
+[documentation](https://docs.airbyte.com/integrations/sources/tiktok-organic) leads through its setup.
+
+[CONTRIBUTING.md](CONTRIBUTING.md) tells how to test it, [AGENTS.md](AGENTS.md) how it behaves and why.
+"""
+OWN_REPOSITORY = "## In its own repository"  # where the part of CONTRIBUTING.md begins that is of no use there
 CONFIG, SECRET = "integration_tests/configs/valid_config.json", "secrets/config.json"
 
 
@@ -56,6 +65,9 @@ def lay_out(repository: Path) -> Path:
         if name.startswith(tuple(PARTS.split())) and name not in OURS:
             (connector / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, connector / name, follow_symlinks=False)
+    (connector / "README.md").write_text(README)
+    contributing = connector / "CONTRIBUTING.md"
+    contributing.write_text(contributing.read_text().partition(f"\n{OWN_REPOSITORY}\n")[0])
     # Where pytest finds it by itself, so that Airbyte's command needs no option.
     shutil.copy(Path(__file__).with_name("constructor.py"), connector / "conftest.py")
     _read_with_the_secret(connector / "acceptance-test-config.yml")
