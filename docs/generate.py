@@ -35,6 +35,7 @@ MESSAGES = {
     "video_without_id": "system_error",
     "state_dropped": None,
     "unknown_stream": "config_error",
+    "unknown_property": None,
     "starts_in_the_future": None,
 }
 # Codes of the connector's own.

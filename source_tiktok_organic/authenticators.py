@@ -35,6 +35,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     token_errors: Mapping[str, Mapping[str, str]]
     no_response: Mapping[str, str]
     messages: Mapping[str, str]
+    retries: int
 
     refreshing = threading.RLock()  # held while a token is fetched, until its config is emitted
 
@@ -44,6 +45,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         written = ("access_token", "token_expiry_date", "scope") if "refresh_token" in self._credentials else ()
         self._credentials.update({name: self._credentials.get(name) or "" for name in written})
         self._given_up: cdk.AirbyteTracedException | None = None
+        self._waits = WAITS_S[: sentences.pop("retries", None)]
         client = {"client_id": self._credentials.get("client_key"), "client_id_name": "client_key"}
         client["client_secret"] = self._credentials.get("client_secret")
         super().__init__(config, url_base + token_path, **client)
@@ -110,7 +112,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         return tokens[0], self._response.get("expires_in"), tokens[1] or None
 
     def _fetch(self) -> Mapping[str, Any]:
-        for wait in WAITS_S:
+        for wait in self._waits:
             try:
                 return self._post()
             except cdk.AirbyteTracedException as error:

@@ -38,7 +38,7 @@ class FieldsRequester(cdk.HttpRequester):
     fields_by_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Sequence[str] = ()
     optional_fields: Sequence[str] = ()  # what a request can do without, should TikTok refuse it
-    columns: PropertySelector | None = None  # those selected in the catalog; None, as in `check`, means all
+    columns: PropertySelector | None = None  # those selected in the catalog; none, as in `check`, means all
     request_body_json: dict[str, Any] | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
     error_handler: Any = None
@@ -94,7 +94,7 @@ class FieldsRequester(cdk.HttpRequester):
         granted = re.split(r"[,\s]+", self.config["credentials"].get("scope") or "")
         fields: list[str] = []
         for scope, names in self.fields_by_scope.items():
-            wanted = [n for n in names if n in self.keys or selected is None or n in selected]
+            wanted = [n for n in names if n in self.keys or not selected or n in selected]
             if granted == [""] or scope in granted:
                 fields += [name for name in wanted if name not in self._left_out]
             elif any(name in self.keys for name in wanted):

@@ -1,5 +1,6 @@
 """The manifest, and whether what a command is given goes with it: config, catalog, granted scopes."""
 
+import difflib
 import logging
 import os
 import pkgutil
@@ -9,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import airbyte_cdk as cdk
-from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_now
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from jsonschema import Draft7Validator, FormatChecker
@@ -17,6 +17,8 @@ from jsonschema.exceptions import best_match
 
 logger = logging.getLogger("airbyte")
 BASE_URL_VARIABLE, LOOPBACK = "TIKTOK_API_BASE_URL", ("localhost", "127.0.0.1", "::1")
+TOKEN_BEGINNINGS = {"access_token": "act.", "refresh_token": "rft."}
+ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date")  # by version 0.1.0
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
 
 
@@ -32,15 +34,14 @@ def load_manifest() -> dict[str, Any]:
     return manifest
 
 
-def read_files(files: Mapping[Any, str]) -> dict[str, Any]:
-    """The contents of `config`, `catalog` and `state`; a config error when one is missing, no JSON, or does not fit."""
-    contents = {kind: _read(kind, path) for kind, path in files.items()}
-    if "config" in contents:
-        spec = load_manifest()["spec"]["connection_specification"]
-        contents["config"] = config = normalized(contents["config"])
-        cdk.AirbyteEntrypoint.set_up_secret_filter(config, spec)
-        check_config(config, spec)
-    return contents
+def prepared(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as the source takes it; raises a config error when it does not fit the spec."""
+    manifest, config = load_manifest(), normalized(given)
+    spec = manifest["spec"]["connection_specification"]
+    cdk.AirbyteEntrypoint.set_up_secret_filter(config, spec)
+    warn_of_unknown(config, spec, manifest["definitions"]["messages"]["unknown_property"])
+    check_config(config, spec)
+    return config
 
 
 def normalized(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,14 +51,6 @@ def normalized(config: Mapping[str, Any]) -> dict[str, Any]:
         present = {name: value for name, value in credentials.items() if value is not None}
         clean["credentials"] = {n: v.strip() if isinstance(v, str) else v for n, v in present.items()}
     return clean
-
-
-def _read(kind: str, path: str) -> Any:
-    try:
-        return getattr(ConcurrentDeclarativeSource, f"read_{kind}")(path)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        detail = f"{type(error).__name__}: {error}"
-        raise config_error(f"The {kind} file {path} is missing or is no {kind} in JSON.", detail) from None
 
 
 def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -96,10 +89,23 @@ def check_config(config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
     error = best_match(Draft7Validator(schema, format_checker=FormatChecker()).iter_errors(config))
     if error:
         raise config_error(f"The configuration of this source is not valid: {_sentence(error)}", error.json_path)
-    for name in ("client_key", "client_secret", "access_token", "refresh_token"):
-        if len(config["credentials"].get(name, "").split()) > 1:
-            message = f"`credentials.{name}` must be one word: it has a line break or another space in it."
-            raise config_error(f"The configuration of this source is not valid: {message}", name)
+    for name, value in config["credentials"].items():
+        if problem := _credential_problem(name, str(value)):
+            message = f"The configuration of this source is not valid: `credentials.{name}` {problem}."
+            raise config_error(message, name)
+
+
+def warn_of_unknown(config: Mapping[str, Any], spec: Mapping[str, Any], message: str) -> None:
+    """Warn of each property that the spec does not have, as a misspelt one would have no effect."""
+    options = spec["properties"]["credentials"]["oneOf"]
+    known = [*spec["properties"], *(f"credentials.{name}" for option in options for name in option["properties"])]
+    credentials = config["credentials"] if isinstance(config.get("credentials"), Mapping) else {}
+    for name in [*config, *(f"credentials.{name}" for name in credentials)]:
+        if name not in (*known, *ONCE_WRITTEN) and not name.startswith("__"):  # Airbyte's own
+            by_ending = {path.split(".")[-1]: path for path in known}
+            meant = difflib.get_close_matches(name.split(".")[-1], by_ending, n=1)
+            hint = f" Did you mean {by_ending[meant[0]]}?" if meant else ""
+            logger.warning(message.format(name=name) + hint)
 
 
 def config_error(message: str, detail: str) -> cdk.AirbyteTracedException:
@@ -115,14 +121,27 @@ def _chosen(credentials: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((option for name, option in options.items() if name == kind), none)
 
 
+def _credential_problem(name: str, value: str) -> str | None:
+    if name in ("client_key", "client_secret", *TOKEN_BEGINNINGS) and len(value.split()) > 1:
+        return "must be one word: it has a line break or another space in it"
+    for other, beginning in TOKEN_BEGINNINGS.items():
+        if name in TOKEN_BEGINNINGS and name != other and value.startswith(beginning):
+            return f"begins with {beginning}, so it is the {other}, which has a property of its own"
+    return None
+
+
 def _sentence(error: Any) -> str:
     path, wanted, schema = [str(part) for part in error.absolute_path], error.validator_value, error.schema
     if error.validator == "required":
         return f"`{'.'.join([*path, *[name for name in wanted if name not in error.instance][:1]])}` is missing."
+    form = f"must be written as {schema.get('pattern_descriptor')}"
+    is_well_formed = re.search(schema.get("pattern", ""), str(error.instance))
     expectation = {
         "type": f"must be {TYPE_NAMES.get(str(wanted))}",
         "enum": f"must be one of {', '.join(map(str, schema.get('enum', ())))}",
         "minLength": "must not be empty",
-        **dict.fromkeys(("pattern", "format"), f"must be a day that exists, as {schema.get('pattern_descriptor')}"),
+        "pattern": form,
+        # Where both are amiss, either may be reported.
+        "format": "must be a day that exists: there is no such day" if is_well_formed else form,
     }.get(error.validator, f"must be between {schema.get('minimum')} and {schema.get('maximum')}")
     return f"`{'.'.join(path) or 'config'}` {expectation}."

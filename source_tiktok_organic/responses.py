@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ class OneReadingErrorHandler(DefaultErrorHandler):
     no_response: Mapping[str, str] = field(default_factory=dict)  # what to say, by the name of the exception's class
     longest_response_in_seconds: float = 120
     whole_response: str = "{{ true }}"  # the condition on a response that can be used
+    retries_without_response: float = math.inf  # for as long as a check is patient; `max_retries` holds as well
+    unanswered: int = field(default=0, init=False)
     requester: Any = field(init=False)  # whose handler this is; it makes itself known
 
     class RequestRefused(cdk.AirbyteTracedException):
@@ -45,7 +48,9 @@ class OneReadingErrorHandler(DefaultErrorHandler):
         except (OSError, HTTPError) as error:  # the exceptions of `requests` are OSErrors
             names = [kind.__name__ for kind in type(error).__mro__]
             message = next(self.no_response[name] for name in names if name in self.no_response)
-            return ErrorResolution(ResponseAction.RETRY, cdk.FailureType.transient_error, message)
+            self.unanswered += 1
+            action = ResponseAction.FAIL if self.unanswered > self.retries_without_response else ResponseAction.RETRY
+            return ErrorResolution(action, cdk.FailureType.transient_error, message)
         for response_filter in self.response_filters or ():
             if resolution := response_filter.matches(response):
                 # Of a filter that retries, the CDK forgets the failure type: what the error is if it lasts.

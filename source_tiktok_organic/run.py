@@ -1,6 +1,5 @@
 """The command `source-tiktok-organic spec | check | discover | read`."""
 
-import logging
 import os
 import signal
 import sys
@@ -10,11 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 import airbyte_cdk as cdk
-from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER
 
 from source_tiktok_organic.authenticators import TikTokAuthenticator
-from source_tiktok_organic.config import read_files
+from source_tiktok_organic.failures import set_up_log, tell
+from source_tiktok_organic.files import hand_over, read_files
 from source_tiktok_organic.source import SourceTiktokOrganic
 
 REFRESH_S, LAST_WORDS_S = 5, 3  # how long the end waits for a token refresh, and for a reader that lags behind
@@ -31,20 +30,22 @@ def run() -> None:
         exit_code = execute(sys.argv[1:])
     except BrokenPipeError:
         exit_code = 128 + signal.SIGPIPE
-    except Exception:  # noqa: BLE001  # is reported, if there is room on the disk
-        with suppress(OSError):
-            sys.excepthook(*sys.exc_info())
+    except Exception as error:  # noqa: BLE001
+        tell(error)
     _end(exit_code)
 
 
 def execute(argv: Sequence[str]) -> int:
     """Run one command in this process; returns its exit code, or raises what the process would report."""
-    init_uncaught_exception_handler(logging.getLogger("airbyte"))
-    logging.raiseExceptions = False  # a log line for a reader that has gone away; the next message ends the process
-    parsed = vars(cdk.AirbyteEntrypoint.parse_args(list(argv) or ["--help"]))
+    set_up_log()
+    # The CDK's parser insists on a catalog; of two, the last one counts.
+    argv = ["read", "--catalog", "", *argv[1:]] if list(argv[:1]) == ["read"] else list(argv) or ["--help"]
+    parsed = vars(cdk.AirbyteEntrypoint.parse_args(argv))
     try:
-        files = {kind: parsed[kind] for kind in ("config", "catalog", "state") if kind in parsed}
-        cdk.launch(SourceTiktokOrganic(**read_files(files)), list(argv))
+        contents = read_files(parsed)
+        source = SourceTiktokOrganic(**contents)
+        hand_over(contents, source)
+        cdk.launch(source, argv)
     except cdk.AirbyteTracedException as error:
         status = error.as_connection_status_message() if parsed["command"] == "check" else None
         if not status:  # what can never work is the result of a check, and no failure of it

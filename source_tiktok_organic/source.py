@@ -20,7 +20,10 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     """Reads a TikTok account's profile and public videos, with the config, catalog and state of its constructor."""
 
     def __init__(self, catalog: Any = None, config: Mapping[str, Any] | None = None, state: Any = None) -> None:
-        super().__init__(catalog=catalog, config=config, state=state, source_config=load_manifest())
+        manifest = load_manifest()
+        for part, difference in manifest["definitions"]["in_check"].items() if catalog is None else ():
+            manifest["definitions"][part].update(difference)
+        super().__init__(catalog=catalog, config=config, state=state, source_config=manifest)
         # No setting: the CDK lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
         self._concurrent_source._queue.maxsize = 200
         if BASE_URL_VARIABLE in os.environ:

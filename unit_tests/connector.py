@@ -1,13 +1,13 @@
 """Runs the connector's command line in this process and collects its output."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from source_tiktok_organic.failures import tell
 from source_tiktok_organic.run import execute
 from unit_tests.outcome import Outcome, catalog, read_outcome
 
@@ -58,8 +58,8 @@ class Connector:
         exit_code = 0
         try:
             execute(argv)
-        except Exception:  # noqa: BLE001  # the process would report it
+        except Exception as error:  # noqa: BLE001  # the process would report it
             exit_code = 1
-            sys.excepthook(*sys.exc_info())
+            tell(error)
         printed = self._capfd.readouterr()
         return read_outcome(printed.out, exit_code, printed.err)

@@ -42,12 +42,24 @@ MISFITS = [
     (with_(refresh_token=""), "`credentials.refresh_token` must not be empty."),
     (
         with_(token_expiry_date="soon"),
-        "`credentials.token_expiry_date` must be a day that exists, as YYYY-MM-DDTHH:mm:ssZ.",
+        "`credentials.token_expiry_date` must be written as YYYY-MM-DDTHH:mm:ssZ.",
     ),
     ({"credentials": {"auth_type": "access_token"}}, "`credentials.access_token` is missing."),
-    ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
+    (
+        with_(refresh_token="act.given"),
+        "`credentials.refresh_token` begins with act., so it is the access_token, which has a property of its own.",
+    ),
+    (
+        with_(access_token="rft.first"),
+        "`credentials.access_token` begins with rft., so it is the refresh_token, which has a property of its own.",
+    ),
+    (
+        {"credentials": {"auth_type": "access_token", "access_token": "rft.first"}},
+        "`credentials.access_token` begins with rft., so it is the refresh_token, which has a property of its own.",
+    ),
+    ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be written as YYYY-MM-DD."),
+    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a day that exists: there is no such day."),
+    ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be written as YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be text."),
     ({**OAUTH_CONFIG, "lookback_window_days": -1}, "`lookback_window_days` must be between 0 and 3650."),
     ({**OAUTH_CONFIG, "lookback_window_days": "30"}, "`lookback_window_days` must be a whole number."),
@@ -59,8 +71,8 @@ MISFITS = [
     ({**OAUTH_CONFIG, "num_workers": 1000}, "`num_workers` must be between 2 and 40."),
     ({**OAUTH_CONFIG, "num_workers": "8"}, "`num_workers` must be a whole number."),
     # One problem at a time, that of the outer object first.
-    ({**without("client_key"), "start_date": "never"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
-    ({**with_(refresh_token=""), "start_date": "never"}, "`start_date` must be a day that exists, as YYYY-MM-DD."),
+    ({**without("client_key"), "start_date": "never"}, "`start_date` must be written as YYYY-MM-DD."),
+    ({**with_(refresh_token=""), "start_date": "never"}, "`start_date` must be written as YYYY-MM-DD."),
 ]
 
 
@@ -92,42 +104,6 @@ def test_discover_and_read_name_the_invalid_property(command: str, connector: Co
 )
 def test_valid_config_has_no_problem(config: Any) -> None:
     check_config(config, load_manifest()["spec"]["connection_specification"])
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "3", "\ufeff{}"])
-def test_bad_config_file_is_named(content: str, connector: Connector) -> None:
-    outcome = connector.run("discover", "--config", connector.file("config", content))
-    ((failure, message),) = outcome.errors
-    assert (failure, outcome.exit_code) == ("config_error", 1)
-    assert message.startswith("The config file ")
-    assert message.endswith("config.json is missing or is no config in JSON.")
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"streams": 3}', '{"streams": [{"stream": {}}]}'])
-def test_bad_catalog_file_is_named(content: str, connector: Connector) -> None:
-    outcome = connector.read_catalog(OAUTH_CONFIG, content)
-    ((failure, message),) = outcome.errors
-    assert (failure, outcome.exit_code) == ("config_error", 1)
-    assert message.endswith("catalog.json is missing or is no catalog in JSON.")
-
-
-@pytest.mark.parametrize("content", ["", "{", "3", '"text"', '[{"type": "STREAM"}]', '{"videos": {}}', "[3]"])
-def test_bad_state_file_is_named(content: str, connector: Connector) -> None:
-    files = {"config": OAUTH_CONFIG, "catalog": catalog("videos"), "state": content}
-    argv = [part for name, body in files.items() for part in (f"--{name}", connector.file(name, body))]
-    ((failure, message),) = connector.run("read", *argv).errors
-    assert failure == "config_error"
-    assert message.endswith("state.json is missing or is no state in JSON.")
-
-
-@pytest.mark.parametrize("kind", ["config", "catalog", "state"])
-def test_missing_file_is_named(kind: str, connector: Connector) -> None:
-    files = {"config": connector.file("config", OAUTH_CONFIG), "catalog": connector.file("catalog", catalog("videos"))}
-    files[kind] = "/nowhere/at/all.json"
-    outcome = connector.run("read", *(part for name, path in files.items() for part in (f"--{name}", path)))
-    assert outcome.errors == [
-        ("config_error", f"The {kind} file /nowhere/at/all.json is missing or is no {kind} in JSON.")
-    ]
 
 
 def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Connector) -> None:
@@ -176,6 +152,40 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         execute([])
     assert ended.value.code == 0
     assert "spec" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "meant"),
+    [
+        ({**OAUTH_CONFIG, "startdate": "2024-01-01"}, "startdate", " Did you mean start_date?"),
+        ({**OAUTH_CONFIG, "refresh_token": "rft.x"}, "refresh_token", " Did you mean credentials.refresh_token?"),
+        (with_(start_date="2024-01-01"), "credentials.start_date", " Did you mean start_date?"),
+        (with_(colour="red"), "credentials.colour", ""),
+    ],
+    ids=["misspelt", "outside", "inside", "unlike_any"],
+)
+def test_unknown_property_is_warned_of_by_name(
+    config: Any, name: str, meant: str, tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_an_account()
+    outcome = connector.check(config)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    sentence = f"The configuration has the property {name}, which this source does not know and does not use."
+    assert outcome.warnings == [sentence + meant]
+
+
+def test_misspelt_credentials_are_warned_of_as_well(connector: Connector) -> None:
+    outcome = connector.check({"credential": OAUTH_CONFIG["credentials"]})
+    assert outcome.of("CONNECTION_STATUS")[0]["message"] == PREFIX + "`credentials` is missing."
+    assert [warning.split("?")[0].split()[-1] for warning in outcome.warnings] == ["credentials"]
+
+
+@pytest.mark.parametrize(
+    "config", [with_(open_id="_000a", refresh_token_expiry_date=""), {**OAUTH_CONFIG, "__injected_manifest": {}}]
+)
+def test_what_others_wrote_into_a_config_is_no_mistake(config: Any, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account()
+    assert connector.check(config).warnings == []
 
 
 def test_package_has_nothing_but_the_source() -> None:

@@ -78,8 +78,8 @@ LASTING: dict[str, tuple[Answer, str, str]] = {
     "no_response": (
         {"exc": requests.exceptions.ReadTimeout},
         "transient_error",
-        "TikTok could not be reached, though the connector tried several times. Run the sync again later; it "
-        "goes on from the last state.",
+        "TikTok could not be reached, though the connector tried several times. Check the network of this machine; "
+        "otherwise run the sync again later; it goes on from the last state.",
     ),
     "proxy": (
         {"exc": requests.exceptions.ProxyError("Tunnel connection failed: 407")},
@@ -244,6 +244,26 @@ def test_check_fails_with_the_sentence_of_the_error(tiktok: TikTok, connector: C
     assert status["status"] == "FAILED"
     assert sentence in status["message"]
     assert (outcome.exit_code, outcome.errors) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("config", "endpoint"), [(ACCESS_TOKEN_CONFIG, "user"), (OAUTH_CONFIG, "token")], ids=["user", "token"]
+)
+def test_check_without_network_ends_sooner_than_a_read(
+    config: Any, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    """Somebody waits for it; a read tries for over a minute."""
+    tiktok.with_an_account().answers(endpoint, {"exc": requests.exceptions.ConnectionError})
+    (result,) = connector.check(config).of("CONNECTION_STATUS")
+    assert (result["status"], result["message"].split(",")[0]) == ("FAILED", "TikTok could not be reached")
+    assert len(tiktok.requests(endpoint)) == 3
+    assert sum(waits) <= 8
+
+
+def test_check_is_as_patient_as_a_read_once_answered(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("user", refused("internal_error", 500))
+    connector.check(ACCESS_TOKEN_CONFIG)
+    assert len(tiktok.requests("user")) == 7
 
 
 def test_working_account_passes_check(tiktok: TikTok, connector: Connector) -> None:

@@ -86,7 +86,8 @@ def test_shipped_files_are_searched() -> None:
 @pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
 def test_code_has_no_shell_eval_or_unsafe_load(file: Path) -> None:
     assert imported(file) & DANGEROUS_MODULES == set()
-    assert dangerous_calls(file) - ({"loads"} if file.name in JSON else set()) == set()
+    allowed = {"load"} if file.name == "files.py" else set()  # of the CDK's serializers, which make messages of JSON
+    assert dangerous_calls(file) - allowed - ({"loads"} if file.name in JSON else set()) == set()
 
 
 def test_search_finds_a_shell(tmp_path: Path) -> None:

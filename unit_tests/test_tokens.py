@@ -43,8 +43,8 @@ NO_VALID_RESPONSE = (
 )
 NOT_REACHED = (
     "transient_error",
-    "TikTok could not be reached, though the connector tried several times. Run the sync again later; it goes on "
-    "from the last state.",
+    "TikTok could not be reached, though the connector tried several times. Check the network of this machine; "
+    "otherwise run the sync again later; it goes on from the last state.",
 )
 
 

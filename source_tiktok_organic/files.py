@@ -1,0 +1,122 @@
+"""The files that a command is given, in each form in which a person has them at hand."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import airbyte_cdk as cdk
+from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer
+
+from source_tiktok_organic.config import config_error, load_manifest, prepared
+
+WHAT_FITS = {
+    "config": "must hold one JSON object",
+    "catalog": "holds no catalog: it may be what `discover` printed; without --catalog everything is read",
+    "state": "holds no state: it may be what `read` printed; without --state everything is read",
+}
+
+
+def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
+    """What a source is made with: the contents of `config`, `catalog` and `state`, of those that a command takes.
+
+    Raises a config error for a file that is missing or broken, or does not fit. A path may be empty: no catalog means
+    every stream, no state the beginning.
+    """
+    contents: dict[str, Any] = {}
+    for kind, taken in (("config", _config), ("catalog", _catalog), ("state", _state)):
+        if kind in paths:
+            documents = _documents(kind, paths[kind]) if paths[kind] else []
+            try:
+                contents[kind] = taken(documents)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                message = f"The {kind} file {paths[kind]} {WHAT_FITS[kind]}."
+                raise config_error(message, type(error).__name__) from None  # whose words may quote a secret
+    if "config" in contents:
+        contents["config"] = prepared(contents["config"])
+    return contents
+
+
+def hand_over(contents: Mapping[str, Any], source: cdk.Source) -> None:
+    """Let a source have its files' contents: the CDK would read each file again, and a pipe can be read only once."""
+    for kind, content in contents.items():
+        setattr(source, f"read_{kind}", lambda _, content=content: content)
+
+
+def _documents(kind: str, path: str) -> list[Any]:
+    """The JSON documents of a file: often one, or one after the other, as a command prints them."""
+    try:
+        documents = list(_parsed(Path(path).read_text(encoding="utf-8-sig")))
+        problem = "" if documents else "is empty"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        problem = "is no text in UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"is no valid JSON, at line {error.lineno}, column {error.colno}: {error.msg}"
+    if problem:
+        raise config_error(f"The {kind} file {path} {problem}.", problem)
+    return documents
+
+
+def _parsed(text: str) -> Iterator[Any]:
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        document, position = decoder.raw_decode(text, position)
+        yield document
+
+
+def _config(documents: list[Any]) -> dict[str, Any]:
+    (config,) = documents
+    if not isinstance(config, dict):
+        raise TypeError
+    return config
+
+
+def _catalog(documents: list[Any]) -> cdk.ConfiguredAirbyteCatalog:
+    """A configured catalog, or that of `discover`, in its message or without; all streams when there is none."""
+    found = [d["catalog"] if d.get("type") == "CATALOG" else d for d in documents if d.get("type") in (None, "CATALOG")]
+    streams = found[-1]["streams"] if documents else _every_stream()
+    configured = [stream if "stream" in stream else _whole(stream) for stream in streams]
+    return ConfiguredAirbyteCatalogSerializer.load({"streams": configured})
+
+
+def _every_stream() -> list[dict[str, Any]]:
+    manifest = load_manifest()
+    modes = {name: "incremental_sync" in stream for name, stream in manifest["definitions"]["streams"].items()}
+    return [
+        {
+            "name": name,
+            "json_schema": manifest["schemas"][name],
+            "supported_sync_modes": ["full_refresh", "incremental"] if is_incremental else ["full_refresh"],
+        }
+        for name, is_incremental in modes.items()
+    ]
+
+
+def _whole(stream: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream with all its columns; incremental if it can be, which without a state is everything."""
+    mode = "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh"
+    return {"stream": stream, "sync_mode": mode, "destination_sync_mode": "append"}
+
+
+def _state(documents: list[Any]) -> list[AirbyteStateMessage]:
+    """The states in their order, of which the CDK takes each stream's last."""
+    states = [AirbyteStateMessageSerializer.load(state) for state in _states(documents)]
+    if not all(state.stream or state.global_ for state in states) or (any(documents) and not states):
+        raise ValueError
+    return states
+
+
+def _states(document: Any) -> list[Any]:
+    """The states in lists and in messages, or the one of `videos` by itself, as the documentation shows it."""
+    if isinstance(document, list):
+        return [state for part in document for state in _states(part)]
+    if not document or document.get("type") not in (None, "STATE", "STREAM", "GLOBAL", "LEGACY"):
+        return []  # another message
+    if "states" in document:
+        return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": document}}]
+    return [document["state"] if document.get("type") == "STATE" else document]

@@ -1,0 +1,218 @@
+"""The files after --config, --catalog and --state: each form that a person has at hand, and each mistake."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from unit_tests.connector import Connector
+from unit_tests.outcome import catalog
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
+
+VIDEO_FIELDS, TIMES = 16, (1_790_000_000, 1_790_000_500, 1_790_001_000)
+CONFIG = {**ACCESS_TOKEN_CONFIG, "start_date": "2026-01-01", "lookback_window_days": 0}
+LOG = {"type": "LOG", "log": {"level": "INFO", "message": "Starting"}}
+NO_CONFIG = "must hold one JSON object."
+NO_CATALOG = "holds no catalog: it may be what `discover` printed; without --catalog everything is read."
+NO_STATE = "holds no state: it may be what `read` printed; without --state everything is read."
+NO_OBJECT = "is no valid JSON, at line 1, column 2: Expecting property name enclosed in double quotes."
+NO_COMMA = "is no valid JSON, at line 3, column 2: Expecting ',' delimiter."
+
+Given = dict[str, Any]
+
+
+def lines(*messages: Any, indent: int | None = None) -> str:
+    """What a command prints, or what is made of it by `jq`."""
+    return "".join(json.dumps(message, indent=indent) + "\n" for message in messages)
+
+
+def run(connector: Connector, command: str, **contents: Any) -> Any:
+    """Run a command with files of these contents."""
+    paths = {name: connector.file(name, content) for name, content in contents.items()}
+    return connector.run(command, *(part for name, path in paths.items() for part in (f"--{name}", path)))
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "problem"),
+    [
+        *((kind, "", "is empty.") for kind in ("config", "catalog", "state")),
+        *((kind, " \n", "is empty.") for kind in ("config", "catalog", "state")),
+        *((kind, "{", NO_OBJECT) for kind in ("config", "catalog", "state")),
+        *((kind, '{\n "a": 1\n "b": 2}', NO_COMMA) for kind in ("config", "catalog", "state")),
+        ("state", '{"type": "LOG"}\n{"type": "ST', "is no valid JSON, at line 2, column 10: Unterminated string"),
+        *(("config", content, NO_CONFIG) for content in ("[]", "null", '"text"', "3", "{} {}")),
+        *(("catalog", content, NO_CATALOG) for content in ("[]", "null", "3", "{}", '{"streams": 3}')),
+        ("catalog", '{"streams": [{"stream": {}}]}', NO_CATALOG),
+        ("catalog", '{"streams": [{"json_schema": {}}]}', NO_CATALOG),
+        ("catalog", lines(LOG), NO_CATALOG),
+        *(("state", content, NO_STATE) for content in ("3", '"text"', "[3]", '{"videos": {}}')),
+        ("state", '[{"type": "STREAM"}]', NO_STATE),
+        ("state", '{"type": "LEGACY", "data": {"videos": {}}}', NO_STATE),
+        ("state", lines(LOG), NO_STATE),
+    ],
+)
+def test_broken_file_is_one_sentence(kind: str, content: str, problem: str, connector: Connector) -> None:
+    outcome = run(connector, "read", **{"config": OAUTH_CONFIG, kind: content})
+    ((failure, message),) = outcome.errors
+    assert (failure, outcome.exit_code) == ("config_error", 1)
+    beginning, _, rest = message.partition(f"{kind}.json ")
+    assert (beginning[: len(kind) + 10], rest[: len(problem)]) == (f"The {kind} file ", problem)
+
+
+@pytest.mark.parametrize("kind", ["config", "catalog", "state"])
+def test_missing_file_is_named(kind: str, connector: Connector) -> None:
+    paths = {"config": connector.file("config", OAUTH_CONFIG), kind: "/nowhere/at/all.json"}
+    outcome = connector.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
+    sentence = f"The {kind} file /nowhere/at/all.json cannot be read: No such file or directory."
+    assert outcome.errors == [("config_error", sentence)]
+
+
+def test_file_in_another_encoding_is_named(tmp_path: Any, connector: Connector) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(json.dumps(CONFIG).encode("utf-16"))
+    outcome = connector.run("discover", "--config", str(path))
+    assert outcome.errors == [("config_error", f"The config file {path} is no text in UTF-8.")]
+
+
+def test_byte_order_mark_does_no_harm(connector: Connector) -> None:
+    outcome = run(connector, "discover", config="\ufeff" + json.dumps(CONFIG))
+    assert (outcome.errors, len(outcome.of("CATALOG"))) == ([], 1)
+
+
+@pytest.mark.parametrize("kind", ["catalog", "state"])
+def test_config_in_another_files_place_is_not_quoted(kind: str, connector: Connector) -> None:
+    outcome = run(connector, "read", **{"config": CONFIG, kind: OAUTH_CONFIG})
+    printed = json.dumps(outcome.messages) + outcome.stderr
+    assert len(outcome.errors) == 1
+    assert [secret for secret in ("client-secret", "rft.first") if secret in printed] == []
+
+
+def test_mistake_has_its_traceback_in_the_trace_only(connector: Connector) -> None:
+    outcome = run(connector, "discover", config="{}")
+    ((_, sentence),) = outcome.errors
+    (trace,) = outcome.of("TRACE")
+    assert outcome.stderr == sentence + "\n"
+    assert [log["message"] for log in outcome.of("LOG") if log["level"] == "FATAL"] == [sentence]
+    assert "Traceback" in trace["error"]["stack_trace"]
+
+
+def test_fault_of_the_connector_keeps_its_traceback(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("by rft.first")
+
+    monkeypatch.setattr("airbyte_cdk.launch", broken)
+    outcome = run(connector, "discover", config=OAUTH_CONFIG)
+    assert outcome.stderr == "ZeroDivisionError: by ****\n"
+    assert "Traceback" in next(log["message"] for log in outcome.of("LOG") if log["level"] == "FATAL")
+
+
+def test_closed_stderr_gets_no_sentence(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not go to stdout, where `print` puts it then."""
+    monkeypatch.setattr("sys.stderr", None)
+    outcome = run(connector, "discover", config="{}")
+    assert {message["type"] for message in outcome.messages} == {"LOG", "TRACE"}
+
+
+# --- catalogs ---
+
+
+def discovered(connector: Connector) -> Any:
+    """The messages of `discover`, of which the last one is the catalog."""
+    return run(connector, "discover", config=CONFIG).messages
+
+
+CATALOGS: dict[str, Callable[[Any], Given]] = {
+    "none": lambda _: {},
+    "output_of_discover": lambda messages: {"catalog": lines(LOG, *messages)},
+    "output_through_jq": lambda messages: {"catalog": lines(LOG, *messages, indent=2)},
+    "message": lambda messages: {"catalog": messages[-1]},
+    "catalog": lambda messages: {"catalog": messages[-1]["catalog"]},
+    "configured": lambda _: {"catalog": catalog()},
+}
+
+
+@pytest.mark.parametrize("form", CATALOGS)
+def test_catalog_in_any_form_reads_everything(form: str, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*TIMES)
+
+    outcome = run(connector, "read", config=CONFIG, **CATALOGS[form](discovered(connector)))
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert len(outcome.records("user_info")) == 1
+    assert sorted(video["create_time"] for video in outcome.records("videos")) == list(TIMES)
+    assert {len(query["fields"].split(",")) for query in tiktok.queries("videos")} == {VIDEO_FIELDS}
+
+
+def test_discovered_catalog_may_name_one_stream(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*TIMES)
+    streams = [s for s in discovered(connector)[-1]["catalog"]["streams"] if s["name"] == "user_info"]
+    outcome = run(connector, "read", config=CONFIG, catalog={"streams": streams})
+    assert (len(outcome.records("user_info")), outcome.records("videos")) == (1, [])
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}], ids=json.dumps)
+def test_schema_without_columns_means_all(schema: Any, tiktok: TikTok, connector: Connector) -> None:
+    """It gave a table of ids, in silence."""
+    tiktok.with_videos(*TIMES)
+    configured = catalog()
+    for stream in configured["streams"]:
+        stream["stream"]["json_schema"] = schema
+    outcome = run(connector, "read", config=CONFIG, catalog=configured)
+    assert outcome.errors == []
+    assert max(len(query["fields"].split(",")) for query in tiktok.queries("user")) == 14
+    assert {len(query["fields"].split(",")) for query in tiktok.queries("videos")} == {VIDEO_FIELDS}
+
+
+# --- states ---
+
+DOCUMENT = {"states": [{"partition": {"open_id": "_000account"}, "cursor": {"create_time": str(TIMES[1])}}]}
+EARLIER = {"states": [{"partition": {"open_id": "_000account"}, "cursor": {"create_time": str(TIMES[0])}}]}
+
+
+def state(document: Any, name: str = "videos") -> Given:
+    return {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": document}}
+
+
+def message(document: Any, name: str = "videos") -> Given:
+    return {"type": "STATE", "state": {**state(document, name), "sourceStats": {"recordCount": 2.0}}}
+
+
+RECORD = {"type": "RECORD", "record": {"stream": "videos", "data": {}, "emitted_at": 1}}
+OTHERS = [LOG, RECORD, message({}, "user_info")]
+STATES = {
+    "output_of_read": lines(LOG, message(EARLIER), *OTHERS, message(DOCUMENT), *OTHERS),
+    "lines_of_states": lines(message(EARLIER), message(DOCUMENT)),
+    "message": message(DOCUMENT),
+    "messages": [LOG, message(EARLIER), message(DOCUMENT)],
+    "state": state(DOCUMENT),
+    "states": [state(EARLIER), state(DOCUMENT)],
+    "document": DOCUMENT,
+}
+
+
+@pytest.mark.parametrize("form", STATES)
+def test_state_in_any_form_is_read_from(form: str, tiktok: TikTok, connector: Connector) -> None:
+    """Of each stream the last state counts."""
+    tiktok.with_videos(*TIMES)
+    outcome = run(connector, "read", config=CONFIG, state=STATES[form])
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
+    assert sorted(video["create_time"] for video in outcome.records("videos")) == [*TIMES[1:]]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null"])
+def test_empty_state_reads_everything(content: str, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*TIMES)
+    outcome = run(connector, "read", config=CONFIG, catalog=catalog("videos"), state=content)
+    assert (outcome.errors, len(outcome.records("videos"))) == ([], 3)
+
+
+def test_output_of_a_read_is_the_state_of_the_next(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*TIMES)
+    first = run(connector, "read", config=CONFIG)
+    second = run(connector, "read", config=CONFIG, state=lines(*first.messages))
+    assert [len(outcome.records("videos")) for outcome in (first, second)] == [3, 1]
+    assert [len(outcome.records("user_info")) for outcome in (first, second)] == [1, 1]
