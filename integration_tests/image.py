@@ -19,6 +19,18 @@ IMAGE = "localhost/source-tiktok-organic:test"
 # vfs and chroot need nothing of the kernel, so that this runs in a container as well.
 ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+# Stands in for `docker run` where there is no engine; the rest of docker's options have the names that buildah has.
+DOCKER = """#!/bin/bash
+set -eu
+test "$1" = run; shift
+options=()
+while [[ $1 = -* ]]; do
+  if [ "$1" = --rm ]; then shift; else options+=("$1" "$2"); shift 2; fi
+done
+test "$1" = "$AS_IMAGE"; shift
+exec buildah run --network host --env "TIKTOK_API_BASE_URL=$TIKTOK_API_BASE_URL" "${options[@]}" "$CONTAINER" -- \\
+  source-tiktok-organic "$@"
+"""
 # As in Airbyte's base image: its user has no home, and two folders belong to it.
 MAKE_USER = """
 useradd --uid 1000 --user-group --no-create-home airbyte

@@ -4,6 +4,8 @@
 """
 
 import json
+import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,8 @@ from integration_tests import image
 from integration_tests.command import SCRIPT
 from integration_tests.conftest import StartSandbox
 from integration_tests.image import Container
-from unit_tests.outcome import Outcome, catalog
+from unit_tests.markdown import shell_commands
+from unit_tests.outcome import Outcome, catalog, read_outcome
 
 pytestmark = pytest.mark.image_tests
 
@@ -109,6 +112,26 @@ def test_image_works_with_mounted_files(container: Container, start_sandbox: Sta
     assert outcome.records("user_info") == [sandbox.account.user]
     assert {v["id"] for v in outcome.records("videos")} == {v["id"] for v in sandbox.account.videos}
     assert checked.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+
+
+def test_docker_commands_of_the_readme_work(container: Container, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(videos=60)
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
+    (tmp_path / "docker").write_text(image.DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    (name,) = re.findall(r"^IMAGE = (.*)$", (image.ROOT / "Makefile").read_text(), re.MULTILINE)
+    ours = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AS_IMAGE": name, "CONTAINER": container.name}
+    env = {**image.ENVIRONMENT, **ours, "TIKTOK_API_BASE_URL": sandbox.base_url}
+
+    commands = shell_commands(image.ROOT / "README.md", "docker run")
+    done = subprocess.run(["bash", "-euc", commands], cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    outcome = read_outcome((tmp_path / "first.jsonl").read_text(), 0)
+    assert parsed(done).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    assert outcome.records("user_info") == [sandbox.account.user]
+    assert {v["id"] for v in outcome.records("videos")} == {v["id"] for v in sandbox.account.videos}
 
 
 def test_user_of_the_image_may_change_nothing(base: str, container: Container) -> None:

@@ -12,6 +12,12 @@ def code_blocks(path: Path, language: str) -> list[str]:
     return [re.sub(rf"^{m['indent']}", "", m["code"], flags=re.MULTILINE) for m in found]
 
 
+def shell_commands(path: Path, containing: str) -> str:
+    """The commands of the one block that contains a text, without their prompts."""
+    (block,) = [block for block in code_blocks(path, "") if containing in block]
+    return re.sub(r"^[$>] ", "", block, flags=re.MULTILINE)
+
+
 def prose(path: Path) -> str:
     """The text without code blocks."""
     return FENCE.sub("", path.read_text())

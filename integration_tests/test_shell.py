@@ -1,0 +1,87 @@
+"""What a person does at a shell: the README's commands as they stand there, files from pipes, mistakes, no network."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from integration_tests.command import SCRIPT, Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.in_process import ids_there_are, video_ids
+from sandbox import Sandbox
+from unit_tests.markdown import shell_commands
+from unit_tests.outcome import Outcome, read_outcome
+
+ROOT = Path(__file__).parents[1]
+Commands = Callable[[Sandbox], Command]
+
+
+def at_the_shell(commands: str, folder: Path, base_url: str) -> "subprocess.CompletedProcess[str]":
+    """Run commands in bash, with the installed ones first on its path; the first that fails ends it."""
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "TIKTOK_API_BASE_URL": base_url}
+    argv = ["bash", "-euo", "pipefail", "-c", commands]
+    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+
+
+def printed(folder: Path, name: str) -> Outcome:
+    """The output of a command in a file."""
+    return read_outcome((folder / name).read_text(), 0)
+
+
+def test_commands_of_the_readme_work_day_after_day(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(videos=60, rotate_refresh_tokens=False)
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config(lookback_window_days=0)))
+    commands = shell_commands(ROOT / "README.md", "source-tiktok-organic read")
+    for _ in range(2):
+        done = at_the_shell(commands, tmp_path, sandbox.base_url)
+        assert (done.returncode, done.stderr) == (0, "")
+        first, next_day = printed(tmp_path, "first.jsonl"), printed(tmp_path, "next.jsonl")
+        assert first.records("user_info") == next_day.records("user_info") == [sandbox.account.user]
+        assert video_ids(first) == ids_there_are(sandbox)
+        assert video_ids(next_day) == ids_there_are(sandbox)[-1:]
+        sandbox.advance(86_400)
+
+
+def test_files_may_be_pipes(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    """What comes out of a pipe can be read only once."""
+    sandbox = start_sandbox(videos=60)
+    newest = max(video["create_time"] for video in sandbox.account.videos)
+    account = {"open_id": sandbox.account.user["open_id"]}
+    state = {"states": [{"partition": account, "cursor": {"create_time": str(newest)}}]}
+    for name, content in {"config": sandbox.access_token_config(lookback_window_days=0), "state": state}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    commands = """source-tiktok-organic read --config <(cat config.json) --state <(cat state.json) \\
+        --catalog <(source-tiktok-organic discover --config config.json)"""
+
+    done = at_the_shell(commands, tmp_path, sandbox.base_url)
+
+    outcome = read_outcome(done.stdout, done.returncode, done.stderr)
+    assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
+    assert video_ids(outcome) == ids_there_are(sandbox, since=newest)
+    assert outcome.records("user_info") == [sandbox.account.user]
+
+
+def test_mistake_is_one_sentence_on_the_terminal(start_sandbox: StartSandbox, command: Commands) -> None:
+    outcome = command(start_sandbox()).execute(["read", "--config", "nowhere.json"])
+    sentence = "The config file nowhere.json cannot be read: No such file or directory."
+    assert (outcome.exit_code, outcome.errors) == (1, [("config_error", sentence)])
+    assert outcome.stderr == sentence + "\n"
+    assert [log["message"] for log in outcome.of("LOG")] == [sentence]
+    assert "Traceback" in outcome.of("TRACE")[0]["error"]["stack_trace"]
+
+
+def test_check_without_network_ends_soon(start_sandbox: StartSandbox, command: Commands) -> None:
+    sandbox = start_sandbox()
+    run, config = command(sandbox), sandbox.access_token_config()
+    sandbox.stop()
+    start = time.monotonic()
+    outcome = run.check(config)
+    (result,) = outcome.of("CONNECTION_STATUS")
+    assert (result["status"], result["message"].split(",")[0]) == ("FAILED", "TikTok could not be reached")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert "Traceback" not in outcome.logs
+    assert time.monotonic() - start < 60  # a read waits for 69 s or more
