@@ -137,6 +137,7 @@ $(DEV)/bin/actionlint: $(DEV)/installed
 	@touch $@
 
 $(DEV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] <= (3, 13) else "This project runs on Python 3.10 to 3.13: try make test PYTHON=python3.12.")'
 	@echo "Installing the development tools into $(DEV) ..."
 	@$(PYTHON) -m venv $(DEV)
 	@$(DEV)/bin/python $(PIP_INSTALL) --editable '.[dev]'
