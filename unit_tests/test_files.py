@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import SyncMode
 
+from source_tiktok_organic.files import read_files
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
@@ -145,6 +147,11 @@ def test_catalog_in_any_form_reads_everything(form: str, tiktok: TikTok, connect
     assert len(outcome.records("user_info")) == 1
     assert sorted(video["create_time"] for video in outcome.records("videos")) == list(TIMES)
     assert {len(query["fields"].split(",")) for query in tiktok.queries("videos")} == {VIDEO_FIELDS}
+
+
+def test_stream_without_a_mode_is_incremental_if_it_can_be() -> None:
+    modes = {s.stream.name: s.sync_mode for s in read_files({"catalog": ""})["catalog"].streams}
+    assert modes == {"user_info": SyncMode.full_refresh, "videos": SyncMode.incremental}
 
 
 def test_discovered_catalog_may_name_one_stream(tiktok: TikTok, connector: Connector) -> None:
