@@ -124,10 +124,12 @@ def test_docker_commands_of_the_readme_work(container: Container, start_sandbox:
     ours = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AS_IMAGE": name, "CONTAINER": container.name}
     env = {**image.ENVIRONMENT, **ours, "TIKTOK_API_BASE_URL": sandbox.base_url}
 
-    commands = shell_commands(image.ROOT / "README.md", "docker run")
+    commands, again = (
+        shell_commands(image.ROOT / name, "docker run") for name in ("README.md", "docs/command-line.md")
+    )
     done = subprocess.run(["bash", "-euc", commands], cwd=tmp_path, env=env, capture_output=True, text=True)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr, again) == (0, "", commands)
     outcome = read_outcome((tmp_path / "first.jsonl").read_text(), 0)
     assert parsed(done).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert outcome.records("user_info") == [sandbox.account.user]
