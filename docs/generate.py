@@ -27,6 +27,9 @@ BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.
 MESSAGES = {
     "access_token_ended": "config_error",
     "sign_in_ends": None,
+    "token_store_unusable": "config_error",
+    "token_file_damaged": None,
+    "token_not_stored": None,
     "key_not_granted": "config_error",
     "columns_not_granted": None,
     "scopes_not_granted": None,

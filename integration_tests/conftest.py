@@ -54,7 +54,8 @@ def command(tmp_path: Path) -> Callable[[Sandbox], Command]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_another_test() -> None:
+def _nothing_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     run_ahead()
     Connector.latest.clear()
 

@@ -32,6 +32,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     config: Mapping[str, Any]
     url_base: str
     token_path: str
+    token_store: Any
     token_errors: Mapping[str, Mapping[str, str]]
     no_response: Mapping[str, str]
     messages: Mapping[str, str]
@@ -39,8 +40,8 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
 
     refreshing = threading.RLock()  # held while a token is fetched, until its config is emitted
 
-    def __init__(self, config: Any, url_base: str, token_path: str, **sentences: Any) -> None:
-        self._credentials, self._sentences = config.get("credentials", {}), sentences
+    def __init__(self, config: Any, url_base: str, token_path: str, token_store: Any, **sentences: Any) -> None:
+        self._credentials, self._store, self._sentences = config.get("credentials", {}), token_store, sentences
         # While one thread writes these, others walk through the config: its size must not change.
         written = ("access_token", "token_expiry_date", "scope") if "refresh_token" in self._credentials else ()
         self._credentials.update({name: self._credentials.get(name) or "" for name in written})
@@ -58,7 +59,10 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def get_access_token(self) -> str:
         """A token, valid as far as is known; raises AirbyteTracedException, see `token_errors` in the manifest."""
         with self.refreshing:
-            return super().get_access_token()
+            if not self._store.is_due and not self.token_has_expired():
+                return super().get_access_token()
+            with self._store.exclusively(self._credentials):
+                return super().get_access_token()
 
     def get_token_expiry_date(self) -> AirbyteDateTime:
         """When to renew the token; one without a date that can be read is valid until TikTok refuses it."""
@@ -105,11 +109,13 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         except cdk.AirbyteTracedException as error:
             self._given_up = error
             raise
-        tokens = [_text(self._response.get(name)) for name in ("access_token", "refresh_token")]
-        for token in tokens:
-            add_to_secrets(token)
-        self._credentials["scope"] = _text(self._response.get("scope")) or self._credentials["scope"]
-        return tokens[0], self._response.get("expires_in"), tokens[1] or None
+        for name in ("access_token", "refresh_token", "scope"):
+            self._credentials[name] = _text(self._response.get(name)) or self._credentials[name]
+        add_to_secrets(self._credentials["access_token"])
+        add_to_secrets(self._credentials["refresh_token"])
+        self.set_token_expiry_date(self._response.get("expires_in"))
+        self._store.keep(self._credentials)  # first, as a reader that went away makes emitting fail
+        return self._credentials["access_token"], self._response.get("expires_in"), None
 
     def _fetch(self) -> Mapping[str, Any]:
         for wait in self._waits:

@@ -26,7 +26,8 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 @pytest.fixture(autouse=True)
 def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Time stands still at NOW; every wait (s) that the tested code asks for is recorded and only moves the clock."""
-    monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
+    for name in ("TIKTOK_API_BASE_URL", "TIKTOK_TOKEN_STORE"):
+        monkeypatch.delenv(name, raising=False)
     noted: list[float] = []
 
     def wait(seconds: float) -> None:

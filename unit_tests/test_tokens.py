@@ -8,6 +8,7 @@ import requests
 
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 from source_tiktok_organic.config import load_manifest
+from source_tiktok_organic.token_store import TokenStore
 from unit_tests.connector import Connector
 from unit_tests.tiktok import (
     ACCESS_TOKEN_CONFIG,
@@ -306,8 +307,9 @@ def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connect
 
 def test_revocation_of_an_old_token_spares_the_new_one() -> None:
     """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
-    config = oauth(**VALID_TOKEN)
-    authenticator = TikTokAuthenticator(config, "https://x", "/token", token_errors={}, no_response={}, messages={})
+    config, store = oauth(**VALID_TOKEN), TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
+    sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
+    authenticator = TikTokAuthenticator(config, "https://x", "/token", store, **sentences)
 
     authenticator.expire("Bearer act.older")
     assert config["credentials"]["token_expiry_date"] == VALID_TOKEN["token_expiry_date"]

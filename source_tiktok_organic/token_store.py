@@ -1,0 +1,100 @@
+"""Keeps the newest tokens where nothing else does. Named in manifest.yaml under `token_store`."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import airbyte_cdk as cdk
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+
+logger = logging.getLogger("airbyte")
+
+
+@dataclass
+class TokenStore:
+    """A folder with a file for each sign-in, if the environment names one; otherwise all this does nothing.
+
+    Why not YAML: a refresh token works once, and some clients throw each CONNECTOR_CONFIG away. Each refresh token that
+    a sign-in ever had leads to its file, as others store some of them.
+
+    File, named by the hash of the first one that was seen (0600; dates as in the config):
+        {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "scope": "…", "hashes": ["…"]}
+    """
+
+    variable: str
+    kept: Sequence[str]
+    messages: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        self._folder = Path(os.environ.get(self.variable, "")).expanduser()
+        self.is_due = self._is_used = bool(os.environ.get(self.variable))  # due: nothing was looked up yet
+        self._path: Path | None = None
+
+    def exclusively(self, credentials: dict[str, Any]) -> AbstractContextManager[Any]:
+        """Bring credentials up to date, and let no other process renew them; a config error if none could be stored."""
+        with ExitStack() as stack:
+            if self._is_used and "refresh_token" in credentials:
+                try:
+                    self._open(credentials, stack)
+                except (OSError, ImportError) as error:  # Windows has no fcntl
+                    names = {"variable": self.variable, "folder": self._folder, "reason": error.args[-1]}
+                    message = self.messages["token_store_unusable"].format(**names)
+                    raise cdk.AirbyteTracedException(str(error), message, cdk.FailureType.config_error) from None
+            return stack.pop_all()
+
+    def keep(self, credentials: Mapping[str, Any]) -> None:
+        """Store renewed credentials; should that fail, they are in the CONNECTOR_CONFIG alone."""
+        try:
+            self._write(credentials)
+        except OSError as error:
+            logger.warning(self.messages["token_not_stored"].format(folder=self._folder, reason=error.args[-1]))
+
+    def _open(self, credentials: dict[str, Any], stack: ExitStack) -> None:
+        import fcntl
+
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = self._path or self._find(self._hash(credentials))
+        fcntl.flock(stack.enter_context(self._path.with_suffix(".lock").open("a")), fcntl.LOCK_EX)
+        stored = self._read(self._path)
+        self._hashes, newest = stored["hashes"], stored["access_token"]
+        # The same token may have been refused meanwhile, which these credentials alone tell.
+        if self._hash(credentials) in self._hashes and newest not in ("", credentials["access_token"]):
+            credentials.update({name: stored[name] for name in self.kept})
+            add_to_secrets(newest)
+            add_to_secrets(credentials["refresh_token"])
+        self._write(credentials)  # what cannot be stored must not be renewed
+        self.is_due = False
+
+    def _find(self, own: str) -> Path:
+        path = self._folder / f"{own}.json"
+        others = [] if path.exists() else sorted(self._folder.glob("*.json"))
+        return next((other for other in others if own in self._read(other)["hashes"]), path)
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"hashes": [], **dict.fromkeys(self.kept, "")}
+        try:
+            stored = json.loads(path.read_bytes()) if path.exists() else nothing
+            return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in self.kept}}
+        except (ValueError, KeyError, TypeError):
+            logger.warning(self.messages["token_file_damaged"].format(path=path))
+            return nothing
+
+    def _write(self, credentials: Mapping[str, Any]) -> None:
+        if self._path:
+            self._hashes = list(dict.fromkeys([*self._hashes, self._hash(credentials)]))
+            draft = self._path.with_suffix(".new")
+            with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                json.dump({**{name: credentials[name] for name in self.kept}, "hashes": self._hashes}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+
+    @staticmethod
+    def _hash(credentials: Mapping[str, Any]) -> str:
+        return hashlib.sha256(f"{credentials.get('client_key')} {credentials['refresh_token']}".encode()).hexdigest()
