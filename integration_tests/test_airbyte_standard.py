@@ -6,7 +6,7 @@ import pytest
 from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
 
 from integration_tests.acceptance import acceptance_sandbox
-from integration_tests.airbyte.constructor import create_connector
+from source_tiktok_organic import SourceTiktokOrganic
 
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
@@ -22,4 +22,4 @@ def _sandbox() -> Iterator[None]:
 class TestSourceTiktokOrganic(SourceTestSuiteBase):
     """Run spec, check, discover and read with each config, in this process."""
 
-    create_connector = classmethod(create_connector)  # type: ignore[assignment]
+    connector = SourceTiktokOrganic

@@ -31,6 +31,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> cdk.AirbyteConnectionStatus:
         """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
+        if config and not self._config:  # the CDK's constructor takes it, and its methods ignore it
+            return type(self)(None, config).check(logger, config)
         (stream,) = (s for s in self.streams(config) if s.name in self.resolved_manifest["check"]["stream_names"])
         try:
             user = next(iter(next(iter(stream.generate_partitions())).read())).data
@@ -41,6 +43,9 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
     def read(self, logger: Any, config: Any, catalog: Any, state: Any = None) -> Iterator[cdk.AirbyteMessage]:
         """Yield the messages of a sync."""
+        if config and not self._config:
+            yield from type(self)(catalog, config, state).read(logger, config, catalog, state)
+            return
         check_request(catalog, self._config, self.resolved_manifest)
         try:
             yield from super().read(logger, config, catalog, state)

@@ -16,18 +16,17 @@ from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, U
 VARIABLE = "TIKTOK_TOKEN_STORE"
 FIRST = "rft.first"
 MESSAGES = load_manifest()["definitions"]["messages"]
+STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "scope": "", "hashes": []}
 # What others wrote there, or a disk cut off.
 DAMAGED = {
     "empty": "",
-    "cut_off": '{"access_token": "act.st',
+    "cut_off": json.dumps(STORED)[:-9],
     "list": "[]",
     "number": "7",
     "binary": "\udcff",
-    "of_numbers": json.dumps({**dict.fromkeys(("access_token", "refresh_token", "token_expiry_date", "scope"), 7)}),
-    "without_hashes": json.dumps(dict.fromkeys(("access_token", "refresh_token", "token_expiry_date", "scope"), "x")),
-    "null_hashes": json.dumps(
-        {**dict.fromkeys(("access_token", "refresh_token", "token_expiry_date", "scope"), "x"), "hashes": None}
-    ),
+    "token_as_number": json.dumps({**STORED, "refresh_token": 7}),
+    "null_hashes": json.dumps({**STORED, "hashes": None}),
+    "without_hashes": json.dumps({name: value for name, value in STORED.items() if name != "hashes"}),
 }
 
 
@@ -98,7 +97,8 @@ def test_renewals_of_one_config_follow_each_other(
 
 def test_file_is_whole_and_its_owners_alone(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
-    connector.check(config())
+    for _ in range(2):
+        connector.check(config())
     file = file_of(store)
     assert json.loads(file.read_text()) == {
         "access_token": "act.1",
@@ -223,22 +223,34 @@ def test_full_disk_fails_before_a_token_is_spent(
 def test_disk_that_fills_meanwhile_costs_no_token(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each stream looks into the store once, then the token is renewed: that write fails, and the next works again."""
-    fill_the_disk(monkeypatch, writes=(2,))
-    with_rotating_tokens(tiktok).answers("user", refused("access_token_invalid", 401), good({"user": USER}))
+    """Each look into the store writes it, and so does each renewal: the first of two fails, and the second works."""
+    with_rotating_tokens(tiktok)
+    connector.check(config())
+    fill_the_disk(monkeypatch, writes=(3,))
+    tiktok.answers("user", *[refused("access_token_invalid", 401)] * 2, good({"user": USER}))
 
     outcome = connector.read(config(), "user_info")
 
     assert (outcome.exit_code, outcome.errors, outcome.records("user_info")) == (0, [], [USER])
     reason = os.strerror(errno.ENOSPC)
     assert outcome.warnings == [MESSAGES["token_not_stored"].format(folder=store, reason=reason)]
-    assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.1", "rft.2"]
+    assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.2", "rft.3"]
     connector.read(config(), "user_info")
-    assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1"], "act.2")
+    assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
 
 
-def fill_the_disk(monkeypatch: pytest.MonkeyPatch, writes: tuple[int, ...]) -> None:
-    """Let the nth writes to the disk fail."""
+def test_store_is_looked_into_once_by_each_requester(
+    store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of user_info, of videos and of its parent; the fourth write is the renewal's."""
+    with_rotating_tokens(tiktok).with_videos(*range(1_700_000_000, 1_700_000_100))
+    writes = fill_the_disk(monkeypatch, writes=())
+    assert len(connector.read(config()).records("videos")) == 100
+    assert (writes, len(tiktok.requests("videos")) > 4) == ([4], True)
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, writes: tuple[int, ...]) -> list[int]:
+    """Let the nth writes to the disk fail; returns how many there were, in a list."""
     done, sync = [0], os.fsync
 
     def fsync(file: int) -> None:
@@ -248,6 +260,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, writes: tuple[int, ...]) -> N
         sync(file)
 
     monkeypatch.setattr(os, "fsync", fsync)
+    return done
 
 
 def test_refused_token_of_the_store_is_renewed_once(store: Path, tiktok: TikTok, connector: Connector) -> None:

@@ -1,0 +1,70 @@
+"""Runs other people's programs, each in a virtual environment of its own, and compares what they wrote."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
+CLIENTS = ROOT / ".venv-clients"
+PYAIRBYTE = CLIENTS / "pyairbyte" / "bin" / "python"
+COLUMNS = ("id", "open_id", "create_time", "title", "share_url", "duration", "like_count", "view_count")
+DAY_S = 86_400
+
+
+def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str) -> str:
+    """Run a program in a folder to its good end; returns its stdout."""
+    finished = subprocess.run(
+        command, cwd=folder, env=variables(sandbox, folder, **environment), capture_output=True, text=True, timeout=180
+    )
+    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-6000:]
+    return finished.stdout
+
+
+def variables(sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a program, which must use the sandbox and leave everything else alone."""
+    (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
+    ours = {
+        "TIKTOK_API_BASE_URL": sandbox.base_url,
+        "NO_PROXY": "127.0.0.1",
+        "DO_NOT_TRACK": "1",
+        "AIRBYTE_OFFLINE_MODE": "1",
+        "NO_LIVE_PROGRESS": "1",
+        **dict.fromkeys(("AIRBYTE_TEMP_DIR", "AIRBYTE_PROJECT_DIR", "AIRBYTE_LOGGING_ROOT"), str(folder / "tmp")),
+    }
+    return {**os.environ, **ours, **more}
+
+
+def overnight(sandbox: Sandbox) -> None:
+    """The next day: each account has a video more, and another one has new likes."""
+    sandbox.advance(DAY_S)
+    for account in sandbox.accounts:
+        liked = account.videos[2]
+        account.change(liked["id"], like_count=liked["like_count"] + 7)
+        account.post()
+
+
+def rows(records: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """What the videos are compared by, in the order of their ids."""
+    return sorted([record[column] for column in COLUMNS] for record in records)
+
+
+def true_rows(sandbox: Sandbox, account: Any = None) -> list[list[Any]]:
+    """The same of what the account holds now."""
+    account = account or sandbox.account
+    return rows([{**video, "open_id": account.user["open_id"]} for video in account.videos])
+
+
+def duckdb_rows(sandbox: Sandbox, folder: Path, database: str, schema: str) -> list[list[Any]]:
+    """The same of a DuckDB table."""
+    query = (
+        "import duckdb, json, sys\n"
+        "with duckdb.connect(sys.argv[1], read_only=True) as database:\n"
+        "    print(json.dumps(database.sql(sys.argv[2]).fetchall()))"
+    )
+    select = f"select {', '.join(COLUMNS)} from {schema}.videos"
+    return sorted(json.loads(run(sandbox, folder, PYAIRBYTE, "-c", query, database, select)))

@@ -1,0 +1,46 @@
+"""The source in one Python process, as Airbyte's own runner and tests use it: made without a config."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerializer, Type
+
+from integration_tests.conftest import StartSandbox
+from source_tiktok_organic import SourceTiktokOrganic
+from unit_tests.outcome import catalog
+
+LOGGER = logging.getLogger("airbyte")
+CATALOG = ConfiguredAirbyteCatalogSerializer.load(catalog(sync_mode="incremental"))
+
+
+def ids_and_states(messages: Iterable[AirbyteMessage]) -> tuple[list[str], list[Any]]:
+    """The ids of the videos, sorted, and the states of `videos`."""
+    ids, states = [], []
+    for message in messages:
+        if message.type is Type.RECORD and message.record.stream == "videos":
+            ids.append(message.record.data["id"])
+        if message.type is Type.STATE and message.state.stream.stream_descriptor.name == "videos":
+            states.append(message.state)
+    return sorted(ids), states
+
+
+def test_source_without_config_takes_that_of_each_call(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refresh token that `check` renewed is in the caller's config afterwards."""
+    sandbox = start_sandbox(videos=30, accounts=2)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    source = SourceTiktokOrganic()
+    configs = [sandbox.config(account=account, lookback_window_days=0) for account in sandbox.accounts]
+
+    assert [source.check(LOGGER, config).status.value for config in configs] == ["SUCCEEDED"] * 2
+    assert [stream.name for stream in source.discover(LOGGER, configs[0]).streams] == ["user_info", "videos"]
+    for config, account in zip(configs, sandbox.accounts, strict=True):
+        ids, states = ids_and_states(source.read(LOGGER, config, CATALOG, []))
+        assert ids == sorted(video["id"] for video in account.videos)
+        again, _ = ids_and_states(source.read(LOGGER, config, CATALOG, states[-1:]))
+        assert again == ids[-1:]
+
+    assert [request.status for request in sandbox.requests_to("/v2/oauth/token/")] == [200, 200]

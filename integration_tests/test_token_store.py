@@ -1,0 +1,150 @@
+"""The token store with real processes: one config for all of them, and each CONNECTOR_CONFIG thrown away."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests import sentences
+from integration_tests.command import Command
+from integration_tests.conftest import StartSandbox
+from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.waiting import wait_for
+from sandbox import Sandbox
+from unit_tests.outcome import Outcome, read_outcome
+
+LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
+DAY_S = 86_400
+Commands = Callable[[Sandbox], Command]
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The store of every process of a test."""
+    folder = tmp_path / "tokens"
+    monkeypatch.setenv("TIKTOK_TOKEN_STORE", str(folder))
+    return folder
+
+
+@contextmanager
+def at_once(processes: Sequence["subprocess.Popen[str]"]) -> Iterator[list[Any]]:
+    """The outputs to come of processes that run side by side."""
+    with ThreadPoolExecutor() as pool:
+        try:
+            yield [pool.submit(process.communicate, timeout=60) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+
+
+def outcomes_of(processes: Sequence["subprocess.Popen[str]"], outputs: Sequence[Any]) -> list[Outcome]:
+    ended = zip(processes, [output.result() for output in outputs], strict=True)
+    return [read_outcome(out, process.returncode, err) for process, (out, err) in ended]
+
+
+def token_statuses(sandbox: Sandbox) -> list[int]:
+    return [request.status for request in sandbox.requests_to(TOKEN)]
+
+
+def test_two_processes_share_one_refresh(start_sandbox: StartSandbox, command: Commands) -> None:
+    sandbox = start_sandbox(videos=300, latency=0.1, token_latency=1.0)
+    run, config = command(sandbox), sandbox.config()
+    processes = [run.start("read", *run.files(config)) for _ in range(2)]
+    with at_once(processes) as outputs:
+        outcomes = outcomes_of(processes, outputs)
+
+    assert [(o.exit_code, o.errors, o.stderr) for o in outcomes] == [(0, [], "")] * 2
+    assert [video_ids(o) for o in outcomes] == [ids_there_are(sandbox)] * 2
+    assert (token_statuses(sandbox), sorted(len(o.configs) for o in outcomes)) == ([200], [0, 1])
+
+
+def test_two_processes_renew_in_turn(start_sandbox: StartSandbox, command: Commands) -> None:
+    """A token lives for two seconds, and is revoked besides: both meet its end several times."""
+    sandbox = start_sandbox(videos=1000, latency=0.5, access_token_lifetime=2)
+    run, config = command(sandbox), sandbox.config(num_workers=4)
+    processes = [run.start("read", *run.files(config)) for _ in range(2)]
+    with at_once(processes) as outputs:
+        wait_for(lambda: len(sandbox.requests_to(LIST)) > 10)
+        sandbox.revoke_access_tokens()
+        outcomes = outcomes_of(processes, outputs)
+
+    assert [(o.exit_code, o.errors) for o in outcomes] == [(0, [])] * 2
+    assert [video_ids(o) for o in outcomes] == [ids_there_are(sandbox)] * 2
+    assert len(token_statuses(sandbox)) >= 3
+    assert {*token_statuses(sandbox)} == {200}
+    assert sum(len(o.configs) for o in outcomes) == len(token_statuses(sandbox))
+
+
+def test_typed_config_lasts_for_days(start_sandbox: StartSandbox) -> None:
+    """`check`, then a day's sync three times; what the first day's `check` emitted is as lost as all else."""
+    sandbox = start_sandbox(videos=40)
+    connector, config, state = InProcess(sandbox.base_url), sandbox.config(), None
+    (checked,) = connector.check(config).of("CONNECTION_STATUS")
+    found = []
+    for day in range(3):
+        outcome = connector.read(config, state=state)
+        found.append((outcome.errors, video_ids(outcome)))
+        state = outcome.states[-1]
+        assert outcome.records("user_info") == [sandbox.account.user]
+        sandbox.account.post(title=f"of day {day + 1}")
+        sandbox.advance(DAY_S)
+    last = connector.read(config, "videos", state=state)
+
+    assert checked["status"] == "SUCCEEDED"
+    assert [errors for errors, _ in found] == [[], [], []]
+    assert len({*found[0][1]}) == 40
+    assert ids_there_are(sandbox)[-3:] == video_ids(last)[-3:]
+    assert (token_statuses(sandbox), last.errors) == ([200] * 4, [])
+
+
+def test_without_a_store_the_second_day_is_dead(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the store is for."""
+    monkeypatch.delenv("TIKTOK_TOKEN_STORE")
+    sandbox = start_sandbox(videos=3)
+    connector, config = InProcess(sandbox.base_url), sandbox.config()
+    connector.check(config)
+    assert connector.read(config, "user_info").errors[0] == sentences.of_token_error("invalid_grant")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
+def test_signal_waits_until_the_token_is_stored(
+    number: signal.Signals, start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=2, token_latency=1.5)
+    run, config = command(sandbox), sandbox.config()
+    process = run.start("read", *run.files(config))
+    with at_once([process]) as outputs:
+        wait_for(lambda: sandbox.requests_to(TOKEN))
+        process.send_signal(number)
+        (first,) = outcomes_of([process], outputs)
+    assert (first.exit_code, first.records("user_info")) == (-number, [])
+    assert (run.read(config, "user_info").errors, token_statuses(sandbox)) == ([], [200])
+
+
+def test_reader_that_went_away_costs_no_token(start_sandbox: StartSandbox, command: Commands) -> None:
+    """The CONNECTOR_CONFIG cannot be emitted any more."""
+    sandbox = start_sandbox(videos=2, token_latency=0.5)
+    run, config = command(sandbox), sandbox.config()
+    with run.start("read", *run.files(config)) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(20) == 141
+    outcome = run.read(config, "user_info")
+    assert (outcome.errors, len(outcome.records("user_info"))) == ([], 1)
+    assert {*token_statuses(sandbox)} == {200}
+
+
+def test_killed_process_leaves_the_store_free(start_sandbox: StartSandbox, command: Commands) -> None:
+    """Its lock ends with it; TikTok has not seen its request."""
+    sandbox = start_sandbox(videos=2)
+    sandbox.fail(TOKEN, "hang")
+    run, config = command(sandbox), sandbox.config()
+    with run.start("read", *run.files(config)) as process:
+        wait_for(lambda: sandbox.requests_to(TOKEN))
+        process.kill()
+    assert run.read(config, "user_info").errors == []
