@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from integration_tests.postgres import DATABASE, PASSWORD, USER
 from sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,9 @@ def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str
 def variables(sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
     """The environment of a program, which must use the sandbox and leave everything else alone."""
     (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
+    path = f"{PYAIRBYTE.parent}{os.pathsep}{os.environ['PATH']}"
     ours = {
+        "PATH": path,
         "TIKTOK_API_BASE_URL": sandbox.base_url,
         "NO_PROXY": "127.0.0.1",
         "DO_NOT_TRACK": "1",
@@ -59,12 +62,25 @@ def true_rows(sandbox: Sandbox, account: Any = None) -> list[list[Any]]:
     return rows([{**video, "open_id": account.user["open_id"]} for video in account.videos])
 
 
-def duckdb_rows(sandbox: Sandbox, folder: Path, database: str, schema: str) -> list[list[Any]]:
-    """The same of a DuckDB table."""
+def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str) -> list[list[Any]]:
+    """The same of the one DuckDB database in a folder or below it."""
     query = (
         "import duckdb, json, sys\n"
         "with duckdb.connect(sys.argv[1], read_only=True) as database:\n"
         "    print(json.dumps(database.sql(sys.argv[2]).fetchall()))"
     )
     select = f"select {', '.join(COLUMNS)} from {schema}.videos"
+    (database,) = folder.rglob("*.duckdb")
     return sorted(json.loads(run(sandbox, folder, PYAIRBYTE, "-c", query, database, select)))
+
+
+def postgres_rows(sandbox: Sandbox, folder: Path, port: int, schema: str) -> list[list[Any]]:
+    """The same of a table in PostgreSQL."""
+    query = (
+        "import json, sqlalchemy, sys\n"
+        "with sqlalchemy.create_engine(sys.argv[1]).connect() as database:\n"
+        "    print(json.dumps([list(row) for row in database.execute(sqlalchemy.text(sys.argv[2]))]))"
+    )
+    url = f"postgresql+psycopg2://{USER}:{PASSWORD}@localhost:{port}/{DATABASE}"
+    select = f"select {', '.join(COLUMNS)} from {schema}.videos"
+    return sorted(json.loads(run(sandbox, folder, PYAIRBYTE, "-c", query, url, select)))

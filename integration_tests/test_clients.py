@@ -16,6 +16,7 @@ from integration_tests.clients import (
     CLIENTS,
     COLUMNS,
     PYAIRBYTE,
+    ROOT,
     duckdb_rows,
     overnight,
     rows,
@@ -25,23 +26,20 @@ from integration_tests.clients import (
 )
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
+from unit_tests.markdown import code_blocks
 
 pytestmark = pytest.mark.clients
 
 TOKEN = "/v2/oauth/token/"
 TAP = CLIENTS / "tap-airbyte" / "bin" / "tap-airbyte"
+# The settings of docs/deploy.md.
+(SETTINGS,) = code_blocks(ROOT / "docs" / "deploy.md", "json")
 QUICKSTART = """
-import json, sys
-from pathlib import Path
 import airbyte as ab
 
-source = ab.get_source(
-    "source-tiktok-organic",
-    config=json.loads(Path("config.json").read_text()),
-    local_executable=Path(sys.executable).with_name("source-tiktok-organic"),
-)
+name = "source-tiktok-organic"
+source = ab.get_source(name, config=CONFIG, local_executable=name, streams="*")
 source.check()
-source.select_all_streams()
 source.read()
 """
 
@@ -60,11 +58,11 @@ def test_pyairbytes_quickstart_runs_three_days(
     start_sandbox: StartSandbox, tmp_path: Path, store: dict[str, str]
 ) -> None:
     sandbox = start_sandbox(videos=45, years=1)
-    (tmp_path / "config.json").write_text(json.dumps(sandbox.config()))
+    script = QUICKSTART.replace("CONFIG", str(sandbox.config()))
     for day in range(3):
         overnight(sandbox) if day else None
-        run(sandbox, tmp_path, PYAIRBYTE, "-c", QUICKSTART, **store)
-        assert duckdb_rows(sandbox, tmp_path, ".cache/default_cache.duckdb", "main") == true_rows(sandbox)
+        run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store)
+        assert duckdb_rows(sandbox, tmp_path, "main") == true_rows(sandbox)
     assert refreshes(sandbox) == [200] * 3
 
 
@@ -72,14 +70,14 @@ def test_pyairbytes_quickstart_runs_three_days(
 
 
 def tap_config(sandbox: Sandbox, folder: Path) -> Path:
-    """As Meltano writes it, with the connector in a virtual environment that is there already."""
+    """The settings of the page, and the connector in a virtual environment that is there already."""
     ready = next((CLIENTS / "tap-airbyte").glob("lib/python*/site-packages/tap_airbyte"))
     place = ready / ".venv-airbyte-source-tiktok-organic"
     if not place.exists():
         place.symlink_to(PYAIRBYTE.parents[1])
-    path = folder / "tap.json"
-    spec = {"image": "airbyte/source-tiktok-organic", "tag": "latest"}
-    path.write_text(json.dumps({"airbyte_spec": spec, "force_native": True, "airbyte_config": sandbox.config()}))
+    settings, path = json.loads(SETTINGS), folder / "tap.json"
+    settings["airbyte_config"]["credentials"].update(sandbox.config()["credentials"])
+    path.write_text(json.dumps(settings))
     return path
 
 

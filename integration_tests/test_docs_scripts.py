@@ -1,85 +1,81 @@
-"""The script in docs/deploy.md, run as a reader would run it: PyAirbyte and DuckDB against the sandbox."""
+"""The scripts of docs/deploy.md and README.md, run as written for three days without a token store."""
 
-import importlib.util
+import ast
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from integration_tests import postgres
+from integration_tests.clients import PYAIRBYTE, ROOT, duckdb_rows, overnight, postgres_rows, run, true_rows
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from unit_tests.markdown import code_blocks
 
-ROOT = Path(__file__).parents[1]
-DEMO_PYTHON = ROOT / ".venv-demo" / "bin" / "python"
-QUERY = """
-import duckdb, json, sys
-with duckdb.connect("tiktok.duckdb") as database:
-    rows = database.sql(f"select id from {sys.argv[1]}.videos order by id").fetchall()
-print(json.dumps([row[0] for row in rows]))
-"""
+pytestmark = pytest.mark.clients
+
+DUCKDB, POSTGRES, _ = code_blocks(ROOT / "docs" / "deploy.md", "python")
+(RECIPE,) = code_blocks(ROOT / "README.md", "python")
+LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
+Landed = Callable[[str], list[list[Any]]]
 
 
-def python_with_pyairbyte() -> str:
-    if importlib.util.find_spec("airbyte"):
-        return sys.executable
-    if DEMO_PYTHON.exists():
-        return str(DEMO_PYTHON)
-    pytest.skip("PyAirbyte is not installed: `make demo` installs it. unit_tests/test_docs.py compiles the script.")
-
-
-def run(sandbox: Sandbox, folder: Path, *args: str) -> str:
-    (folder / "tmp").mkdir(exist_ok=True)
-    ours = {
-        "TIKTOK_API_BASE_URL": sandbox.base_url,
-        "NO_PROXY": "127.0.0.1",
-        "DO_NOT_TRACK": "1",
-        "AIRBYTE_OFFLINE_MODE": "1",
-        "NO_LIVE_PROGRESS": "1",
-        **dict.fromkeys(("AIRBYTE_TEMP_DIR", "AIRBYTE_PROJECT_DIR", "AIRBYTE_LOGGING_ROOT"), str(folder / "tmp")),
-    }
-    command = [python_with_pyairbyte(), *args]
-    process = subprocess.run(
-        command, cwd=folder, env={**os.environ, **ours}, capture_output=True, text=True, timeout=120
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout
+def with_cache(script: str, other: str) -> str:
+    """A script with the imports and the `cache_for` of another one in the place of its own, as the page says."""
+    ours, theirs = ([ast.get_source_segment(text, node) for node in ast.parse(text).body] for text in (script, other))
+    (own,) = [part for part in ours if "def cache_for" in part]
+    *imports, new = theirs
+    return script.replace("from airbyte.caches import DuckDBCache", "\n".join(imports)).replace(own, new)
 
 
 def token(path: Path) -> Any:
     return json.loads(path.read_text())["credentials"]["refresh_token"]
 
 
-def test_script_of_the_docs_syncs_two_accounts(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """The second run needs the token that the first one stored, and reads incrementally."""
-    python_with_pyairbyte()
-    sandbox = start_sandbox(accounts=2, videos=60, years=1)
-    (tmp_path / "accounts").mkdir()
-    paths = [tmp_path / "accounts" / f"brand-{n}.json" for n in range(2)]
+def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed, **environment: str) -> None:
+    """Each day all is as it is in TikTok; a day costs each account one renewal, and fewer pages than the first one."""
+    (folder / "accounts").mkdir()
+    paths = [folder / "accounts" / f"brand-{n}.json" for n in range(len(sandbox.accounts))]
     for path, account in zip(paths, sandbox.accounts, strict=True):
         path.write_text(json.dumps(sandbox.config(account=account)))
-    issued = [token(path) for path in paths]
-    (tmp_path / "sync.py").write_text(code_blocks(ROOT / "docs" / "deploy.md", "python")[0])
+    (folder / "sync.py").write_text(script)
+    issued, pages = {token(path) for path in paths}, []
+    for day in range(3):
+        overnight(sandbox) if day else None
+        before = len(sandbox.requests_to(LIST))
+        run(sandbox, folder, PYAIRBYTE, "sync.py", **environment)
+        pages.append(len(sandbox.requests_to(LIST)) - before)
+        issued |= {token(path) for path in paths}
+        for path, account in zip(paths, sandbox.accounts, strict=True):
+            assert landed(path.stem.replace("-", "_")) == true_rows(sandbox, account)
+    assert len(issued) == 4 * len(paths)
+    assert [request.status for request in sandbox.requests_to(TOKEN)] == [200] * 3 * len(paths)
+    assert max(pages[1:]) < pages[0] / 2
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600] * len(paths)
 
-    run(sandbox, tmp_path, "sync.py")
-    issued += [token(path) for path in paths]
-    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]
 
-    again, other = paths
-    other.rename(other.with_suffix(".done"))
-    expired = json.loads(again.read_text())
-    expired["credentials"]["token_expiry_date"] = "2020-01-01T00:00:00Z"
-    again.write_text(json.dumps(expired))
-    first = len(sandbox.requests_to("/v2/video/list/"))
-    run(sandbox, tmp_path, "sync.py")
-    issued.append(token(again))
+def test_script_with_duckdb_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(accounts=2, videos=120, years=2)
+    play_three_days(sandbox, tmp_path, DUCKDB, lambda schema: duckdb_rows(sandbox, tmp_path, schema))
 
-    assert len(set(issued)) == len(issued) == 5
-    assert len(sandbox.requests_to("/v2/video/list/")) - first < first / 2
-    for path, account in zip(paths, sandbox.accounts, strict=True):
-        landed = json.loads(run(sandbox, tmp_path, "-c", QUERY, path.stem.replace("-", "_")))
-        assert landed == sorted(video["id"] for video in account.videos)
+
+def test_script_with_postgres_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(accounts=2, videos=120, years=2)
+    with postgres.postgres() as port:
+        script = with_cache(DUCKDB, POSTGRES).replace("port=5432", f"port={port}")
+        password = {"POSTGRES_PASSWORD": postgres.PASSWORD}
+        landed = lambda schema: postgres_rows(sandbox, tmp_path, port, f"tiktok_{schema}")  # noqa: E731
+        play_three_days(sandbox, tmp_path, script, landed, **password)
+
+
+def test_recipe_of_the_readme_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(videos=45, years=1)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
+    for day in range(3):
+        overnight(sandbox) if day else None
+        run(sandbox, tmp_path, PYAIRBYTE, "-c", RECIPE)
+        assert duckdb_rows(sandbox, tmp_path, "main") == true_rows(sandbox)
+    assert [request.status for request in sandbox.requests_to(TOKEN)] == [200] * 3

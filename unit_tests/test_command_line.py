@@ -29,7 +29,7 @@ MISFITS = [
     ({"credentials": "client-secret"}, "`credentials` must be an object."),
     ({"credentials": None}, "`credentials` is missing."),
     (
-        with_(access_token="act.first\nact.second"),
+        with_(access_token="act.given\nrft.first"),
         "`credentials.access_token` must be one word: it has a line break or another space in it.",
     ),
     ({"credentials": {}}, "`credentials.auth_type` is missing."),
