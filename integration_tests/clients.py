@@ -17,16 +17,17 @@ COLUMNS = ("id", "open_id", "create_time", "title", "share_url", "duration", "li
 DAY_S = 86_400
 
 
-def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str) -> str:
+def run(sandbox: Sandbox, folder: Path, *command: str | Path, stdin: str = "", **environment: str) -> str:
     """Run a program in a folder to its good end; returns its stdout."""
+    env = {**variables(sandbox, folder), **environment}
     finished = subprocess.run(
-        command, cwd=folder, env=variables(sandbox, folder, **environment), capture_output=True, text=True, timeout=180
+        command, input=stdin, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False
     )
     assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-6000:]
     return finished.stdout
 
 
-def variables(sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
+def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
     """The environment of a program, which must use the sandbox and leave everything else alone."""
     (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
     path = f"{PYAIRBYTE.parent}{os.pathsep}{os.environ['PATH']}"
@@ -39,14 +40,14 @@ def variables(sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
         "NO_LIVE_PROGRESS": "1",
         **dict.fromkeys(("AIRBYTE_TEMP_DIR", "AIRBYTE_PROJECT_DIR", "AIRBYTE_LOGGING_ROOT"), str(folder / "tmp")),
     }
-    return {**os.environ, **ours, **more}
+    return {**os.environ, **ours}
 
 
 def overnight(sandbox: Sandbox) -> None:
-    """The next day: each account has a video more, and another one has new likes."""
+    """The next day: each account has a video more, and the one before it new likes."""
     sandbox.advance(DAY_S)
     for account in sandbox.accounts:
-        liked = account.videos[2]
+        liked = account.videos[0]
         account.change(liked["id"], like_count=liked["like_count"] + 7)
         account.post()
 

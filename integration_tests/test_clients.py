@@ -5,25 +5,13 @@ Three days each with one config, unchanged, and a token store.
 
 import csv
 import json
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.clients import (
-    CLIENTS,
-    COLUMNS,
-    PYAIRBYTE,
-    ROOT,
-    duckdb_rows,
-    overnight,
-    rows,
-    run,
-    true_rows,
-    variables,
-)
+from integration_tests.clients import CLIENTS, PYAIRBYTE, ROOT, duckdb_rows, overnight, rows, run, true_rows
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from unit_tests.markdown import code_blocks
@@ -31,6 +19,11 @@ from unit_tests.markdown import code_blocks
 pytestmark = pytest.mark.clients
 
 TOKEN = "/v2/oauth/token/"
+# Both add to what is there, in their working directory.
+TARGETS = {
+    "target-jsonl": {"do_timestamp_file": False},
+    "target-csv": {"file_naming_scheme": "{stream_name}-{timestamp}.csv"},
+}
 TAP = CLIENTS / "tap-airbyte" / "bin" / "tap-airbyte"
 # The settings of docs/deploy.md.
 (SETTINGS,) = code_blocks(ROOT / "docs" / "deploy.md", "json")
@@ -69,101 +62,51 @@ def test_pyairbytes_quickstart_runs_three_days(
 # --- Singer ---
 
 
-def tap_config(sandbox: Sandbox, folder: Path) -> Path:
+def tap_settings(sandbox: Sandbox, folder: Path) -> Path:
     """The settings of the page, and the connector in a virtual environment that is there already."""
-    ready = next((CLIENTS / "tap-airbyte").glob("lib/python*/site-packages/tap_airbyte"))
-    place = ready / ".venv-airbyte-source-tiktok-organic"
+    package = next((CLIENTS / "tap-airbyte").glob("lib/python*/site-packages/tap_airbyte"))
+    place = package / ".venv-airbyte-source-tiktok-organic"
     if not place.exists():
         place.symlink_to(PYAIRBYTE.parents[1])
     settings, path = json.loads(SETTINGS), folder / "tap.json"
-    settings["airbyte_config"]["credentials"].update(sandbox.config()["credentials"])
+    settings["airbyte_config"] = sandbox.config()
     path.write_text(json.dumps(settings))
     return path
 
 
-class Pipeline:
-    """`tap-airbyte | target`, as Meltano runs it: with the last state, the first time without one."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path, config: Path, target: list[str | Path], **store: str) -> None:
-        self.folder = folder
-        self.folder.mkdir()
-        self._sandbox, self._config, self._target, self._store = sandbox, config, target, store
-
-    def run(self) -> None:
-        """A day's sync."""
-        state, arguments = self.folder / "state.json", ["--config", str(self._config)]
-        tapped = run(
-            self._sandbox,
-            self.folder,
-            TAP,
-            *arguments,
-            *(["--state", str(state)] if state.exists() else []),
-            **self._store,
-        )
-        finished = subprocess.run(
-            self._target,
-            cwd=self.folder,
-            env=variables(self._sandbox, self.folder),
-            input=tapped,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert finished.returncode == 0, finished.stderr
-        state.write_text(finished.stdout.splitlines()[-1])
+def feed(sandbox: Sandbox, target: str, folder: Path, settings: Path, **store: str) -> None:
+    """`tap-airbyte | target`, as Meltano runs it: with the last state, if there is one."""
+    folder.mkdir(exist_ok=True)
+    state, target_settings = folder / "state.json", folder / "settings.json"
+    target_settings.write_text(json.dumps(TARGETS[target]))
+    last = ["--state", state] if state.exists() else []
+    tapped = run(sandbox, folder, TAP, "--config", settings, *last, **store)
+    said = run(sandbox, folder, CLIENTS / target / "bin" / target, "--config", target_settings, stdin=tapped)
+    state.write_text(said.splitlines()[-1])
 
 
-def jsonl_pipeline(sandbox: Sandbox, folder: Path, config: Path, **store: str) -> Pipeline:
-    settings = folder / "jsonl.json"
-    settings.write_text(json.dumps({"destination_path": str(folder / "jsonl"), "do_timestamp_file": False}))
-    target = [CLIENTS / "target-jsonl" / "bin" / "target-jsonl", "--config", settings]
-    return Pipeline(sandbox, folder / "jsonl", config, target, **store)
+def landed(folder: Path) -> list[list[Any]]:
+    """The last row of each video, in either form."""
+    lines = [json.loads(line) for path in folder.glob("videos.jsonl") for line in path.read_text().splitlines()]
+    for path in sorted(folder.glob("videos-*.csv")):
+        with path.open(newline="") as file:
+            lines += csv.DictReader(file)
+    return rows(list({line["id"]: line for line in lines}.values()))
 
 
-def csv_pipeline(sandbox: Sandbox, folder: Path, config: Path, **store: str) -> Pipeline:
-    settings = folder / "csv.json"
-    settings.write_text(json.dumps({"output_path": str(folder / "csv"), "overwrite_behavior": "append_records"}))
-    target = [CLIENTS / "target-csv" / "bin" / "target-csv", "--config", settings]
-    return Pipeline(sandbox, folder / "csv", config, target, **store)
-
-
-def jsonl_rows(folder: Path) -> list[list[Any]]:
-    """What stands in the table, the last row of each id."""
-    lines = [json.loads(line) for line in (folder / "jsonl" / "videos.jsonl").read_text().splitlines()]
-    return rows(list({record["id"]: record for record in lines}.values()))
-
-
-def csv_rows(folder: Path) -> list[list[Any]]:
-    with (folder / "csv" / "videos.csv").open(newline="") as file:
-        found = {record["id"]: record for record in csv.DictReader(file)}
-    return sorted([record[column] for column in COLUMNS] for record in found.values())
-
-
-def test_tap_airbyte_runs_three_days_into_two_targets(
+def test_tap_airbyte_feeds_two_targets_for_three_days(
     start_sandbox: StartSandbox, tmp_path: Path, store: dict[str, str]
 ) -> None:
-    sandbox = start_sandbox(videos=45, years=1)
-    config = tap_config(sandbox, tmp_path)
-    pipelines = [make(sandbox, tmp_path, config, **store) for make in (jsonl_pipeline, csv_pipeline)]
-    run(sandbox, tmp_path, TAP, "--config", config, "--test", **store)
-    for day in range(3):
-        overnight(sandbox) if day else None
-        for pipeline in pipelines:
-            pipeline.run()
-        assert jsonl_rows(tmp_path) == true_rows(sandbox)
-        assert csv_rows(tmp_path) == [[str(value) for value in row] for row in true_rows(sandbox)]
-    assert refreshes(sandbox) == [200] * 3
-
-
-def test_two_taps_at_once_share_one_config(start_sandbox: StartSandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    """One after the other on the first day, both at once on the others."""
     sandbox = start_sandbox(videos=45, years=1, token_latency=1.0)
-    config = tap_config(sandbox, tmp_path)
-    pipelines = [make(sandbox, tmp_path, config, **store) for make in (jsonl_pipeline, csv_pipeline)]
+    settings = tap_settings(sandbox, tmp_path)
+    run(sandbox, tmp_path, TAP, "--config", settings, "--test", **store)
     for day in range(3):
         overnight(sandbox) if day else None
-        with ThreadPoolExecutor() as pool:
-            for running in [pool.submit(pipeline.run) for pipeline in pipelines]:
-                running.result()
-        assert jsonl_rows(tmp_path) == true_rows(sandbox)
-        assert csv_rows(tmp_path) == [[str(value) for value in row] for row in true_rows(sandbox)]
+        with ThreadPoolExecutor(max_workers=2 if day else 1) as pool:
+            for ended in [pool.submit(feed, sandbox, t, tmp_path / t, settings, **store) for t in TARGETS]:
+                ended.result()
+        truth = true_rows(sandbox)
+        assert landed(tmp_path / "target-jsonl") == truth
+        assert landed(tmp_path / "target-csv") == [[str(value) for value in row] for row in truth]
     assert refreshes(sandbox) == [200] * 3
