@@ -126,12 +126,13 @@ def test_signal_waits_until_the_token_is_stored(start_sandbox: StartSandbox, com
 
 def test_reader_that_went_away_costs_no_token(start_sandbox: StartSandbox, command: Commands) -> None:
     """The CONNECTOR_CONFIG cannot be emitted any more."""
-    sandbox = start_sandbox(videos=2, token_latency=0.5)
+    sandbox = start_sandbox(videos=2, token_latency=1.5)
     run, config = command(sandbox), sandbox.config()
     with run.start("read", *run.files(config)) as process:
         assert process.stdout is not None
+        wait_for(lambda: sandbox.requests_to(TOKEN))
         process.stdout.close()
-        assert process.wait(20) == 141
+        assert process.wait(60) == 141
     resumed = InProcess(sandbox.base_url).read(config, "user_info")
     assert (resumed.errors, resumed.configs, token_statuses(sandbox)) == ([], [], [200])
 
