@@ -10,7 +10,7 @@ from integration_tests.airbyte.checkout import NAME, PAGE, ROOT, lay_out
 from unit_tests import markdown
 
 FOLDERS = {"docker", "docs", "integration_tests", "source_tiktok_organic", "unit_tests"}
-FILES = {"acceptance-test-config.yml", "conftest.py", "icon.svg", "main.py", "metadata.yaml", "poetry.lock"}
+FILES = {"acceptance-test-config.yml", "icon.svg", "main.py", "metadata.yaml", "poetry.lock"}
 DOCUMENTS = {"AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", "README.md"}
 
 

@@ -68,8 +68,6 @@ def lay_out(repository: Path) -> Path:
     (connector / "README.md").write_text(README)
     contributing = connector / "CONTRIBUTING.md"
     contributing.write_text(contributing.read_text().partition(f"\n{OWN_REPOSITORY}\n")[0])
-    # Where pytest finds it by itself, so that Airbyte's command needs no option.
-    shutil.copy(Path(__file__).with_name("constructor.py"), connector / "conftest.py")
     _read_with_the_secret(connector / "acceptance-test-config.yml")
     (repository / PAGE).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / PAGE, repository / PAGE)
