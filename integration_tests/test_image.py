@@ -115,7 +115,7 @@ def test_image_works_with_mounted_files(container: Container, start_sandbox: Sta
 
 
 def test_docker_commands_of_the_readme_work(container: Container, start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    sandbox = start_sandbox(videos=60, rotate_refresh_tokens=False)
+    sandbox = start_sandbox(videos=60)
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
     (tmp_path / "docker").write_text(image.DOCKER)

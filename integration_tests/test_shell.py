@@ -32,7 +32,7 @@ def printed(folder: Path, name: str) -> Outcome:
 
 
 def test_commands_of_the_readme_work_day_after_day(start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    sandbox = start_sandbox(videos=60, rotate_refresh_tokens=False)
+    sandbox = start_sandbox(videos=60)
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config(lookback_window_days=0)))
     commands = shell_commands(ROOT / "README.md", "source-tiktok-organic read")
