@@ -65,14 +65,14 @@ class FieldsRequester(cdk.HttpRequester):
 
     def _send(self, **kwargs: Any) -> requests.Response | None:
         self.get_authenticator().get_auth_header()  # which may renew the token, and so tell the granted scopes
-        optional = {*self.optional_fields} & {*self._fields()}
+        optional = [name for name in self._fields() if name in self.optional_fields]
         try:
             return super().send_request(**kwargs)
         except self.error_handler.RequestRefused as error:
             of_the_keys = error.failure_type is not cdk.FailureType.system_error and len(self.fields_by_scope) == 1
             if not optional or of_the_keys:  # the scope that is missing
                 raise
-            self._left_out |= optional
+            self._left_out.update(optional)
             response = self._send(**kwargs)
             self._warn_once("field_refused", names=", ".join(optional))
             return response
