@@ -65,7 +65,8 @@ class Account:
 
     def video(self, video_id: int) -> Json:
         """One video by its number, public or gone."""
-        made = make_video(video_id, self._times[video_id], str(self._user["username"]), self._now)
+        now = int(self._clock()) // 3_600 * 3_600 if self._settings.growing else self._now
+        made = make_video(video_id, self._times[video_id], str(self._user["username"]), now)
         return {**made, **self._changes.get(video_id, {})}
 
     def __contains__(self, video_id: int) -> bool:

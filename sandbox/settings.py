@@ -25,6 +25,7 @@ class Settings:
     now: Annotated[int | None, "time at which the sandbox's clock starts, in epoch s; none: the time of the start"] = (
         None
     )
+    growing: Annotated[bool, "all counts of videos grow with the sandbox's clock, by the full hour"] = False
     same_second: Annotated[int, "number of videos that share one second, at a few places, one across a page edge"] = 3
     ids_as_numbers: Annotated[bool, "send video ids as JSON numbers"] = False
     id_lag: Annotated[

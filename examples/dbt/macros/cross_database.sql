@@ -1,0 +1,37 @@
+{# What dbt's own macros do not cover. DuckDB and Postgres are tested; BigQuery and Snowflake follow their documentation. #}
+
+{# A time of either kind, with or without time zone, as a time without one, in UTC. #}
+{% macro utc(time) %}{{ return(adapter.dispatch('utc', 'tiktok_organic')(time)) }}{% endmacro %}
+{% macro default__utc(time) %}make_timestamp(epoch_us({{ time }})){% endmacro %}
+{% macro postgres__utc(time) %}timezone('UTC', to_timestamp(extract(epoch from {{ time }}))){% endmacro %}
+{% macro bigquery__utc(time) %}datetime({{ time }}){% endmacro %}
+{% macro snowflake__utc(time) %}convert_timezone('UTC', {{ time }})::timestamp_ntz{% endmacro %}
+
+{# Unix time in s as a time in UTC. #}
+{% macro utc_of_epoch(seconds) %}{{ return(adapter.dispatch('utc_of_epoch', 'tiktok_organic')(seconds)) }}{% endmacro %}
+{% macro default__utc_of_epoch(seconds) %}make_timestamp({{ seconds }} * 1000000){% endmacro %}
+{% macro postgres__utc_of_epoch(seconds) %}timezone('UTC', to_timestamp({{ seconds }})){% endmacro %}
+{% macro bigquery__utc_of_epoch(seconds) %}datetime(timestamp_seconds({{ seconds }})){% endmacro %}
+{% macro snowflake__utc_of_epoch(seconds) %}to_timestamp_ntz({{ seconds }}){% endmacro %}
+
+{# The day of a time in UTC, in the time zone of the variable. #}
+{% macro day_of(time) %}{{ return(adapter.dispatch('day_of', 'tiktok_organic')(time, var('tiktok_organic_timezone'))) }}{% endmacro %}
+{% macro default__day_of(time, zone) %}cast(timezone('{{ zone }}', timezone('UTC', {{ time }})) as date){% endmacro %}
+{% macro bigquery__day_of(time, zone) %}date(timestamp({{ time }}), '{{ zone }}'){% endmacro %}
+{% macro snowflake__day_of(time, zone) %}to_date(convert_timezone('UTC', '{{ zone }}', {{ time }})){% endmacro %}
+
+{# Airbyte's number of the sync that wrote a row; null where there is none, as PyAirbyte writes none. #}
+{% macro sync_id(meta) %}{{ return(adapter.dispatch('sync_id', 'tiktok_organic')(meta)) }}{% endmacro %}
+{% macro default__sync_id(meta) %}(cast({{ meta }} as json) ->> 'sync_id'){% endmacro %}
+{% macro bigquery__sync_id(meta) %}json_value({{ meta }}, '$.sync_id'){% endmacro %}
+{% macro snowflake__sync_id(meta) %}cast({{ meta }}:sync_id as varchar){% endmacro %}
+
+{# The words after # in a text, in their order, separated by spaces; null or empty when there are none. #}
+{% macro hashtags(text) %}{{ return(adapter.dispatch('hashtags', 'tiktok_organic')(text, "#([^#[:space:].,;:!?()]+)")) }}{% endmacro %}
+{% macro default__hashtags(text, pattern) %}array_to_string(regexp_extract_all({{ text }}, '{{ pattern }}', 1), ' '){% endmacro %}
+{% macro postgres__hashtags(text, pattern) %}(
+    select string_agg(found.tag[1], ' ' order by found.place)
+    from regexp_matches({{ text }}, '{{ pattern }}', 'g') with ordinality as found (tag, place)
+){% endmacro %}
+{% macro bigquery__hashtags(text, pattern) %}array_to_string(regexp_extract_all({{ text }}, r'{{ pattern }}'), ' '){% endmacro %}
+{% macro snowflake__hashtags(text, pattern) %}array_to_string(regexp_substr_all({{ text }}, '{{ pattern }}', 1, 1, 'e'), ' '){% endmacro %}
