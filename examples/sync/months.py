@@ -1,11 +1,12 @@
-"""Months without holes, and bars of block characters."""
+"""Months without holes, and bars and lines of block characters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,9 @@ def bar(value: int, largest: int, cells: int) -> str:
         return ""
     eighths = max(1, round(value / largest * cells * 8))
     return (EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """One character for each value, the highest for the largest; whatever is more than nothing can be seen."""
+    largest = max(values, default=0)
+    return "".join(HEIGHTS[max(1, round(value / largest * 8)) if value > 0 else 0] for value in values)

@@ -12,12 +12,15 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from examples.sync.months import bar
+
 NAME_WIDTH = 10
+BAR_CELLS = 20
 SECONDS_BETWEEN_NOTES = 2.0
 
 
 class Step:
-    """One step of the demo.
+    """One step of a sync.
 
     Attributes:
         done: what to show when it is over.
@@ -39,6 +42,11 @@ class Step:
         elif time.monotonic() - self._last_note >= SECONDS_BETWEEN_NOTES:
             self._last_note = time.monotonic()
             self._console.print(f"{text} ... ", end="", soft_wrap=True, highlight=False)
+
+    def progress(self, text: str, count: int, total: int | None) -> None:
+        """`text`, on a terminal with a bar if the total is known."""
+        drawn = f"{bar(min(count, total), total, BAR_CELLS):<{BAR_CELLS}} " if total else ""
+        self.show(text, on_terminal=drawn + text)
 
     @contextmanager
     def running(self) -> Iterator[Step]:
@@ -71,7 +79,7 @@ class Step:
 
 
 class Steps:
-    """The steps of the demo, one after the other on one console."""
+    """The steps of a sync, one after the other on one console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

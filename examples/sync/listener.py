@@ -24,6 +24,9 @@ class Listener:
         on_record: called after each record.
         counts: records by stream.
         expected_videos: how many videos the account has, once its profile has come.
+        lag: how far the account's clock is behind this machine's, in s; the records are dated back by it.
+        open_id: the account's id, once its profile has come.
+        complete: the streams that were read to their end.
         problem: the connector's reason for its failure; its first, as later ones only say that there was one.
     """
 
@@ -31,6 +34,9 @@ class Listener:
     on_record: Callable[[], None] = lambda: None
     counts: Counter[str] = field(default_factory=Counter)
     expected_videos: int | None = None
+    lag: float = 0.0
+    open_id: str = ""
+    complete: set[str] = field(default_factory=set)
     problem: str | None = None
 
     def read_along(self, execute: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
@@ -38,26 +44,34 @@ class Listener:
 
         def execute_and_listen(*args: Any, **options: Any) -> Iterator[str]:
             for line in execute(*args, **options):
-                self.hear(line)
-                yield line
+                yield self.hear(line)
 
         return execute_and_listen
 
-    def hear(self, line: str) -> None:
-        """Take note of one line, which is a message of the Airbyte protocol or, when something broke, any text."""
+    def hear(self, line: str) -> str:
+        """Take note of one line, which is a message of the Airbyte protocol or, when something broke, any text.
+
+        Returns the line as PyAirbyte shall have it.
+        """
         message = _parsed(line)
         kind = message.get("type")
         if kind == "RECORD":
             self._count(message["record"])
+            if self.lag:
+                message["record"]["emitted_at"] -= int(self.lag * 1000)
+                return json.dumps(message)
         elif kind == "CONTROL" and message["control"]["type"] == "CONNECTOR_CONFIG":
             self.on_config(message["control"]["connectorConfig"]["config"])
         elif kind in ("TRACE", "CONNECTION_STATUS"):
             self.problem = self.problem or _problem(message)
+            self.complete |= _completed(message)
+        return line
 
     def _count(self, record: Json) -> None:
         self.counts[record["stream"]] += 1
         if record["stream"] == "user_info":
             self.expected_videos = record["data"].get("video_count")
+            self.open_id = record["data"]["open_id"]
         self.on_record()
 
 
@@ -76,3 +90,8 @@ def _problem(message: Json) -> str | None:
     status = message["connectionStatus"]
     # The CDK puts the sentence in quotes.
     return (status.get("message") or "").strip("'") or None if status["status"] == "FAILED" else None
+
+
+def _completed(message: Json) -> set[str]:
+    status = message.get("trace", {}).get("stream_status") or {}
+    return {status["stream_descriptor"]["name"]} if status.get("status") == "COMPLETE" else set()

@@ -1,0 +1,80 @@
+"""28 days in the life of an account of a local TikTok; the same in each run."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+from sandbox import Sandbox, Settings
+
+DAY = 86_400  # s
+START = int(datetime(2026, 9, 1, 5, tzinfo=timezone.utc).timestamp())
+READINGS = (0, 1, 3, 7, 12, 17, 22, 28)  # days on which the account is read
+SETTINGS = Settings(videos=360, years=1, now=START, growing=True, latency=0.03)
+VIRAL, VIRAL_VIEWS = "The dog has learned to open the fridge 🐕 #dog #fyp", 1_900_000
+DELETED_ON, MADE_PRIVATE_ON = 9, 15
+POSTS = {
+    4: "Back to the river, now with rain #running",
+    8: "Sourdough, the second week #baking",
+    20: "Bread. Dog. Rain.",
+}
+
+
+class Story:
+    """Moves a sandbox's account from one reading to the next."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.account = sandbox.account
+        self.gone: list[str] = []
+        self._sandbox = sandbox
+        self._followers = self.account.user["follower_count"]
+        self._viral = self.account.post(START - 3_600, title=VIRAL, video_description=VIRAL, view_count=40)["id"]
+
+    def days(self) -> Iterator[int]:
+        """Each day of a reading, once everything up to it has happened."""
+        for day in range(READINGS[-1] + 1):
+            if day:
+                self._sandbox.advance(DAY)
+                self._live(day)
+            if day in READINGS:
+                yield day
+
+    def _live(self, day: int) -> None:
+        if day in POSTS:
+            self.account.post(START + day * DAY - 3_600, title=POSTS[day], video_description=POSTS[day])
+        if day in (DELETED_ON, MADE_PRIVATE_ON):
+            self._take_away()
+        share = 1 / (1 + math.exp(-(day - 21) / 2))  # slow, fast, slow
+        views = 40 + int(VIRAL_VIEWS * share)
+        counts = {"like_count": views // 11, "comment_count": views // 240, "share_count": views // 95}
+        self.account.change(self._viral, view_count=views, **counts)
+        followers = self._followers + 9 * day + int(4_200 * share)
+        self.account.change_user(follower_count=followers, likes_count=self._likes())
+
+    def _take_away(self) -> None:
+        """The most viewed of the older videos; TikTok shows no difference between deleted and private."""
+        videos = sorted(self.account.videos, key=lambda video: (-video["view_count"], video["id"]))
+        self.gone.append(next(video["id"] for video in videos if video["create_time"] < START - 60 * DAY))
+        self.account.delete(self.gone[-1])
+
+    def _likes(self) -> int:
+        return sum(video["like_count"] for video in self.account.videos)
+
+
+@contextmanager
+def api_at(base_url: str) -> Iterator[None]:
+    """Lead the connector, which inherits these variables, to `base_url`, past any proxy."""
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1"]))
+    ours = {"TIKTOK_API_BASE_URL": base_url, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,47 @@
+"""Installs what `make sync` and `make demo` need into a virtual environment, and shows that it is under way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SIZE = "about 900 MB, once"
+SECONDS_BETWEEN_NOTES = 5.0
+# The second one is not held by constraints.txt: see requirements.txt.
+STEPS = {
+    "PyAirbyte and DuckDB": ["--constraint", "constraints.txt", "--editable", ".[demo]"],
+    "dbt": ["--requirement", "examples/sync/requirements.txt"],
+}
+
+
+def main() -> int:
+    """Install into the folder that the command line names; pip's own words only when it fails."""
+    place = Path(sys.argv[1])
+    print(f"Installing {' and '.join(STEPS)} into {place} ({SIZE}) ...", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    return next((code for name, options in STEPS.items() if (code := _install(place, name, options))), 0)
+
+
+def _install(place: Path, name: str, options: list[str]) -> int:
+    began = noted = time.monotonic()
+    command = [place / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-color", *options]
+    said, packages = [], 0
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
+        assert pip.stdout
+        for line in pip.stdout:
+            said.append(line)
+            packages += line.startswith(("Collecting ", "Processing "))
+            if time.monotonic() - noted >= SECONDS_BETWEEN_NOTES or line.startswith("Installing collected"):
+                noted = time.monotonic()
+                doing = "unpacking" if line.startswith("Installing collected") else "fetched"
+                print(f"  {name}: {packages} packages {doing}, {noted - began:.0f} s", flush=True)
+    if pip.returncode:
+        print("".join(said[-20:]))
+    return pip.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
