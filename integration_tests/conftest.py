@@ -9,6 +9,7 @@ import pytest
 from integration_tests.command import Command
 from integration_tests.connector import Connector, summary
 from integration_tests.in_process import run_ahead
+from integration_tests.warehouse import Warehouse, duckdb, postgres, postgres_server
 from sandbox import Sandbox
 from sandbox.client import Client
 
@@ -51,6 +52,21 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 def command(tmp_path: Path) -> Callable[[Sandbox], Command]:
     """The connector's command for a sandbox."""
     return lambda sandbox: Command(sandbox, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_port() -> Iterator[int]:
+    """A Postgres of the tests' own."""
+    with postgres_server() as port:
+        yield port
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """An empty warehouse, once of each kind."""
+    if request.param == "duckdb":
+        return duckdb(tmp_path)
+    return postgres(tmp_path, request.getfixturevalue("postgres_port"))
 
 
 @pytest.fixture(autouse=True)

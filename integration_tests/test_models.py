@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.in_process import InProcess
-from integration_tests.warehouse import Row, Warehouse, duckdb, postgres, postgres_server
+from integration_tests.warehouse import ROOT, Row, Warehouse
 from sandbox import Sandbox
+from unit_tests.markdown import code_blocks
 from unit_tests.outcome import Outcome
 
 pytestmark = pytest.mark.sync_tests
@@ -22,19 +22,6 @@ START = int(datetime(2026, 9, 1, 5, tzinfo=timezone.utc).timestamp())
 DAY = 86_400  # s
 DAYS = 28
 COUNTS = ("view", "like", "comment", "share")
-
-
-@pytest.fixture(scope="module")
-def postgres_port() -> Iterator[int]:
-    with postgres_server() as port:
-        yield port
-
-
-@pytest.fixture(params=["duckdb", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    if request.param == "duckdb":
-        return duckdb(tmp_path)
-    return postgres(tmp_path, request.getfixturevalue("postgres_port"))
 
 
 @dataclass
@@ -171,6 +158,7 @@ def test_each_day_of_each_video_is_the_truth(lived: Days, warehouse: Warehouse) 
     assert_videos(lived, warehouse)
     assert_gone(lived, warehouse)
     assert_rollup(lived, warehouse)
+    assert_sql_of_the_page(lived, warehouse)
 
 
 def assert_accounts(days: Days, warehouse: Warehouse) -> None:
@@ -261,6 +249,16 @@ def assert_rollup(days: Days, warehouse: Warehouse) -> None:
     names = {open_id: user["display_name"] for open_id, (user, _) in days.truth[-1].items()}
     assert {(row["page_id"], row["post_id"]): (row["impressions"], row["page_name"]) for row in rows} == {
         key: (video["view_count"], names[key[0]]) for key, video in expected.items()
+    }
+
+
+def assert_sql_of_the_page(days: Days, warehouse: Warehouse) -> None:
+    """The SQL for those without dbt gives the models' curve."""
+    (sql,) = code_blocks(ROOT / "docs" / "growth.md", "sql")
+    rows = by_key(warehouse.run(f"set search_path = '{warehouse.schema}'", sql), "id", "day")
+    expected = {(key[1], key[2]): row for key, row in expected_video_daily(days).items()}
+    assert {key: row["views_gained"] for key, row in rows.items()} == {
+        key: row["views_gained"] for key, row in expected.items()
     }
 
 
