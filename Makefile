@@ -138,7 +138,7 @@ manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one compon
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(CLIENTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(CLIENTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
 
 $(LOCK)/bin/poetry:
 	@$(PYTHON) -m venv $(LOCK)

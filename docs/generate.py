@@ -39,6 +39,7 @@ MESSAGES = {
     "state_dropped": None,
     "unknown_stream": "config_error",
     "unknown_property": None,
+    "videos_listed": None,
     "starts_in_the_future": None,
 }
 # Codes of the connector's own.

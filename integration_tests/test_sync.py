@@ -95,8 +95,8 @@ def test_two_runs_on_two_days_leave_both(tmp_path: Path, start_sandbox: StartSan
 
     sync.yesterday()
     recent, old = (
-        next(video["id"] for video in account.videos[5:] if (time.time() - video["create_time"] < 60 * DAY) is near)
-        for account, near in zip(sandbox.accounts, (True, False), strict=True)
+        next(video["id"] for video in account.videos if low < (time.time() - video["create_time"]) / DAY < high)
+        for account, (low, high) in zip(sandbox.accounts, ((10, 60), (120, 300)), strict=True)
     )
     grown = sandbox.account.videos[1]
     sandbox.account.change(grown["id"], view_count=grown["view_count"] + 77)

@@ -95,7 +95,7 @@ class Warehouse:
     def build(self, *args: str) -> str:
         """Run `dbt build`, warnings being errors, and return what it says."""
         process = self.dbt("--warn-error", "build", *args)
-        assert process.returncode == 0, process.stdout[-5000:]
+        assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
         return process.stdout
 
     def dbt(self, *args: str) -> subprocess.CompletedProcess[str]:

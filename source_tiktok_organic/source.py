@@ -15,6 +15,8 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 
 from source_tiktok_organic.config import BASE_URL_VARIABLE, account_found, check_request, load_manifest
 
+FIRST_DAY = "2014-01-01"  # no post is older
+
 
 class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     """Reads a TikTok account's profile and public videos, with the config, catalog and state of its constructor."""
@@ -48,7 +50,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             return
         check_request(catalog, self._config, self.resolved_manifest)
         try:
-            yield from super().read(logger, config, catalog, state)
+            yield from self._counted(super().read(logger, config, catalog, state), catalog, state)
         finally:
             # No way out: workers would wait for ever to put records on a queue that nobody reads. (test_ends.py)
             source = self._concurrent_source
@@ -56,6 +58,27 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             with source._queue.not_full:
                 source._queue.maxsize = 10**9
                 source._queue.not_full.notify_all()
+
+    def _counted(
+        self, messages: Iterator[cdk.AirbyteMessage], catalog: Any, state: Any
+    ) -> Iterator[cdk.AirbyteMessage]:
+        """Pass messages on; after a read of all videos, say how many of those that TikTok counts were listed."""
+        listed, counted = 0, None
+        for message in messages:
+            if message.record and message.record.stream == "videos":
+                listed += 1
+            elif message.record:
+                counted = message.record.data.get("video_count")
+            yield message
+        selected, earlier = (
+            {s.stream.name for s in catalog.streams},
+            {s.stream.stream_descriptor.name for s in state or []},
+        )
+        all_of_them = "videos" in selected - earlier and (self._config.get("start_date") or "") <= FIRST_DAY
+        if all_of_them and isinstance(counted, int):
+            level = logging.WARNING if listed < 0.9 * counted else logging.INFO
+            text = self.resolved_manifest["definitions"]["messages"]["videos_listed"]
+            self.logger.log(level, text.format(counted=f"{counted:,}", listed=f"{listed:,}"))
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
         """The streams of the manifest; that of `videos` with an `AccountCursor`."""

@@ -12,7 +12,7 @@ SIZE = "about 900 MB, once"
 SECONDS_BETWEEN_NOTES = 5.0
 # The second one is not held by constraints.txt: see requirements.txt.
 STEPS = {
-    "PyAirbyte and DuckDB": ["--constraint", "constraints.txt", "--editable", ".[demo]"],
+    "PyAirbyte": ["--constraint", "constraints.txt", "--editable", ".[demo]"],
     "dbt": ["--requirement", "examples/sync/requirements.txt"],
 }
 

@@ -1,0 +1,44 @@
+"""After a read of everything, the log compares what was listed with what TikTok counts."""
+
+from typing import Any
+
+import pytest
+
+from unit_tests.connector import Connector
+from unit_tests.posts import DAY, config, posts
+from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good
+
+
+def said(outcome: Any) -> list[tuple[str, str]]:
+    found = [(log["level"], log["message"]) for log in outcome.of("LOG")]
+    return [(level, text) for level, text in found if text.startswith("TikTok counts")]
+
+
+@pytest.mark.parametrize(
+    ("counted", "listed", "level"),
+    [(10, 10, "INFO"), (10, 9, "INFO"), (1_500, 10, "WARN"), (10, 0, "WARN"), (0, 0, "INFO")],
+)
+def test_full_read_compares_its_videos_with_the_count(
+    counted: int, listed: int, level: str, tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.with_videos(*posts(listed, DAY)).answers("user", good({"user": {**USER, "video_count": counted}}))
+    outcome = connector.read(OAUTH_CONFIG)
+    assert said(outcome) == [(level, f"TikTok counts {counted:,} videos; {listed:,} were listed.")]
+
+
+@pytest.mark.parametrize("streams", [["videos"], ["user_info"]])
+def test_half_of_the_comparison_is_not_said(streams: list[str], tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*posts(3, DAY))
+    assert said(connector.read(OAUTH_CONFIG, *streams)) == []
+
+
+@pytest.mark.parametrize("count", [None, "many"])
+def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*posts(3, DAY)).answers("user", good({"user": {**USER, "video_count": count}}))
+    outcome = connector.read(OAUTH_CONFIG)
+    assert (said(outcome), outcome.errors) == ([], [])
+
+
+def test_part_of_the_videos_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*posts(3, DAY))
+    assert said(connector.read(config(start_date="2020-01-01"))) == []
