@@ -47,7 +47,7 @@ def _run(console: Console) -> None:
     for old in (DATABASE, DATABASE.with_name(DATABASE.name + ".wal")):
         old.unlink(missing_ok=True)
     steps, warehouse = Steps(console), warehouse_at(str(DATABASE))
-    console.print(f"\nA local TikTok, read over {READINGS[-1]} days into DuckDB: `make sync`, on a made-up account\n")
+    console.print(f"A local TikTok, read over {READINGS[-1]} days into DuckDB: `make sync`, on a made-up account\n")
     load_pyairbyte(steps, WORK)
     with Sandbox(SETTINGS) as sandbox, api_at(sandbox.base_url):
         began, story = time.time(), Story(sandbox)
@@ -55,7 +55,7 @@ def _run(console: Console) -> None:
         build(steps, warehouse, WORK)
         _compare(steps, story, warehouse)
     show(console, warehouse, warehouse.picture)
-    console.print(f"Try it:\n{_command_to_try()}\n", soft_wrap=True, highlight=False, markup=False)
+    console.print(_command_to_try(), soft_wrap=True, highlight=False, markup=False)
 
 
 def _read_days(steps: Steps, sandbox: Sandbox, story: Story, warehouse: Warehouse, lag: float) -> None:

@@ -115,11 +115,18 @@ def _failures_explained(listener: Listener) -> Iterator[None]:
     try:
         yield
     except (PyAirbyteError, SQLAlchemyError) as error:
+        if _came_of_ctrl_c(error):
+            raise KeyboardInterrupt from None
         cause = _root_of(error)
         if isinstance(cause, SyncError):
             raise cause from None
         said = cause.get_message() if isinstance(cause, PyAirbyteError) else cause
         raise SyncError(listener.problem or f"PyAirbyte failed: {said} Its logs are in {os.environ[LOGS]}.") from error
+
+
+def _came_of_ctrl_c(error: BaseException | None) -> bool:
+    """Whether PyAirbyte has lost a KeyboardInterrupt: the connector ends by it too, and that is another exception."""
+    return isinstance(error, KeyboardInterrupt) or (error is not None and _came_of_ctrl_c(error.__context__))
 
 
 def _root_of(error: Exception) -> Exception:

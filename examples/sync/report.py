@@ -115,10 +115,9 @@ def _videos(console: Console, title: str, videos: list[Row], count: str, day: st
 
 
 def _months(console: Console, months: list[Month]) -> None:
-    line = Text(f"  {months[0].name} ", style="dim")
-    line.append(sparkline([month.views for month in months]), style="cyan").append(f" {months[-1].name}")
-    console.print(Text("Views by month of posting", style="bold"))
-    console.print(line)
+    line = Text("Views by month of posting  ", style="bold").append(f"{months[0].name} ", style="not bold dim")
+    line.append(sparkline([month.views for month in months]), style="not bold cyan")
+    console.print(line.append(f" {months[-1].name}", style="not bold dim"))
 
 
 def _number(value: Any) -> str:
