@@ -27,7 +27,9 @@ def main() -> int:
 
 def _install(place: Path, name: str, options: list[str]) -> int:
     began = noted = time.monotonic()
-    command = [place / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-color", *options]
+    # Not compiled ahead: most modules are never imported, and it takes a third of the time.
+    quick = ["--disable-pip-version-check", "--no-color", "--no-compile"]
+    command = [place / "bin" / "python", "-m", "pip", "install", *quick, *options]
     said, packages = [], 0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         assert pip.stdout
