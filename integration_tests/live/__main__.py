@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, account: Account, base_url: str) -> int:
     console, records = Console(file=sys.stdout, highlight=False), Records()
     api = Api(base_url, budget=BUDGET * (1 + options.limit), watch=records.add)
     live = Live(api, SignIn(api, account.config, _keeper(account)), options.spend_token, options.limit)
-    report = Report(account.origin)
+    report = Report(account.name)
     (options.out / RECORDED).mkdir(parents=True, exist_ok=True)
     exit_code = _asked(live, report, Course(console, api, len(probes.ALL)))
     if not report.findings:
@@ -123,7 +123,7 @@ def _account(path: Path | None) -> Iterator[tuple[Account, str]]:
     if missing := _missing(account.config.get("credentials")):
         raise LiveError(f"{path} has no `credentials.{missing}`, or no proper one: run tiktok-organic-sign-in.")
     base_url = _base_url()
-    yield replace(account, origin="TikTok" if base_url == API_HOST else f"the TikTok at {base_url}"), base_url
+    yield replace(account, name="TikTok" if base_url == API_HOST else f"the TikTok at {base_url}"), base_url
 
 
 def _missing(credentials: Any) -> str | None:
