@@ -28,7 +28,7 @@ def main() -> int:
 
 def _install(place: Path, name: str, options: list[str]) -> int:
     began = noted = time.monotonic()
-    # Not compiled ahead: most modules are never imported, and it takes a third of the time.
+    # Not compiled ahead: most modules are never imported.
     quick = ["--disable-pip-version-check", "--no-color", "--no-compile"]
     command = [place / "bin" / "python", "-m", "pip", "install", *quick, *options]
     said, packages = [], 0
