@@ -70,10 +70,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             elif message.record:
                 counted = message.record.data.get("video_count")
             yield message
-        selected, earlier = (
-            {s.stream.name for s in catalog.streams},
-            {s.stream.stream_descriptor.name for s in state or []},
-        )
+        selected = {s.stream.name for s in catalog.streams}
+        earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
         all_of_them = "videos" in selected - earlier and (self._config.get("start_date") or "") <= FIRST_DAY
         if all_of_them and isinstance(counted, int):
             level = logging.WARNING if listed < 0.9 * counted else logging.INFO
