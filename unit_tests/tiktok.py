@@ -33,7 +33,7 @@ TOKEN_ANSWER = {
     "token_type": "Bearer",
 }
 # As many videos as no test has: a smaller number would keep windows whole.
-USER = {"open_id": "_000account", "display_name": "Some Body", "bio_description": "", "video_count": 9_999}
+USER = {"open_id": "_000account", "display_name": "Some Body", "bio_description": "", "video_count": 0}
 OK = {"code": "ok", "message": "", "log_id": "20261102120000000000000000000000AA"}
 
 Answer = dict[str, Any]
