@@ -194,6 +194,24 @@ def test_crowded_second_is_whole_or_an_error(
     assert len(tiktok.bodies()) < 20
 
 
+@pytest.mark.parametrize("sharing", [2, 3, 19])
+def test_videos_of_one_millisecond_are_not_split(sharing: int, tiktok: TikTok, connector: Connector) -> None:
+    """TikTok's cursor within a second lies before all that share its millisecond, also those of the next page."""
+    listed = [(_SAME * 1000 + 900 - n, str(n)) for n in range(19)]  # when posted (ms), and the id
+    listed += [(_SAME * 1000 + 500, str(100 + n)) for n in range(sharing)]
+    listed += [(_SAME * 1000 + 400 - n, str(200 + n)) for n in range(19)]
+
+    def answer(request: Any, context: Any) -> Any:
+        found = [post for post in listed if post[0] < request.json().get("cursor", 10**16)]
+        shown = [video(ms // 1000, id=name) for ms, name in found[:20]]
+        return page(shown, len(found) > 20, cursor=found[:20][-1][0])["json"]
+
+    tiktok.with_an_account()
+    tiktok.answers("videos", {"json": answer})
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert (outcome.errors, sorted(ids(outcome.records("videos")))) == ([], sorted(name for _, name in listed))
+
+
 def test_repeated_video_comes_once(tiktok: TikTok, connector: Connector) -> None:
     videos = [video(_NEW), video(_SAME), video(_SAME), video(_NEW)]
     tiktok.with_an_account(page(videos, True, cursor=_SAME * 1000), page([video(_SAME), video(_OLD)], False))
