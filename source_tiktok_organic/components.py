@@ -153,9 +153,10 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
             return end_of_second
         # The whole page, but for pinned posts, lies in one second: only TikTok's own cursor leads out of it, from the
         # end of its millisecond, unless the page is full of that second and the cursor would skip what is left of it.
+        if cursor % 1000 and cursor + 1 < previous:
+            return cursor + 1
         crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
-        following = cursor + 1 if cursor % 1000 else cursor
-        return following if following < previous and (cursor % 1000 or crowd != self.page_size) else None
+        return cursor if cursor < previous and crowd != self.page_size else None
 
     def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
         """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
