@@ -56,7 +56,7 @@ def test_revoked_tokens_cost_refreshes_and_no_record(
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert video_ids(outcome) == ids_there_are(sandbox)
     assert [r.status for r in sandbox.requests_to(TOKEN)] == [200] * (1 + revocations)
-    assert sum(r.status == 401 for r in sandbox.requests_to(LIST)) >= 4 + revocations
+    assert sum(r.status == 401 for r in sandbox.requests_to(LIST)) > revocations
 
 
 @pytest.mark.parametrize("scopes", COMBINATIONS, ids="+".join)
