@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from docs.changelog import changelog
+from docs.skill import skill
 from source_tiktok_organic.authenticators import WAITS_S
 
 ROOT = Path(__file__).parents[1]
@@ -49,18 +50,6 @@ OWN_CODES = {
     "no_valid_response": "no token and no known `error`",
     "unknown": "any other `error`",
 }
-
-SKILL_HEAD = """\
-# TikTok Organic: the Airbyte source connector `source-tiktok-organic`
-
-<!-- Made by `make docs` from the page docs/integrations/sources/tiktok-organic.md and from docs/. -->
-
-Everything needed to set up, run and repair the connector, in one file.
-"""
-# Sections that it does not need.
-SKILL_OMITS = {"Prerequisites", "IP allow list", "Performance considerations", "Tutorials", "Changelog"}
-# What only Airbyte's panel and this script understand.
-MARKERS = re.compile(r"(?:\n+(?:<!-- /?(?:generated|env).*?-->|</?FieldAnchor.*?>))+\n+")
 
 Manifest = Mapping[str, Any]
 Fate = tuple[str, str, str, str]  # cause, action, failure type, message
@@ -278,19 +267,6 @@ def _messages(manifest: Manifest) -> Iterator[tuple[str, str | None, str]]:
         if name not in MESSAGES:
             raise SystemExit(f"docs/generate.py: does the code raise {name!r}, or warn with it? Add it to MESSAGES.")
         yield name, MESSAGES[name], re.sub(r"\{\w+\}", "…", text)
-
-
-# --- the skill file ---
-
-
-def skill(page: str, *others: str) -> str:
-    """The skill file: most of the page and what it leads to, for a context that holds nothing else."""
-    introduction, *sections = re.split(r"^(?=##+ )", page.split("</HideInUI>\n")[1], flags=re.MULTILINE)
-    kept = [section for section in sections if section.split("\n")[0].lstrip("# ") not in SKILL_OMITS]
-    deeper = (re.sub("^#", "##", other, flags=re.MULTILINE) for other in others)
-    text = MARKERS.sub("\n\n", "\n".join([SKILL_HEAD + introduction + "".join(kept), *deeper]))
-    # Links within the page and the checkout lead nowhere in a context; their texts stay.
-    return re.sub(r"\[([^\]\n]*)\]\((?!https)[^)\n]*\)", r"\1", text)
 
 
 # --- Markdown ---

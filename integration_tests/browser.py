@@ -71,9 +71,12 @@ class Browser:
         self.press_on(scope, Keys.SPACE)
         assert self.switches()[scope] is False
 
-    def wait_for(self, part: str) -> str:
-        """Wait until this is part of the address; returns all of it."""
-        WebDriverWait(self._driver, 20).until(lambda _: part in self.address)
+    def wait_for(self, page: str) -> str:
+        """Wait until this page has been called with a query; returns the whole address.
+
+        The consent page names the page it leads to in its own query, so a query does not count as an address.
+        """
+        WebDriverWait(self._driver, 20).until(lambda _: page in self.address.partition("?")[0])
         return self.address
 
     @contextmanager

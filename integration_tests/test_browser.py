@@ -155,7 +155,7 @@ def test_consent_by_command_passes_check(
     run = sign_in("--output", "secrets/mine.json")
     browser.open(run.link_in_browser())
     browser.press_on("Authorize", Keys.ENTER)
-    browser.wait_for("/callback/?")
+    browser.wait_for("/callback/")
     browser.picture("callback")
 
     exit_code, out, err = run.end()
@@ -194,7 +194,7 @@ def test_cancel_is_reported_as_refused_consent(
     run = sign_in()
     browser.open(run.link_in_browser())
     browser.press_on("Cancel", Keys.ENTER)
-    browser.wait_for("/callback/?")
+    browser.wait_for("/callback/")
     browser.picture("refused")
 
     exit_code, _, err = run.end()
@@ -215,7 +215,7 @@ def test_address_pasted_from_another_machine_signs_in(
     browser.open(run.link())
     with browser.cut_off_from("*/callback/*"):
         browser.press_on("Authorize", Keys.ENTER)
-        address = browser.wait_for("/callback/?")
+        address = browser.wait_for("/callback/")
 
     exit_code, _, err = run.end(stdin=f"{address}\n")
 

@@ -16,7 +16,7 @@ from unit_tests.markdown import code_blocks
 
 pytestmark = pytest.mark.clients
 
-DUCKDB, POSTGRES, _ = code_blocks(ROOT / "docs" / "deploy.md", "python")
+DUCKDB, POSTGRES, BIGQUERY = code_blocks(ROOT / "docs" / "deploy.md", "python")
 (RECIPE,) = code_blocks(ROOT / "README.md", "python")
 LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 Landed = Callable[[str], list[list[Any]]]
@@ -79,3 +79,15 @@ def test_recipe_of_the_readme_runs_three_days(start_sandbox: StartSandbox, tmp_p
         run(sandbox, tmp_path, PYAIRBYTE, "-c", RECIPE)
         assert duckdb_rows(sandbox, tmp_path, "main") == true_rows(sandbox)
     assert [request.status for request in sandbox.requests_to(TOKEN)] == [200] * 3
+
+
+def test_bigquery_script_calls_pyairbyte_as_it_is(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    """No BigQuery is here, so this is as far as that script can be tried."""
+    calls = [node for node in ast.walk(ast.parse(BIGQUERY)) if isinstance(node, ast.Call)]
+    (call,) = [call for call in calls if ast.unparse(call.func) == "BigQueryCache"]
+    given = {keyword.arg for keyword in call.keywords}
+    fields = "[n for name, field in BigQueryCache.model_fields.items() for n in (name, field.alias)]"
+    command = f"import json; from airbyte.caches import BigQueryCache; print(json.dumps({fields}))"
+    known = json.loads(run(start_sandbox(videos=1), tmp_path, PYAIRBYTE, "-c", command))
+    assert given
+    assert given <= set(known)

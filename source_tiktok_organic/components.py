@@ -1,7 +1,4 @@
-"""The custom parts of manifest.yaml for requests, records and state: one class for each thing that YAML cannot say.
-
-Custom parts import nothing of the package, and all requests but the token refresh go through the CDK's requester.
-"""
+"""The custom parts of manifest.yaml for requests, records and state; like the others, they import no file of ours."""
 
 import logging
 import math
@@ -30,8 +27,8 @@ class StreamError(cdk.AirbyteTracedException):
 class FieldsRequester(cdk.HttpRequester):
     """Asks for the columns that are selected, granted and known, in the query parameter `fields` that TikTok demands.
 
-    Why not YAML: one field whose scope was not granted fails the whole request. The granted scopes come with each token
-    response; with an access token alone they are unknown. And the CDK encodes commas, which TikTok may not take.
+    Why not YAML: one field whose scope was not granted fails the whole request, and which ones are granted comes with
+    each token response. And the CDK encodes commas, which TikTok may not take.
     Example: the keys id and create_time and the column title become /v2/video/list/?fields=id,create_time,title
     """
 
@@ -45,8 +42,8 @@ class FieldsRequester(cdk.HttpRequester):
     api_budget: Any = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        provider, body = InterpolatedRequestOptionsProvider, self.request_body_json
-        self.request_options_provider = provider(parameters, self.config, request_body_json=body)
+        options = InterpolatedRequestOptionsProvider(parameters, self.config, request_body_json=self.request_body_json)
+        self.request_options_provider = options
         super().__post_init__(parameters)
         self.error_handler.requester = self
         self._failed, self._left_out, self._said = False, set[str](), set[str]()
@@ -115,9 +112,8 @@ class FieldsRequester(cdk.HttpRequester):
 class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     """Follows TikTok's cursor into the past, one page at a time, to the window's start, and refuses to go in circles.
 
-    Why not YAML: whether "before the cursor" includes the cursor's own second is not known, and several videos can
-    share one second at a page's edge. So the next page is asked for from the *end* of the last video's second: it
-    brings that second again, whole, and `OnceRecordFilter` drops what was there already.
+    Why not YAML: whether "before the cursor" includes its own second is not known, and videos can share one second. So
+    the next page is asked for from the *end* of the last video's second, and `OnceRecordFilter` drops what comes again.
     Example: 1759333357000 (ms), the last video's second, becomes 1759333358000 (ms)
     """
 
@@ -125,7 +121,6 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     pages_of_a_window: int
     parts: int
     messages: Mapping[str, str]
-
     initial_token = None  # the request body in the manifest gives a window's first request its cursor
 
     def get_page_size(self) -> int | None:
@@ -151,8 +146,8 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
             return end_of_second
-        # The whole page, but for pinned posts, lies in one second: only TikTok's own cursor leads out of it, from the
-        # end of its millisecond, unless the page is full of that second and the cursor would skip what is left of it.
+        # The page, but for pinned posts, lies in one second: only TikTok's own cursor leads out of it, from the end of
+        # its millisecond, unless the page is full of that second and the cursor would skip what is left of it.
         if cursor % 1000 and cursor + 1 < previous:
             return cursor + 1
         crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
@@ -161,10 +156,9 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
         """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
         start, end = int(window["start_time"]), int(window["end_time"])
-        count = window.extra_fields.get("video_count")
+        count, share = (window.extra_fields.get(name) for name in ("video_count", "share"))
         left = count - size if isinstance(count, int) and count else math.inf
         pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
-        share = window.extra_fields.get("share")
         if not share or pages <= self.pages_of_a_window or not start < oldest < end:
             return False
         share(window, oldest, min(self.parts, math.ceil(pages / self.pages_of_a_window)))
@@ -175,9 +169,8 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
 class OnceRecordFilter(cdk.RecordFilter):
     """Lets each video pass once, and none from before the window or the start date.
 
-    Why not YAML: pages and windows overlap (see `BackwardCursorPaginationStrategy`), so the filter needs a memory: some
-    100 bytes a video. And pinned posts may be listed out of order, perhaps only there: an old video above one of the
-    window passes, while the page's tail belongs to an older window.
+    Why not YAML: pages overlap, so the filter needs a memory, 100 bytes a video. And pinned posts may be listed out of
+    order: an old video above one of the window passes, while the page's tail belongs to an older window.
     """
 
     condition: str = ""
@@ -228,8 +221,8 @@ class VideoKeysTransformation(cdk.RecordTransformation):
 class AccountStateMigration(StateMigration):
     """Keeps of a state what belongs to an account, and says what it drops.
 
-    Why not YAML: the CDK starts an account that it has no state of where the other accounts stand (the key `state`), so
-    that its older videos would never be read; and it knows an account only with the key `parent_slice`.
+    Why not YAML: the CDK starts an account without a state where the others stand (the key `state`), so that its older
+    videos would never be read; and it knows an account only with the key `parent_slice`.
     Example: {"partition": {"open_id": "_000abc", "parent_slice": {}}, "cursor": {"create_time": "1759333357"}} (s)
     """
 
@@ -253,5 +246,5 @@ class AccountStateMigration(StateMigration):
             open_id, second = state["partition"]["open_id"], int(state["cursor"]["create_time"])
         except (KeyError, TypeError, ValueError):
             return None
-        partition, cursor = {"open_id": open_id, "parent_slice": {}}, {"create_time": str(second)}
-        return {"partition": partition, "cursor": cursor} if isinstance(open_id, str) and second >= 0 else None
+        sound = {"partition": {"open_id": open_id, "parent_slice": {}}, "cursor": {"create_time": str(second)}}
+        return sound if isinstance(open_id, str) and second >= 0 else None

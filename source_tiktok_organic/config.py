@@ -1,4 +1,4 @@
-"""The manifest, and whether what a command is given goes with it: config, catalog, granted scopes."""
+"""The manifest, and whether the config and the catalog that a command is given fit it."""
 
 import difflib
 import logging
@@ -62,22 +62,6 @@ def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str
     if unknown := [s.stream.name for s in catalog.streams if s.stream.name not in known]:
         message = messages["unknown_stream"].format(unknown=", ".join(unknown), known=" and ".join(known))
         raise config_error(message, f"unknown: {unknown}")
-
-
-def account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-    """Log whose profile was read, and warn of what its owner did not grant; None if nothing is known to lack."""
-    granted = re.split(r"[,\s]+", config["credentials"].get("scope") or "")
-    name = f"@{user['username']}" if user.get("username") else user.get("display_name") or user["open_id"]
-    logger.info(f"TikTok accepts the sign-in of {name}; permissions: {', '.join(granted) or 'unknown'}.")
-    needed = [
-        (scope, s["name"]) for s in manifest["streams"] for scope in s["retriever"]["requester"]["fields_by_scope"]
-    ]
-    missing = [f"{scope} (stream {name})" for scope, name in needed if granted != [""] and scope not in granted]
-    if not missing:
-        return None
-    message: str = manifest["definitions"]["messages"]["scopes_not_granted"].format(scopes=", ".join(missing))
-    logger.warning(message)
-    return message
 
 
 def check_config(config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:

@@ -13,9 +13,8 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
-from source_tiktok_organic.config import BASE_URL_VARIABLE, account_found, check_request, load_manifest
-
-FIRST_DAY = "2014-01-01"  # no post is older
+from source_tiktok_organic.account import check_account, count_videos
+from source_tiktok_organic.config import BASE_URL_VARIABLE, check_request, load_manifest
 
 
 class SourceTiktokOrganic(ConcurrentDeclarativeSource):
@@ -35,13 +34,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
         if config and not self._config:  # the CDK's constructor takes it, and its methods ignore it
             return type(self)(None, config).check(logger, config)
-        (stream,) = (s for s in self.streams(config) if s.name in self.resolved_manifest["check"]["stream_names"])
-        try:
-            user = next(iter(next(iter(stream.generate_partitions())).read())).data
-        except cdk.AirbyteTracedException as error:
-            return cdk.AirbyteConnectionStatus(cdk.Status.FAILED, error.message or error.internal_message)
-        message = account_found(user, self._config, self.resolved_manifest)
-        return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED, message)
+        return check_account(self.streams(config), self._config, self.resolved_manifest)
 
     def read(self, logger: Any, config: Any, catalog: Any, state: Any = None) -> Iterator[cdk.AirbyteMessage]:
         """Yield the messages of a sync."""
@@ -50,7 +43,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             return
         check_request(catalog, self._config, self.resolved_manifest)
         try:
-            yield from self._counted(super().read(logger, config, catalog, state), catalog, state)
+            messages = super().read(logger, config, catalog, state)
+            yield from count_videos(messages, catalog, self._config, state, self.resolved_manifest)
         finally:
             # No way out: workers would wait for ever to put records on a queue that nobody reads. (test_ends.py)
             source = self._concurrent_source
@@ -58,25 +52,6 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             with source._queue.not_full:
                 source._queue.maxsize = 10**9
                 source._queue.not_full.notify_all()
-
-    def _counted(
-        self, messages: Iterator[cdk.AirbyteMessage], catalog: Any, state: Any
-    ) -> Iterator[cdk.AirbyteMessage]:
-        """Pass messages on; after a read of all videos, say how many of those that TikTok counts were listed."""
-        listed, counted = 0, None
-        for message in messages:
-            if message.record and message.record.stream == "videos":
-                listed += 1
-            elif message.record:
-                counted = message.record.data.get("video_count")
-            yield message
-        selected = {s.stream.name for s in catalog.streams}
-        earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
-        all_of_them = "videos" in selected - earlier and (self._config.get("start_date") or "") <= FIRST_DAY
-        if all_of_them and isinstance(counted, int):
-            level = logging.WARNING if listed < 0.9 * counted else logging.INFO
-            text = self.resolved_manifest["definitions"]["messages"]["videos_listed"]
-            self.logger.log(level, text.format(counted=f"{counted:,}", listed=f"{listed:,}"))
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
         """The streams of the manifest; that of `videos` with an `AccountCursor`."""

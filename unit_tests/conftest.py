@@ -14,6 +14,7 @@ from source_tiktok_organic.pace import LearningAPIBudget
 from unit_tests import cdk_schema
 from unit_tests.connector import Connector
 from unit_tests.pacing import WINDOW
+from unit_tests.stored import VARIABLE
 from unit_tests.tiktok import NOW, Adapter, TikTok
 
 
@@ -50,6 +51,14 @@ def tiktok() -> Iterator[TikTok]:
     """TikTok's three endpoints; a request to anything that a test did not set up is an error."""
     with requests_mock.Mocker(adapter=Adapter()) as mocker:
         yield TikTok(mocker)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a token store that nobody has made yet."""
+    folder = tmp_path / "of" / "tokens"
+    monkeypatch.setenv(VARIABLE, str(folder))
+    return folder
 
 
 @pytest.fixture

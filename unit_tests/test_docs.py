@@ -1,7 +1,6 @@
 """The documents: their generated parts, the form that Airbyte asks for, their code, their links."""
 
 import ast
-import importlib.util
 import json
 import re
 import runpy
@@ -255,18 +254,6 @@ def test_json_of_the_documents_parses(path: Path) -> None:
 def test_scripts_of_the_docs_define_their_cache(script: str) -> None:
     names = [node.name for node in ast.parse(script).body if isinstance(node, ast.FunctionDef)]
     assert "cache_for" in names
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("airbyte"), reason="PyAirbyte is not installed")
-@pytest.mark.parametrize("script", markdown.code_blocks(DEPLOY, "python")[1:], ids=["postgres", "bigquery"])
-def test_pyairbyte_takes_the_arguments_of_each_cache(script: str) -> None:
-    caches = importlib.import_module("airbyte.caches")
-    (call,) = [
-        n for n in ast.walk(ast.parse(script)) if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("Cache")
-    ]
-    fields = getattr(caches, ast.unparse(call.func)).model_fields
-    known = {name for field, info in fields.items() for name in (field, info.alias)}
-    assert {keyword.arg for keyword in call.keywords} <= known
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

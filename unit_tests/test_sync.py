@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from examples.demo.compare import differences
-from examples.demo.story import READINGS, SETTINGS, Story, api_at
+from examples.demo.story import api_at
 from examples.sync import SyncError
 from examples.sync.account import Account, account_of_file, accounts_at, write_config
 from examples.sync.listener import Listener
-from examples.sync.months import Month, bar, sparkline, without_holes
 from examples.sync.warehouse import warehouse_at
-from sandbox import Sandbox
 
 CONFIG = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.OLD"}}
 RENEWED = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.NEW"}}
@@ -74,37 +72,6 @@ def test_at_most_five_missing_rows_are_named() -> None:
     """Catches a message that fills the screen with ids."""
     expected = [_video(str(number)) for number in range(1_200)]
     assert _differences(expected, []) == ["1,200 videos are missing: 0, 1, 2, 3, 4 and 1,195 more."]
-
-
-def test_missing_months_are_filled_in_order() -> None:
-    """Catches a month 00 or 13, and months left in their original order."""
-    months = [Month("2026-02", 3, 30), Month("2025-11", 1, 10)]
-    assert without_holes(months) == [
-        Month("2025-11", 1, 10),
-        Month("2025-12"),
-        Month("2026-01"),
-        Month("2026-02", 3, 30),
-    ]
-
-
-def test_account_without_videos_has_no_months() -> None:
-    """Catches a crash on an account without videos."""
-    assert without_holes([]) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "largest", "expected"),
-    [(0, 80, ""), (80, 80, "█" * 10), (40, 80, "█" * 5), (41, 80, "█████▏"), (1, 10_000, "▏"), (0, 0, "")],
-)
-def test_bar_is_in_proportion_and_never_invisible(value: int, largest: int, expected: str) -> None:
-    """Catches bars that overflow, a division by zero views, and small counts drawn as nothing."""
-    assert bar(value, largest, 10) == expected
-
-
-def test_sparkline_shows_what_is_more_than_nothing() -> None:
-    """Catches months that are invisible beside a viral one, and a division by zero."""
-    assert sparkline([0, 1, 40, 80, 8_000_000]) == " ▁▁▁█"
-    assert sparkline([0, 0]) == "  "
 
 
 def test_kept_config_is_for_its_owner_only(config_file: Path) -> None:
@@ -302,31 +269,3 @@ def test_other_addresses_are_refused(place: str) -> None:
     """Catches a DuckDB file named postgres:."""
     with pytest.raises(SyncError, match="--to takes"):
         warehouse_at(place)
-
-
-# --- the demo's story ---
-
-
-def told() -> list[Any]:
-    with Sandbox(SETTINGS, latency=0) as sandbox:
-        story = Story(sandbox)
-        days = [(day, story.account.user, story.account.videos) for day in story.days()]
-        return [days, story.gone]
-
-
-def test_story_is_the_same_in_each_run() -> None:
-    """Catches a demo whose figures change from run to run."""
-    assert told() == told()
-
-
-def test_story_has_growth_a_viral_video_and_two_gone() -> None:
-    """Catches a demo in which nothing happens."""
-    days, gone = told()
-    assert tuple(day for day, *_ in days) == READINGS
-    followers = [user["follower_count"] for _, user, _ in days]
-    assert followers == sorted(set(followers))
-    first, last = ({video["id"]: video["view_count"] for video in videos} for _, _, videos in (days[0], days[-1]))
-    assert set(first) - set(last) == set(gone)
-    assert len(gone) == 2
-    gained = sorted((last[name] - views for name, views in first.items() if name in last), reverse=True)
-    assert gained[0] > 1_000_000 > 10 * gained[1] > 0

@@ -1,0 +1,33 @@
+"""The story that `make demo` tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from examples.demo.story import READINGS, SETTINGS, Story
+from sandbox import Sandbox
+
+
+def told() -> list[Any]:
+    with Sandbox(SETTINGS, latency=0) as sandbox:
+        story = Story(sandbox)
+        days = [(day, story.account.user, story.account.videos) for day in story.days()]
+        return [days, story.gone]
+
+
+def test_story_is_the_same_in_each_run() -> None:
+    """Catches a demo whose figures change from run to run."""
+    assert told() == told()
+
+
+def test_story_has_growth_a_viral_video_and_two_gone() -> None:
+    """Catches a demo in which nothing happens."""
+    days, gone = told()
+    assert tuple(day for day, *_ in days) == READINGS
+    followers = [user["follower_count"] for _, user, _ in days]
+    assert followers == sorted(set(followers))
+    first, last = ({video["id"]: video["view_count"] for video in videos} for _, _, videos in (days[0], days[-1]))
+    assert set(first) - set(last) == set(gone)
+    assert len(gone) == 2
+    gained = sorted((last[name] - views for name, views in first.items() if name in last), reverse=True)
+    assert gained[0] > 1_000_000 > 10 * gained[1] > 0

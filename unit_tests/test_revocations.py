@@ -1,0 +1,79 @@
+"""Access tokens that TikTok refuses before their time: each is renewed once, and only that one."""
+
+from typing import Any
+
+import pytest
+
+from source_tiktok_organic.authenticators import TikTokAuthenticator
+from source_tiktok_organic.token_store import TokenStore
+from unit_tests.connector import Connector
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, USER, TikTok, good, refused
+
+VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
+
+
+def oauth(**stored: Any) -> dict[str, Any]:
+    return {"credentials": {**OAUTH_CONFIG["credentials"], **stored}}
+
+
+def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connector) -> None:
+    user = {"json": {"data": {"user": {"open_id": "_000account"}}, "error": {"code": "ok"}}}
+    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401), user)
+
+    outcome = connector.read(oauth(**VALID_TOKEN), "user_info")
+
+    assert (outcome.errors, outcome.records("user_info")) == ([], [{"open_id": "_000account"}])
+    assert (tiktok.bearers("user"), len(outcome.configs)) == (["act.stored", "act.fresh"], 1)
+
+
+@pytest.mark.parametrize("revocations", [2, 3, 6])
+def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, connector: Connector) -> None:
+    """The CDK renews the token once for a request, so that the second revocation would end the sync."""
+    tokens = [{"json": {**TOKEN_ANSWER, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
+    tiktok.with_an_account().answers("token", *tokens)
+    tiktok.answers("user", *[refused("access_token_invalid", 401)] * revocations, good({"user": USER}))
+
+    outcome = connector.read(OAUTH_CONFIG, "user_info")
+
+    assert (outcome.errors, outcome.records("user_info")) == ([], [USER])
+    assert tiktok.bearers("user") == [f"act.{n}" for n in range(revocations + 1)]
+    assert [form["refresh_token"] for form in tiktok.forms()] == [
+        "rft.first",
+        *(f"rft.{n}" for n in range(revocations)),
+    ]
+    assert outcome.configs[-1]["credentials"]["refresh_token"] == f"rft.{revocations}"
+
+
+def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401))
+    outcome = connector.read(OAUTH_CONFIG, "user_info")
+    assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
+    assert "the owner of the account has probably removed the app" in outcome.errors[0][1]
+    assert len(tiktok.requests("user")) == 7
+
+
+def test_revocation_of_an_old_token_spares_the_new_one() -> None:
+    """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
+    config, store = oauth(**VALID_TOKEN), TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
+    sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
+    authenticator = TikTokAuthenticator(config, "https://x", "/token", store, **sentences)
+
+    authenticator.expire("Bearer act.older")
+    assert config["credentials"]["token_expiry_date"] == VALID_TOKEN["token_expiry_date"]
+    assert authenticator.get_access_token() == "act.stored"
+
+    authenticator.expire("Bearer act.stored")
+    assert config["credentials"]["token_expiry_date"] == "1970-01-01T00:00:00+00:00"
+
+
+def test_expired_bare_access_token_is_not_retried(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
+    assert outcome.errors[:-1] == [
+        (
+            "config_error",
+            "TikTok does not accept the access token: it has expired (after two hours) or was revoked. Get a new one, "
+            "or sign in with OAuth 2.0, which renews itself.",
+        )
+    ]
+    assert len(tiktok.requests("user")) == 1

@@ -1,0 +1,126 @@
+"""A token store that is damaged, full or no folder at all."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from source_tiktok_organic.config import load_manifest
+from unit_tests.connector import Connector
+from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
+from unit_tests.tiktok import USER, TikTok, good, refused
+
+MESSAGES = load_manifest()["definitions"]["messages"]
+STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "scope": "", "hashes": []}
+# What others wrote there, or a disk cut off.
+DAMAGED = {
+    "empty": "",
+    "cut_off": json.dumps(STORED)[:-9],
+    "list": "[]",
+    "number": "7",
+    "binary": "\udcff",
+    "token_as_number": json.dumps({**STORED, "refresh_token": 7}),
+    "null_hashes": json.dumps({**STORED, "hashes": None}),
+    "without_hashes": json.dumps({name: value for name, value in STORED.items() if name != "hashes"}),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_file_counts_as_absent(content: str, store: Path, tiktok: TikTok, connector: Connector) -> None:
+    file = file_of(store)
+    store.mkdir(parents=True)
+    file.write_text(content, errors="surrogateescape")
+    with_rotating_tokens(tiktok)
+
+    outcome = connector.read(config())
+
+    assert (outcome.errors, spent(tiktok)) == ([], [FIRST])
+    assert outcome.warnings == [MESSAGES["token_file_damaged"].format(path=file)]
+    assert json.loads(file.read_text())["refresh_token"] == "rft.1"
+
+
+def test_damaged_file_of_another_account_harms_nobody(store: Path, tiktok: TikTok, connector: Connector) -> None:
+    with_rotating_tokens(tiktok)
+    store.mkdir(parents=True)
+    (store / "0.json").write_text("{")
+    assert [connector.read(config()).errors for _ in range(2)] == [[], []]
+    assert (spent(tiktok), (store / "0.json").read_text()) == ([FIRST], "{")
+
+
+@pytest.mark.parametrize("obstacle", ["folder", "lock", "file"])
+def test_unusable_store_is_an_error_before_a_token_is_spent(
+    obstacle: str, store: Path, tiktok: TikTok, connector: Connector
+) -> None:
+    store.parent.mkdir()
+    if obstacle == "folder":
+        store.write_text("a file stands here")
+    else:
+        file_of(store).with_suffix({"lock": ".lock", "file": ".json"}[obstacle]).mkdir(parents=True)
+    with_rotating_tokens(tiktok)
+
+    ((failure, message), *_) = connector.read(config(), "user_info").errors
+
+    assert failure == "config_error"
+    assert message.startswith(
+        f"The environment variable {VARIABLE} names the token store {store}, which cannot be used"
+    )
+    assert (tiktok.forms(), tiktok.requests("user")) == ([], [])
+
+
+def test_unusable_store_fails_check(store: Path, tiktok: TikTok, connector: Connector) -> None:
+    store.parent.write_text("a file stands here")
+    (status,) = connector.check(config()).of("CONNECTION_STATUS")
+    assert (status["status"], VARIABLE in status["message"], tiktok.forms()) == ("FAILED", True, [])
+
+
+def test_full_disk_fails_before_a_token_is_spent(
+    store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_the_disk(monkeypatch, writes=(1,))
+    ((failure, message), *_) = connector.read(config(), "user_info").errors
+    assert (failure, "No space left" in message, tiktok.forms()) == ("config_error", True, [])
+
+
+def test_disk_that_fills_meanwhile_costs_no_token(
+    store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look into the store writes it, and so does each renewal: the first of two fails, and the second works."""
+    with_rotating_tokens(tiktok)
+    connector.check(config())
+    fill_the_disk(monkeypatch, writes=(3,))
+    tiktok.answers("user", *[refused("access_token_invalid", 401)] * 2, good({"user": USER}))
+
+    outcome = connector.read(config(), "user_info")
+
+    assert (outcome.exit_code, outcome.errors, outcome.records("user_info")) == (0, [], [USER])
+    reason = os.strerror(errno.ENOSPC)
+    assert outcome.warnings == [MESSAGES["token_not_stored"].format(folder=store, reason=reason)]
+    assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.2", "rft.3"]
+    connector.read(config(), "user_info")
+    assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
+
+
+def test_store_is_looked_into_once_by_each_requester(
+    store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of user_info, of videos and of its parent; the fourth write is the renewal's."""
+    with_rotating_tokens(tiktok).with_videos(*range(1_700_000_000, 1_700_000_100))
+    writes = fill_the_disk(monkeypatch, writes=())
+    assert len(connector.read(config()).records("videos")) == 100
+    assert (writes, len(tiktok.requests("videos")) > 4) == ([4], True)
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, writes: tuple[int, ...]) -> list[int]:
+    """Let the nth writes to the disk fail; returns how many there were, in a list."""
+    done, sync = [0], os.fsync
+
+    def fsync(file: int) -> None:
+        done[0] += 1
+        if done[0] in writes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return done
