@@ -94,10 +94,11 @@ READERS = {
 
 
 def environment(base_url: str = "") -> dict[str, str]:
-    """Compiled bytecode for all, no telemetry and no compression for dlt, and the sandbox in TikTok's place."""
+    """As in the connector's image; no telemetry and no compression for dlt; the sandbox in TikTok's place."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "TIKTOK_API_BASE_URL")}
     dlt = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DATA_WRITER__DISABLE_COMPRESSION": "true"}
-    return {**kept, **dlt, "NO_PROXY": "127.0.0.1"} | ({"TIKTOK_API_BASE_URL": base_url} if base_url else {})
+    image = {"MALLOC_ARENA_MAX": "2"}  # and compiled bytecode
+    return {**kept, **dlt, **image, "NO_PROXY": "127.0.0.1"} | ({"TIKTOK_API_BASE_URL": base_url} if base_url else {})
 
 
 def launch(command: tuple[str | Path, ...], folder: Path, base_url: str = "") -> Usage:

@@ -161,7 +161,7 @@ def test_consent_by_command_passes_check(
     exit_code, out, err = run.end()
 
     assert (exit_code, told(sandbox, err)) == (0, "")
-    assert browser.heading == "TikTok's answer has arrived"
+    assert browser.heading == "TikTok's response has arrived"
     user = sandbox.account.user
     assert f"Signed in as {user['display_name']} @{user['username']}." in out
     outcome = connector.check(json.loads((tmp_path / "secrets/mine.json").read_text()))

@@ -148,7 +148,7 @@ def test_persistent_fault_ends_after_seven_tries(fault: str, start_sandbox: Star
     assert (outcome.statuses("user_info")[-1], outcome.statuses("videos")[-1]) == ("COMPLETE", "INCOMPLETE")
 
 
-def test_unanswered_requests_end_with_the_timeout(start_sandbox: StartSandbox) -> None:
+def test_requests_without_response_end_with_the_timeout(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1, hang_seconds=60)
     sandbox.fail(USER, *["hang"] * 30)
     outcome = InProcess(sandbox.base_url, hurried).read(sandbox.config(), "user_info")

@@ -287,7 +287,7 @@ def test_a_refusal_is_waited_out_twice_at_most() -> None:
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "html_502", "empty_200", "deep_json", "data_null", "invalid_utf8"])
-def test_a_spoiled_response_costs_one_answer(fault: str) -> None:
+def test_a_spoiled_response_costs_one_result(fault: str) -> None:
     with Sandbox() as sandbox:
         for path in DATA_PATHS:
             sandbox.fail_on(path, {2: fault})

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import airbyte_cdk as cdk
@@ -16,6 +17,7 @@ logger = logging.getLogger("airbyte")
 TIMEOUT_S, WAITS_S = (10, 30), (1, 4, 16)
 REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 10 * 365 * 86_400
 LONG_AGO = "1970-01-01T00:00:00+00:00"
+_parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three times, and dateutil takes 0.3 ms
 
 
 class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticator):
@@ -67,9 +69,9 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def get_token_expiry_date(self) -> AirbyteDateTime:
         """When to renew the token; one without a date that can be read is valid until TikTok refuses it."""
         if not self._credentials.get("access_token"):
-            return ab_datetime_parse(LONG_AGO)
+            return _parsed(LONG_AGO)
         try:
-            return ab_datetime_parse(self._credentials.get("token_expiry_date", ""))
+            return _parsed(self._credentials.get("token_expiry_date", ""))
         except ValueError:
             return ab_datetime_now() + timedelta(days=1)
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_ANSWER, TikTok
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok
 
 VARIABLE = "TIKTOK_TOKEN_STORE"
 FIRST = "rft.first"
@@ -20,8 +20,8 @@ def file_of(store: Path, refresh_token: str = FIRST, client_key: str = "client-k
 
 def with_rotating_tokens(tiktok: TikTok, lifetime: int = 7200) -> TikTok:
     """A sign-in whose nth renewal brings act.n and rft.n."""
-    answers = [{**TOKEN_ANSWER, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"} for n in range(1, 9)]
-    return tiktok.with_an_account().answers("token", *({"json": {**a, "expires_in": lifetime}} for a in answers))
+    responses = [{**TOKEN_RESPONSE, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"} for n in range(1, 9)]
+    return tiktok.with_an_account().responds("token", *({"json": {**a, "expires_in": lifetime}} for a in responses))
 
 
 def spent(tiktok: TikTok) -> list[str]:

@@ -15,14 +15,14 @@ def refuse_is_aigc(tiktok: TikTok, code: str, times: list[int]) -> None:
     """Prepare an account whose videos cannot be read with `is_aigc`."""
     tiktok.with_videos(*times)
 
-    def answer(request: Any, context: Any) -> Any:
+    def respond(request: Any, context: Any) -> Any:
         if "is_aigc" in urlsplit(request.url).query:
             context.status_code = 400
             return refused(code, 400)["json"]
         found = [t for t in times if t * 1000 < request.json().get("cursor", 10**16)]
         return page([video(t) for t in found[:20]], has_more=len(found) > 20)["json"]
 
-    tiktok.answers("videos", {"json": answer})
+    tiktok.responds("videos", {"json": respond})
 
 
 def test_only_selected_columns_and_keys_are_requested(tiktok: TikTok, connector: Connector) -> None:

@@ -21,7 +21,7 @@ def said(outcome: Any) -> list[tuple[str, str]]:
 def test_full_read_compares_its_videos_with_the_count(
     counted: int, listed: int, level: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.with_videos(*posts(listed, DAY)).answers("user", good({"user": {**USER, "video_count": counted}}))
+    tiktok.with_videos(*posts(listed, DAY)).responds("user", good({"user": {**USER, "video_count": counted}}))
     outcome = connector.read(OAUTH_CONFIG)
     assert said(outcome) == [(level, f"TikTok counts {counted:,} videos; {listed:,} were listed.")]
 
@@ -34,7 +34,7 @@ def test_half_of_the_comparison_is_not_said(streams: list[str], tiktok: TikTok, 
 
 @pytest.mark.parametrize("count", [None, "many"])
 def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_videos(*posts(3, DAY)).answers("user", good({"user": {**USER, "video_count": count}}))
+    tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": count}}))
     outcome = connector.read(OAUTH_CONFIG)
     assert (said(outcome), outcome.errors) == ([], [])
 

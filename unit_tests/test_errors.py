@@ -14,7 +14,7 @@ from unit_tests.tiktok import (
     OAUTH_CONFIG,
     OK,
     USER,
-    Answer,
+    MockedResponse,
     TikTok,
     good,
     page,
@@ -24,7 +24,7 @@ from unit_tests.tiktok import (
 )
 
 VIDEO, OLDER = video(1_700_000_000), video(1_600_000_000)
-PASSING: dict[str, Answer] = {
+PASSING: dict[str, MockedResponse] = {
     "internal_error": refused("internal_error", 500),
     "internal_error_in_200": refused("internal_error", 200),
     "html_502": {"text": "<html>Bad gateway</html>", "status_code": 502},
@@ -44,7 +44,7 @@ PASSING: dict[str, Answer] = {
     "redirect": {"status_code": 302, "headers": {"Location": "https://elsewhere.example.com/"}, "text": ""},
     "redirect_to_nowhere": {"status_code": 302, "headers": {"Location": "http://[::"}, "text": ""},
 }
-LASTING: dict[str, tuple[Answer, str, str]] = {
+LASTING: dict[str, tuple[MockedResponse, str, str]] = {
     "unreadable": (
         {"text": "<html>Hello</html>"},
         "transient_error",
@@ -94,7 +94,7 @@ LASTING: dict[str, tuple[Answer, str, str]] = {
         "connector its certificate authority with REQUESTS_CA_BUNDLE; otherwise run the sync again later.",
     ),
 }
-AT_ONCE: dict[str, tuple[Answer, str, str]] = {
+AT_ONCE: dict[str, tuple[MockedResponse, str, str]] = {
     "scope": (
         {"json": recorded("scope_not_authorized.401.json"), "status_code": 401},
         "config_error",
@@ -129,7 +129,7 @@ def long(waits: list[float]) -> list[float]:
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 def test_passing_fault_is_retried_and_costs_no_record(
-    fault: Answer, tiktok: TikTok, connector: Connector, waits: list[float]
+    fault: MockedResponse, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.with_an_account(page([VIDEO], True), fault, fault, page([OLDER], False))
 
@@ -143,9 +143,9 @@ def test_passing_fault_is_retried_and_costs_no_record(
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize(("answer", "failure", "sentence"), LASTING.values(), ids=LASTING)
+@pytest.mark.parametrize(("response", "failure", "sentence"), LASTING.values(), ids=LASTING)
 def test_lasting_fault_is_explained_after_seven_tries(
-    answer: Answer,
+    response: MockedResponse,
     failure: str,
     sentence: str,
     endpoint: str,
@@ -153,7 +153,7 @@ def test_lasting_fault_is_explained_after_seven_tries(
     connector: Connector,
     waits: list[float],
 ) -> None:
-    tiktok.with_an_account().answers(endpoint, answer)
+    tiktok.with_an_account().responds(endpoint, response)
 
     outcome = read(connector, endpoint, OAUTH_CONFIG)
 
@@ -172,9 +172,9 @@ def test_jitter_spreads_the_waits(tiktok: TikTok, connector: Connector, waits: l
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize(("answer", "failure", "sentence"), AT_ONCE.values(), ids=AT_ONCE)
+@pytest.mark.parametrize(("response", "failure", "sentence"), AT_ONCE.values(), ids=AT_ONCE)
 def test_refused_request_is_logged_and_not_retried(
-    answer: Answer,
+    response: MockedResponse,
     failure: str,
     sentence: str,
     endpoint: str,
@@ -182,19 +182,19 @@ def test_refused_request_is_logged_and_not_retried(
     connector: Connector,
     waits: list[float],
 ) -> None:
-    tiktok.with_an_account().answers(endpoint, answer)
+    tiktok.with_an_account().responds(endpoint, response)
 
     outcome = read(connector, endpoint)
 
     assert (outcome.exit_code, outcome.errors[:-1]) == (1, [(failure, sentence)])
     without_optional_fields = endpoint == "videos" and failure == "system_error"
     assert len(tiktok.requests(endpoint)) == 1 + without_optional_fields
-    assert answer["json"]["error"]["log_id"] in outcome.logs
+    assert response["json"]["error"]["log_id"] in outcome.logs
     assert waits == []
 
 
 def test_closing_message_has_each_streams_sentence(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("user", AT_ONCE["unknown_code"][0])
+    tiktok.with_an_account().responds("user", AT_ONCE["unknown_code"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
     assert [message for _, message in outcome.errors].count(AT_ONCE["unknown_code"][2]) == 2
     closing = outcome.errors[-1][1]
@@ -237,8 +237,8 @@ def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Conn
 
 
 def test_check_fails_with_the_sentence_of_the_error(tiktok: TikTok, connector: Connector) -> None:
-    answer, _, sentence = AT_ONCE["scope"]
-    tiktok.answers("user", answer)
+    response, _, sentence = AT_ONCE["scope"]
+    tiktok.responds("user", response)
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     (status,) = outcome.of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
@@ -253,7 +253,7 @@ def test_check_without_network_ends_sooner_than_a_read(
     config: Any, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     """Somebody waits for it; a read tries for over a minute."""
-    tiktok.with_an_account().answers(endpoint, {"exc": requests.exceptions.ConnectionError})
+    tiktok.with_an_account().responds(endpoint, {"exc": requests.exceptions.ConnectionError})
     (result,) = connector.check(config).of("CONNECTION_STATUS")
     assert (result["status"], result["message"].split(",")[0]) == ("FAILED", "TikTok could not be reached")
     assert len(tiktok.requests(endpoint)) == 3
@@ -261,13 +261,13 @@ def test_check_without_network_ends_sooner_than_a_read(
 
 
 def test_check_is_as_patient_as_a_read_once_answered(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("user", refused("internal_error", 500))
+    tiktok.with_an_account().responds("user", refused("internal_error", 500))
     connector.check(ACCESS_TOKEN_CONFIG)
     assert len(tiktok.requests("user")) == 7
 
 
 def test_working_account_passes_check(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.answers("user", good({"user": USER}))
+    tiktok.responds("user", good({"user": USER}))
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
 

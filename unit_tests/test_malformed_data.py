@@ -235,14 +235,14 @@ def test_profile_without_open_id_is_asked_for_again(
     broken: Any, stream: str, tiktok: TikTok, connector: Connector
 ) -> None:
     """Otherwise the CDK would find no account to read videos from and call the sync a success."""
-    tiktok.with_an_account(page([SOUND], False)).answers("user", {"json": {**broken, "error": OK}})
+    tiktok.with_an_account(page([SOUND], False)).responds("user", {"json": {**broken, "error": OK}})
     outcome = connector.read(OAUTH_CONFIG, stream)
     assert (outcome.exit_code, outcome.errors[:-1], outcome.of("RECORD")) == (1, [INCOMPLETE], [])
     assert len(tiktok.requests("user")) == 7
 
 
 def test_passing_profile_without_open_id_costs_nothing(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(page([SOUND], False)).answers("user", good({"user": {}}), good({"user": USER}))
+    tiktok.with_an_account(page([SOUND], False)).responds("user", good({"user": {}}), good({"user": USER}))
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert (outcome.errors, outcome.records("videos")) == ([], [sent(SOUND)])
 

@@ -159,7 +159,7 @@ def crowd(tiktok: TikTok, count: int, own_cursor: bool, pinned: bool) -> list[st
     videos = [video(_NEW), *same, video(_OLD)]
     tiktok.with_an_account()
 
-    def answer(request: Any, context: Any) -> Any:
+    def respond(request: Any, context: Any) -> Any:
         cursor = request.json().get("cursor", 10**16)
         found = [v for v in videos if v["create_time"] * 1000 < cursor]
         place = (1000 - cursor % 1000) % 1000
@@ -171,7 +171,7 @@ def crowd(tiktok: TikTok, count: int, own_cursor: bool, pinned: bool) -> list[st
             ms += 1000 - same.index(last) - 1
         return page([*videos[-1:] * pinned, *shown], len(found) > 20, cursor=ms)["json"]
 
-    tiktok.answers("videos", {"json": answer})
+    tiktok.responds("videos", {"json": respond})
     return ids(videos)
 
 
@@ -201,13 +201,13 @@ def test_videos_of_one_millisecond_are_not_split(sharing: int, tiktok: TikTok, c
     listed += [(_SAME * 1000 + 500, str(100 + n)) for n in range(sharing)]
     listed += [(_SAME * 1000 + 400 - n, str(200 + n)) for n in range(19)]
 
-    def answer(request: Any, context: Any) -> Any:
+    def respond(request: Any, context: Any) -> Any:
         found = [post for post in listed if post[0] < request.json().get("cursor", 10**16)]
         shown = [video(ms // 1000, id=name) for ms, name in found[:20]]
         return page(shown, len(found) > 20, cursor=found[:20][-1][0])["json"]
 
     tiktok.with_an_account()
-    tiktok.answers("videos", {"json": answer})
+    tiktok.responds("videos", {"json": respond})
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert (outcome.errors, sorted(ids(outcome.records("videos")))) == ([], sorted(name for _, name in listed))
 

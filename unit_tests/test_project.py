@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-CODE = ("source_tiktok_organic", "sandbox", "unit_tests", "integration_tests", "benchmarks", "examples")
+CODE = ("source_tiktok_organic", "sandbox", "unit_tests", "integration_tests", "benchmarks", "examples", "docs")
 
 
 def toml(name: str) -> dict[str, Any]:
@@ -86,14 +86,14 @@ def test_git_ignores_what_the_documents_make(tmp_path: Path) -> None:
 
 def test_nothing_outside_the_checkout_is_needed() -> None:
     kinds = (".py", ".md", ".yaml", ".yml", ".json")
-    texts = [p for f in (*CODE, "docs", "docker") for p in (ROOT / f).rglob("*") if p.suffix in kinds]
+    texts = [p for f in (*CODE, "docker") for p in (ROOT / f).rglob("*") if p.suffix in kinds]
     outside = "../" + "shared"
     assert [str(p) for p in texts if outside in p.read_text(errors="replace")] == []
 
 
-def test_no_file_is_over_400_lines() -> None:
+def test_no_file_is_over_300_lines() -> None:
     files = [p for f in CODE for p in (ROOT / f).rglob("*.py")]
-    assert [(p.name, n) for p in files if (n := len(p.read_text().splitlines())) > 400] == []
+    assert [(p.name, n) for p in files if (n := len(p.read_text().splitlines())) > 300] == []
 
 
 def test_components_import_nothing_of_the_package() -> None:

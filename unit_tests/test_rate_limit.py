@@ -20,7 +20,7 @@ def limited(
     tiktok.with_an_account()
     admitted, verdicts = [], []
 
-    def answer(request: Any, context: Any) -> Any:
+    def respond(request: Any, context: Any) -> Any:
         now = time.monotonic()
         admitted[:] = [t for t in admitted if t > now - window]
         verdicts.append(len(admitted) < limit and len(verdicts) + 1 != stray)
@@ -31,7 +31,7 @@ def limited(
         found = [t for t in posted if t * 1000 < request.json().get("cursor", 10**16)]
         return page([video(t) for t in found[:20]], len(found) > 20)["json"]
 
-    tiktok.answers("videos", {"json": answer})
+    tiktok.responds("videos", {"json": respond})
     return verdicts
 
 
@@ -108,6 +108,6 @@ def test_rate_limit_is_a_stream_status_and_not_an_error(tiktok: TikTok, connecto
 
 def test_limit_of_the_profile_is_waited_for_too(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
-    tiktok.answers("user", *[refused("rate_limit_exceeded", 429)] * 9, good({"user": USER}))
+    tiktok.responds("user", *[refused("rate_limit_exceeded", 429)] * 9, good({"user": USER}))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
     assert (outcome.errors, len(outcome.records("user_info"))) == ([], 1)

@@ -61,12 +61,12 @@ def handler() -> OneReadingErrorHandler:
 
 
 def response(body: Any, status: int = 200) -> requests.Response:
-    answer = requests.Response()
-    answer.status_code = status
+    made = requests.Response()
+    made.status_code = status
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer.raw = HTTPResponse(BytesIO(content), preload_content=False)
-    answer.request = requests.Request("GET", "https://x/y", headers={"Authorization": "Bearer act"}).prepare()
-    return answer
+    made.raw = HTTPResponse(BytesIO(content), preload_content=False)
+    made.request = requests.Request("GET", "https://x/y", headers={"Authorization": "Bearer act"}).prepare()
+    return made
 
 
 def matched(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 from source_tiktok_organic.token_store import TokenStore
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, USER, TikTok, good, refused
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
 
@@ -18,7 +18,7 @@ def oauth(**stored: Any) -> dict[str, Any]:
 
 def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connector) -> None:
     user = {"json": {"data": {"user": {"open_id": "_000account"}}, "error": {"code": "ok"}}}
-    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401), user)
+    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401), user)
 
     outcome = connector.read(oauth(**VALID_TOKEN), "user_info")
 
@@ -29,9 +29,9 @@ def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connec
 @pytest.mark.parametrize("revocations", [2, 3, 6])
 def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, connector: Connector) -> None:
     """The CDK renews the token once for a request, so that the second revocation would end the sync."""
-    tokens = [{"json": {**TOKEN_ANSWER, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
-    tiktok.with_an_account().answers("token", *tokens)
-    tiktok.answers("user", *[refused("access_token_invalid", 401)] * revocations, good({"user": USER}))
+    tokens = [{"json": {**TOKEN_RESPONSE, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
+    tiktok.with_an_account().responds("token", *tokens)
+    tiktok.responds("user", *[refused("access_token_invalid", 401)] * revocations, good({"user": USER}))
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
 
@@ -45,7 +45,7 @@ def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, con
 
 
 def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401))
+    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
     assert "the owner of the account has probably removed the app" in outcome.errors[0][1]
@@ -67,7 +67,7 @@ def test_revocation_of_an_old_token_spares_the_new_one() -> None:
 
 
 def test_expired_bare_access_token_is_not_retried(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("user", refused("access_token_invalid", 401))
+    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
     assert outcome.errors[:-1] == [
         (

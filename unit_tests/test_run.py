@@ -215,7 +215,7 @@ def test_token_refresh_holds_the_lock_until_it_is_stored(tiktok: TikTok, connect
         thread.join()
         return {"access_token": "act.fresh", "refresh_token": "rft.second", "expires_in": 7200}
 
-    tiktok.with_an_account().answers("token", {"json": token})
+    tiktok.with_an_account().responds("token", {"json": token})
     assert connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert held == [True]
 

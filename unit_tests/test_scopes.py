@@ -3,7 +3,7 @@
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_ANSWER, TikTok, good, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, good, page, refused, video
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 COLUMNS = {
@@ -26,7 +26,7 @@ NO_SCOPE = (
 
 def granted(tiktok: TikTok, *scopes: str) -> None:
     tiktok.with_an_account(page([video(1_700_000_000)], False))
-    tiktok.answers("token", {"json": {**TOKEN_ANSWER, "scope": ",".join(scopes)}})
+    tiktok.responds("token", {"json": {**TOKEN_RESPONSE, "scope": ",".join(scopes)}})
 
 
 def warning(scope: str, columns: list[str]) -> str:
@@ -102,7 +102,7 @@ def test_check_logs_account_scopes_and_days_left(
     user: dict[str, str], name: str, tiktok: TikTok, connector: Connector
 ) -> None:
     granted(tiktok, BASIC, VIDEOS)
-    tiktok.answers("user", good({"user": {"open_id": "_000account", **user}}))
+    tiktok.responds("user", good({"user": {"open_id": "_000account", **user}}))
     logs = [log["message"] for log in connector.check(OAUTH_CONFIG).of("LOG")]
     assert [message for message in logs if "sign-in" in message and "grant" not in message] == [
         "The sign-in to TikTok ends in 180 days.",
@@ -142,7 +142,7 @@ def test_scope_refused_by_tiktok_is_a_config_error(
     endpoint: str, code: str, tiktok: TikTok, connector: Connector
 ) -> None:
     """The scopes of a bare access token are unknown: TikTok says which of them is missing, once per stream."""
-    tiktok.with_an_account().answers(endpoint, refused(code, 401))
+    tiktok.with_an_account().responds(endpoint, refused(code, 401))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert outcome.errors[:-1] == [NO_SCOPE]
     # Without the number of videos, whose scope it may be, the account can be read all the same.
@@ -152,7 +152,7 @@ def test_scope_refused_by_tiktok_is_a_config_error(
 def test_videos_are_read_without_the_stats_scope(tiktok: TikTok, connector: Connector) -> None:
     """It is wanted for the number of videos, which only saves requests."""
     tiktok.with_an_account(page([video(1_700_000_000)], False))
-    tiktok.answers("user", refused("scope_not_authorized", 401), good({"user": {"open_id": "_000account"}}))
+    tiktok.responds("user", refused("scope_not_authorized", 401), good({"user": {"open_id": "_000account"}}))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert (outcome.errors, [v["open_id"] for v in outcome.records("videos")]) == ([], ["_000account"])
     assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]

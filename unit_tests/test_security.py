@@ -15,7 +15,7 @@ import requests
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_ANSWER, TikTok, page, refused, video
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, page, refused, video
 
 PACKAGE = Path(__file__).parents[1] / "source_tiktok_organic"
 CODE = sorted([*PACKAGE.rglob("*.py"), PACKAGE.parent / "main.py"])
@@ -37,7 +37,7 @@ CONFIG = {
         "token_expiry_date": "2026-11-02T11:00:00Z",
     }
 }
-ANSWER = {**TOKEN_ANSWER, "refresh_token": SECRETS[2], "access_token": SECRETS[4]}
+ANSWER = {**TOKEN_RESPONSE, "refresh_token": SECRETS[2], "access_token": SECRETS[4]}
 TLS_VARIABLES = {
     "PYTHONHTTPSVERIFY": "0",
     "REQUESTS_CA_BUNDLE": "",
@@ -134,7 +134,7 @@ def test_certificates_are_verified_in_any_environment(
 def test_redirect_does_not_get_the_client_secret(tiktok: TikTok, connector: Connector) -> None:
     """On status 307, `requests` would post the form, client secret and all, to the new address."""
     elsewhere = {"status_code": 307, "headers": {"Location": "https://elsewhere.example.com/take"}, "text": ""}
-    tiktok.with_an_account().answers("token", elsewhere)
+    tiktok.with_an_account().responds("token", elsewhere)
     outcome = connector.read(CONFIG, "user_info")
     assert outcome.errors[0] == (
         "transient_error",
@@ -152,7 +152,7 @@ def test_secret_never_reaches_the_log(
 ) -> None:
     """At debug level the CDK logs request headers, bodies and responses."""
     echo = {"error": "invalid_grant", "error_description": f"{SECRETS[0]} and {SECRETS[1]}", "log_id": "1"}
-    answers: dict[str, Any] = {
+    responses: dict[str, Any] = {
         "good": {},
         "failed_refresh": {"token": refused("access_token_invalid", 401)},
         "echoed": {"token": {"json": echo, "status_code": 400}},
@@ -160,9 +160,9 @@ def test_secret_never_reaches_the_log(
         "unauthorized": {"user": refused("access_token_invalid", 401)},
         "gateway": {"user": {"text": f"<html>{SECRETS[4]}", "status_code": 502}},
     }
-    tiktok.with_an_account(page([video(1_700_000_000)], False)).answers("token", {"json": ANSWER})
-    for endpoint, answer in answers[case].items():
-        tiktok.answers(endpoint, answer)
+    tiktok.with_an_account(page([video(1_700_000_000)], False)).responds("token", {"json": ANSWER})
+    for endpoint, response in responses[case].items():
+        tiktok.responds(endpoint, response)
     files = {"config": CONFIG, **({"catalog": catalog()} if command == "read" else {})}
     argv = [part for name, body in files.items() for part in (f"--{name}", connector.file(name, body))]
     monkeypatch.setenv("LOG_LEVEL", "debug" if level == "LOG_LEVEL" else "info")
@@ -177,7 +177,7 @@ def test_secret_never_reaches_the_log(
 
 
 def test_rotated_token_is_in_the_control_message_only(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": ANSWER})
+    tiktok.with_an_account().responds("token", {"json": ANSWER})
     outcome = connector.check(CONFIG)
     assert [m["type"] for m in outcome.messages if found_in(json.dumps(m))] == ["CONTROL"]
     (stored,) = outcome.configs

@@ -143,7 +143,7 @@ def with_pinned(tiktok: TikTok, posted: list[int], pinned: int | None) -> set[in
     refused_cursors: set[int | None] = set()
     tiktok.with_an_account()
 
-    def answer(request: Any, context: Any) -> Any:
+    def respond(request: Any, context: Any) -> Any:
         cursor = request.json().get("cursor")
         if cursor in refused_cursors:
             context.status_code = 400
@@ -152,7 +152,7 @@ def with_pinned(tiktok: TikTok, posted: list[int], pinned: int | None) -> set[in
         top = [] if pinned is None else [pinned]
         return page([video(t) for t in [*top, *found[: 20 - len(top)]]], len(found) > 20 - len(top))["json"]
 
-    tiktok.answers("videos", {"json": answer})
+    tiktok.responds("videos", {"json": respond})
     return refused_cursors
 
 

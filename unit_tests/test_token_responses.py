@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_ANSWER, USER, TikTok, good
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
 
 LIFETIMES: dict[str, tuple[Any, str]] = {
     "text_of_a_number": ("7200", "2026-11-02T13:59:00+00:00"),
@@ -27,7 +27,7 @@ LIFETIMES: dict[str, tuple[Any, str]] = {
 def test_odd_lifetime_never_costs_the_tokens(
     lifetime: Any, date: str, name: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, name: lifetime}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, name: lifetime}})
 
     outcome = connector.read(OAUTH_CONFIG)
 
@@ -39,7 +39,7 @@ def test_odd_lifetime_never_costs_the_tokens(
 
 @pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in", "scope", "open_id", "token_type"])
 def test_missing_field_never_costs_the_tokens(name: str, tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": {k: v for k, v in TOKEN_ANSWER.items() if k != name}})
+    tiktok.with_an_account().responds("token", {"json": {k: v for k, v in TOKEN_RESPONSE.items() if k != name}})
     outcome = connector.read(OAUTH_CONFIG)
     assert outcome.errors == []
     (stored,) = [config["credentials"] for config in outcome.configs]
@@ -48,7 +48,7 @@ def test_missing_field_never_costs_the_tokens(name: str, tiktok: TikTok, connect
 
 
 def test_config_with_an_unknown_lifetime_is_used_as_it_is(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "expires_in": "soon"}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": "soon"}})
     (stored,) = connector.check(OAUTH_CONFIG).configs
     assert connector.check(stored).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert len(tiktok.forms()) == 1
@@ -56,7 +56,7 @@ def test_config_with_an_unknown_lifetime_is_used_as_it_is(tiktok: TikTok, connec
 
 @pytest.mark.parametrize("missing", [None, "", 7, [], {"token": "rft.x"}])
 def test_bad_refresh_token_does_not_cost_the_stored_one(missing: Any, tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "refresh_token": missing}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_token": missing}})
     outcome = connector.read(OAUTH_CONFIG)
     assert outcome.errors == []
     (stored,) = [config["credentials"] for config in outcome.configs]
@@ -84,7 +84,7 @@ def test_tokens_are_out_before_the_next_request(
         printed.append(capfd.readouterr().out)
         return good({"user": USER})["json"]
 
-    tiktok.with_an_account().answers("user", {"json": user})
+    tiktok.with_an_account().responds("user", {"json": user})
     connector.read(OAUTH_CONFIG, "user_info")
     ((control,), *_) = [[json.loads(x) for x in out.splitlines() if '"CONTROL"' in x] for out in printed]
     assert control["control"]["connectorConfig"]["config"]["credentials"]["refresh_token"] == "rft.second"
@@ -104,7 +104,7 @@ def test_tokens_are_out_before_the_next_request(
 def test_end_of_sign_in_is_warned_of_14_days_ahead(
     left: Any, day: str | None, command: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "refresh_expires_in": left}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_expires_in": left}})
     outcome = connector.check(OAUTH_CONFIG) if command == "check" else connector.read(OAUTH_CONFIG, "user_info")
     said = (
         f"The sign-in to TikTok ends on {day}. Sign in to TikTok again before that day and put the new credentials "

@@ -8,7 +8,7 @@ import pytest
 
 from unit_tests.connector import Connector
 from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_ANSWER, USER, TikTok, good, recorded, refused
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, recorded, refused
 
 
 def names(store: Path) -> set[str]:
@@ -58,7 +58,7 @@ def test_file_is_whole_and_its_owners_alone(store: Path, tiktok: TikTok, connect
         "access_token": "act.1",
         "refresh_token": "rft.1",
         "token_expiry_date": "2026-11-02T13:59:00+00:00",
-        "scope": TOKEN_ANSWER["scope"],
+        "scope": TOKEN_RESPONSE["scope"],
         "hashes": [file.stem, file_of(store, "rft.1").stem],
     }
     assert names(store) == {file.name, file.with_suffix(".lock").name}
@@ -106,7 +106,7 @@ def test_new_sign_in_gets_a_file_of_its_own(store: Path, tiktok: TikTok, connect
 
 def test_typed_access_token_outlives_an_empty_file(store: Path, tiktok: TikTok, connector: Connector) -> None:
     """The first run failed before it had one."""
-    with_rotating_tokens(tiktok).answers("token", {"json": {"error": "server_error"}})
+    with_rotating_tokens(tiktok).responds("token", {"json": {"error": "server_error"}})
     assert connector.check(config()).of("CONNECTION_STATUS")[0]["status"] == "FAILED"
     connector.check(config(access_token="act.typed"))
     assert tiktok.bearers("user") == ["act.typed"]
@@ -122,7 +122,7 @@ def test_refused_token_of_the_store_is_renewed_once(store: Path, tiktok: TikTok,
     """It is in the store still, and as good as new by its date."""
     with_rotating_tokens(tiktok)
     connector.check(config())
-    tiktok.answers("user", refused("access_token_invalid", 401), good({"user": USER}))
+    tiktok.responds("user", refused("access_token_invalid", 401), good({"user": USER}))
     assert connector.read(config(), "user_info").errors == []
     assert (spent(tiktok), tiktok.bearers("user")[1:]) == ([FIRST, "rft.1"], ["act.1", "act.2"])
 
@@ -138,7 +138,7 @@ def test_token_renewed_by_another_process_is_taken(store: Path, tiktok: TikTok, 
         file_of(store).write_text(json.dumps({**stored, **other}))
         return refused("access_token_invalid", 401)["json"]
 
-    tiktok.answers("user", {"json": user, "status_code": 401}, good({"user": USER}))
+    tiktok.responds("user", {"json": user, "status_code": 401}, good({"user": USER}))
     outcome = connector.read(config(), "user_info")
     assert (outcome.errors, spent(tiktok)) == ([], [FIRST])
     assert tiktok.bearers("user")[1:] == ["act.1", "act.of_another"]
@@ -158,9 +158,9 @@ def test_dead_token_of_the_store_needs_a_sign_in(store: Path, tiktok: TikTok, co
     connector.check(config())
     clock.tick(86_400)
     dead = {"json": recorded("token_invalid_grant.json"), "status_code": 400}
-    tiktok.answers("token", dead)
+    tiktok.responds("token", dead)
     assert connector.read(config(), "user_info").errors[0][0] == "config_error"
-    tiktok.answers("token", {"json": TOKEN_ANSWER})
+    tiktok.responds("token", {"json": TOKEN_RESPONSE})
     assert connector.read(config("rft.new"), "user_info").errors == []
     assert spent(tiktok) == [FIRST, "rft.1", "rft.new"]
 
@@ -170,7 +170,7 @@ def test_stored_tokens_are_secrets(store: Path, tiktok: TikTok, connector: Conne
     connector.check(config())
     clock.tick(86_400)
     said = {"error": "invalid_grant", "error_description": "not rft.1 nor act.1"}
-    tiktok.answers("token", {"json": said})
+    tiktok.responds("token", {"json": said})
     outcome = connector.read(config(), "user_info")
     assert "invalid_grant" in outcome.logs + str(outcome.messages)
     assert [secret for secret in ("rft.1", "act.1") if secret in json.dumps(outcome.messages) + outcome.stderr] == []

@@ -90,7 +90,7 @@ def test_disk_that_fills_meanwhile_costs_no_token(
     with_rotating_tokens(tiktok)
     connector.check(config())
     fill_the_disk(monkeypatch, writes=(3,))
-    tiktok.answers("user", *[refused("access_token_invalid", 401)] * 2, good({"user": USER}))
+    tiktok.responds("user", *[refused("access_token_invalid", 401)] * 2, good({"user": USER}))
 
     outcome = connector.read(config(), "user_info")
 

@@ -11,7 +11,7 @@ from unit_tests.connector import Connector
 from unit_tests.tiktok import (
     ACCESS_TOKEN_CONFIG,
     OAUTH_CONFIG,
-    TOKEN_ANSWER,
+    TOKEN_RESPONSE,
     TikTok,
     recorded,
 )
@@ -77,7 +77,7 @@ def test_rotated_token_is_emitted_first(tiktok: TikTok, connector: Connector) ->
                 "refresh_token": "rft.second",
                 "access_token": "act.fresh",
                 "token_expiry_date": "2026-11-02T13:59:00+00:00",
-                "scope": TOKEN_ANSWER["scope"],
+                "scope": TOKEN_RESPONSE["scope"],
             }
         }
     ]
@@ -121,26 +121,26 @@ def test_stored_access_token_is_used_while_it_lasts(
 def test_token_is_renewed_shortly_before_its_end(
     lifetime: int, kept: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "expires_in": lifetime}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": lifetime}})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["token_expiry_date"] == f"2026-11-02T{kept}+00:00"
 
 
 def test_echoed_refresh_token_is_kept(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": {**TOKEN_ANSWER, "refresh_token": "rft.first"}})
+    tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_token": "rft.first"}})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["refresh_token"] == "rft.first"
 
 
 def test_refresh_token_is_kept_if_none_comes_back(tiktok: TikTok, connector: Connector) -> None:
-    answer = {k: v for k, v in TOKEN_ANSWER.items() if k != "refresh_token"}
-    tiktok.with_an_account().answers("token", {"json": answer})
+    response = {k: v for k, v in TOKEN_RESPONSE.items() if k != "refresh_token"}
+    tiktok.with_an_account().responds("token", {"json": response})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["refresh_token"] == "rft.first"
 
 
 def test_recorded_token_response_is_understood(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().answers("token", {"json": recorded("token_refresh.json")})
+    tiktok.with_an_account().responds("token", {"json": recorded("token_refresh.json")})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["access_token"] == "act.redacted"
     assert config["credentials"]["scope"] == "user.info.basic"
@@ -165,7 +165,7 @@ def test_every_documented_token_error_has_a_sentence() -> None:
 def test_token_error_counts_whatever_the_status(code: str, status: int, tiktok: TikTok, connector: Connector) -> None:
     """The CDK takes a 200 for success and would continue with the token `None`."""
     body = {"error": code, "error_description": "What TikTok says.", "log_id": "2026LOG"}
-    tiktok.answers("token", {"json": body, "status_code": status})
+    tiktok.responds("token", {"json": body, "status_code": status})
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
 
@@ -177,7 +177,7 @@ def test_token_error_counts_whatever_the_status(code: str, status: int, tiktok: 
 
 
 def test_dead_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.answers("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
+    tiktok.responds("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
     (status,) = connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
     assert "TikTok does not accept the refresh token" in status["message"]
@@ -185,14 +185,14 @@ def test_dead_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: C
 
 
 def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.answers("token", {"json": {"error": "brand_new", "error_description": "?"}, "status_code": 200})
+    tiktok.responds("token", {"json": {"error": "brand_new", "error_description": "?"}, "status_code": 200})
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert outcome.errors[0][0] == "system_error"
     assert "brand_new" in str(outcome.messages)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"status_code": 500, "text": "<html>"},
         {"status_code": 200, "text": "<html>"},
@@ -205,8 +205,10 @@ def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: C
     ],
     ids=["500", "html_200", "empty_object", "list", "503_unknown", "no_connection", "no_answer", "reset"],
 )
-def test_passing_token_fault_is_retried(answer: Any, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    tiktok.with_an_account().answers("token", answer, {"json": TOKEN_ANSWER})
+def test_passing_token_fault_is_retried(
+    response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account().responds("token", response, {"json": TOKEN_RESPONSE})
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
 
@@ -215,7 +217,7 @@ def test_passing_token_fault_is_retried(answer: Any, tiktok: TikTok, connector: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ({"status_code": 503, "text": ""}, NO_VALID_RESPONSE),
         ({"json": {"access_token": ""}}, NO_VALID_RESPONSE),
@@ -225,9 +227,9 @@ def test_passing_token_fault_is_retried(answer: Any, tiktok: TikTok, connector: 
     ids=["503", "empty_token", "number", "lost"],
 )
 def test_lasting_token_fault_is_a_transient_error(
-    answer: Any, expected: tuple[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
+    response: Any, expected: tuple[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.answers("token", answer)
+    tiktok.responds("token", response)
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert outcome.errors[:-1] == [expected]
     assert (len(tiktok.forms()), waits) == (4, [1, 4, 16])
@@ -245,14 +247,14 @@ def test_lasting_token_fault_is_a_transient_error(
 def test_unreachable_sign_in_says_why(
     exception: type[Exception], words: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    tiktok.answers("token", {"exc": exception})
+    tiktok.responds("token", {"exc": exception})
     ((failure, sentence), _) = connector.read(OAUTH_CONFIG, "user_info").errors
     assert (failure, sentence[: len(words)]) == ("transient_error", words)
 
 
 def test_used_up_token_after_a_lost_response_needs_a_sign_in(tiktok: TikTok, connector: Connector) -> None:
     lost = {"exc": requests.exceptions.ReadTimeout}
-    tiktok.answers("token", lost, {"json": recorded("token_invalid_grant.json"), "status_code": 400})
+    tiktok.responds("token", lost, {"json": recorded("token_invalid_grant.json"), "status_code": 400})
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert outcome.errors[:-1] == [("config_error", ERRORS["invalid_grant"]["message"])]
     assert len(tiktok.forms()) == 2
@@ -266,7 +268,7 @@ def test_token_request_has_timeouts(tiktok: TikTok, connector: Connector) -> Non
 
 def test_failed_refresh_reveals_no_secret(tiktok: TikTok, connector: Connector) -> None:
     description = "token rft.first of client-secret is bad"
-    tiktok.answers("token", {"json": {"error": "invalid_grant", "error_description": description}})
+    tiktok.responds("token", {"json": {"error": "invalid_grant", "error_description": description}})
     outcome = connector.run(
         "read",
         "--debug",

@@ -23,7 +23,7 @@ OAUTH_CONFIG = {
 }
 ACCESS_TOKEN_CONFIG = {"credentials": {"auth_type": "access_token", "access_token": "act.given"}}
 
-TOKEN_ANSWER = {
+TOKEN_RESPONSE = {
     "access_token": "act.fresh",
     "expires_in": 7200,
     "refresh_token": "rft.second",
@@ -36,7 +36,7 @@ TOKEN_ANSWER = {
 USER = {"open_id": "_000account", "display_name": "Some Body", "bio_description": "", "video_count": 0}
 OK = {"code": "ok", "message": "", "log_id": "20261102120000000000000000000000AA"}
 
-Answer = dict[str, Any]
+MockedResponse = dict[str, Any]
 
 
 def recorded(name: str) -> Any:
@@ -44,18 +44,18 @@ def recorded(name: str) -> Any:
     return json.loads((RECORDED / name).read_text())
 
 
-def good(data: Any) -> Answer:
+def good(data: Any) -> MockedResponse:
     """A successful response of a data endpoint."""
     return {"json": {"data": data, "error": OK}}
 
 
-def refused(code: str, status: int) -> Answer:
+def refused(code: str, status: int) -> MockedResponse:
     """An error response of a data endpoint."""
     error = {"code": code, "message": f"About {code}.", "log_id": "2026110212000000000000000000000ERR"}
     return {"json": {"data": {}, "error": error}, "status_code": status}
 
 
-def page(videos: Sequence[dict[str, Any]], has_more: bool, cursor: int | None = None) -> Answer:
+def page(videos: Sequence[dict[str, Any]], has_more: bool, cursor: int | None = None) -> MockedResponse:
     """A page of video/list; its cursor (ms) is the second of the last video, as on TikTok."""
     last_second = videos[-1]["create_time"] * 1000 if videos else 0
     return good({"videos": list(videos), "has_more": has_more, "cursor": last_second if cursor is None else cursor})
@@ -85,10 +85,12 @@ class TikTok:
         self._mocker = mocker
         self._bearers: list[tuple[str, str]] = []
 
-    def answers(self, endpoint: str, *answers: Answer) -> "TikTok":
+    def responds(self, endpoint: str, *responses: MockedResponse) -> "TikTok":
         """Prepare the next responses of an endpoint."""
         method = "GET" if endpoint == "user" else "POST"
-        self._mocker.register_uri(method, BASE_URL + self.PATHS[endpoint], list(answers), additional_matcher=self._note)
+        self._mocker.register_uri(
+            method, BASE_URL + self.PATHS[endpoint], list(responses), additional_matcher=self._note
+        )
         return self
 
     def _note(self, request: Any) -> bool:
@@ -96,21 +98,21 @@ class TikTok:
         self._bearers.append((urlsplit(request.url).path, request.headers.get("Authorization", "")))
         return True
 
-    def with_an_account(self, *pages: Answer) -> "TikTok":
+    def with_an_account(self, *pages: MockedResponse) -> "TikTok":
         """Prepare a working sign-in, a profile and these pages of videos, whatever cursor is requested."""
-        self.answers("token", {"json": TOKEN_ANSWER}).answers("user", good({"user": USER}))
-        return self.answers("videos", *(pages or [page([], False)]))
+        self.responds("token", {"json": TOKEN_RESPONSE}).responds("user", good({"user": USER}))
+        return self.responds("videos", *(pages or [page([], False)]))
 
     def with_videos(self, *create_times: int) -> "TikTok":
         """Prepare an account with these videos (s); each request gets the 20 newest before its cursor."""
         self.with_an_account()
         videos = [video(t) for t in sorted(create_times, reverse=True)]
 
-        def answer(request: Any, context: Any) -> dict[str, Any]:
+        def respond(request: Any, context: Any) -> dict[str, Any]:
             found = [v for v in videos if v["create_time"] * 1000 < request.json().get("cursor", math.inf)]
             return dict(page(found[:20], has_more=len(found) > 20)["json"])
 
-        return self.answers("videos", {"json": answer})
+        return self.responds("videos", {"json": respond})
 
     def requests(self, endpoint: str) -> list[Any]:
         """The requests that an endpoint received, in order."""

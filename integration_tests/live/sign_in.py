@@ -107,7 +107,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _expiry(lifetime: Any) -> str:
-    """When the connector should renew the token; empty, which is never by itself, for a lifetime (s) that is none."""
+    """When the connector should renew the token; empty, which means never by itself, for an invalid lifetime (s)."""
     if not isinstance(lifetime, int) or not 0 < lifetime < LONGEST_LIFETIME_S:
         return ""
     return (datetime.now(timezone.utc) + timedelta(seconds=lifetime - min(60, lifetime / 10))).isoformat()

@@ -94,7 +94,7 @@ class _Server(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the callback; everything else that a browser may ask for, such as an icon, is not found."""
+    """Responds to the callback; everything else that a browser may ask for, such as an icon, is not found."""
 
     judge: Callable[[str], object]
     deliver: Callable[[object], None]
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         try:
             outcome = self.judge(url.query)
-            page = (HTTPStatus.OK, "TikTok's answer has arrived", "Go back to the terminal. You can close this tab.")
+            page = (HTTPStatus.OK, "TikTok's response has arrived", "Go back to the terminal. You can close this tab.")
         except SignInError as error:
             outcome = error
             page = (HTTPStatus.BAD_REQUEST, "The sign-in did not work", str(error))

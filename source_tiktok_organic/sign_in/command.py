@@ -217,7 +217,7 @@ def _first(answers: Answers, timeout: float) -> Consent:
         answer = answers.get(timeout=timeout)
     except queue.Empty:
         raise SignInError(
-            f"No answer came within {timeout:g} s: run the command again, or give yourself longer with --timeout."
+            f"No response came within {timeout:g} s: run the command again, or give yourself longer with --timeout."
         ) from None
     if isinstance(answer, SignInError):
         raise answer

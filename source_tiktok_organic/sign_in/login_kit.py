@@ -22,7 +22,7 @@ SCOPES = {
 }
 NAMES_BY_SCOPE = {"user.info.basic": "display_name", "user.info.profile": "username"}
 
-# `error` of TikTok's callback or token answer [docs], and what to do.
+# `error` of TikTok's callback or token response [docs], and what to do.
 REFUSALS = {
     "access_denied": "The consent was refused: run the command again and choose Authorize on TikTok's page.",
     "invalid_scope": f"TikTok refuses a permission of this app: add the scopes {', '.join(SCOPES)} to it on TikTok for "
@@ -51,10 +51,10 @@ class Consent:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try to sign in: what TikTok is asked for, and what proves that its answer is ours.
+    """One try to sign in: what TikTok is asked for, and what proves that its response is ours.
 
     Attributes:
-        state: comes back with the answer.
+        state: comes back with the response.
         verifier: of PKCE, 43 to 128 characters of A-Z a-z 0-9 - . _ ~ [docs].
     """
 
@@ -84,20 +84,20 @@ class Attempt:
         """The consent in the query of a callback.
 
         Raises:
-            SignInError: when it is refused, or not the answer to this attempt.
+            SignInError: when it is refused, or not the response to this attempt.
         """
-        answer = dict(parse_qsl(query))
-        state = answer.get("state")
-        if (state or "error" not in answer) and not hmac.compare_digest((state or "").encode(), self.state.encode()):
+        response = dict(parse_qsl(query))
+        state = response.get("state")
+        if (state or "error" not in response) and not hmac.compare_digest((state or "").encode(), self.state.encode()):
             raise SignInError(
-                "The answer belongs to another sign-in (its state differs), so it was dropped: run the command again "
+                "The response belongs to another sign-in (its state differs), so it was dropped: run the command again "
                 "and use the page that it opens."
             )
-        if "error" in answer:
-            raise self.refusal(answer)
-        if not answer.get("code"):
-            raise SignInError("TikTok's answer has neither a code nor an error: run the command again.")
-        return Consent(answer["code"], answer.get("scopes", ""))
+        if "error" in response:
+            raise self.refusal(response)
+        if not response.get("code"):
+            raise SignInError("TikTok's response has neither a code nor an error: run the command again.")
+        return Consent(response["code"], response.get("scopes", ""))
 
     def judge_pasted(self, address: str) -> Consent:
         """The consent in an address that a person copied from the browser.
@@ -124,34 +124,34 @@ class Attempt:
             "code_verifier": self.verifier,
         }
 
-    def refusal(self, answer: Mapping[str, Any], code: str = "") -> SignInError:
-        """The error for an answer with `error`, `error_description` and `log_id`, without any secret it may repeat."""
-        sentence = REFUSALS.get(str(answer.get("error")), "TikTok refused the sign-in: check your app, and try again.")
-        said = "; ".join(str(answer[name]) for name in ("error", "error_description", "log_id") if answer.get(name))
+    def refusal(self, refused: Mapping[str, Any], code: str = "") -> SignInError:
+        """The error for a response with `error`, `error_description` and `log_id`, without any secret it may repeat."""
+        sentence = REFUSALS.get(str(refused.get("error")), "TikTok refused the sign-in: check your app, and try again.")
+        said = "; ".join(str(refused[name]) for name in ("error", "error_description", "log_id") if refused.get(name))
         for secret in filter(None, (self.client_secret, self.verifier, code)):
             said = said.replace(secret, "****")
         return SignInError(f"{sentence} (TikTok says: {printable(said)})" if said else sentence)
 
 
 def exchange(attempt: Attempt, consent: Consent, host: str) -> dict[str, Any]:
-    """The token answer: access_token, expires_in (s), refresh_token, refresh_expires_in (s), open_id, scope.
+    """The token response: access_token, expires_in (s), refresh_token, refresh_expires_in (s), open_id, scope.
 
     Raises:
-        SignInError: when there is no access token in the answer, whatever its status.
+        SignInError: when there is no access token in the response, whatever its status.
     """
     try:
         form = attempt.form(consent)
         response = requests.post(f"{host}/v2/oauth/token/", data=form, timeout=TIMEOUT_S, allow_redirects=False)
-        answer = response.json()
+        tokens = response.json()
     except requests.exceptions.JSONDecodeError:
-        raise SignInError(f"TikTok gave no valid answer (HTTP {response.status_code}): try again later.") from None
+        raise SignInError(f"TikTok gave no valid response (HTTP {response.status_code}): try again later.") from None
     except requests.exceptions.RequestException as error:
         raise SignInError(
             f"TikTok could not be reached ({type(error).__name__}): check the network, and run the command again."
         ) from None
-    if isinstance(answer, dict) and answer.get("access_token") and answer.get("refresh_token"):
-        return answer
-    raise attempt.refusal(answer if isinstance(answer, dict) else {}, consent.code)
+    if isinstance(tokens, dict) and tokens.get("access_token") and tokens.get("refresh_token"):
+        return tokens
+    raise attempt.refusal(tokens if isinstance(tokens, dict) else {}, consent.code)
 
 
 def credentials(attempt: Attempt, tokens: Mapping[str, Any], scope: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import requests_mock
 
 from source_tiktok_organic.sign_in import command as sign_in
 from unit_tests.sign_in.person import KEY, SECRET, TOKEN_URL, USER_URL, Person, Result
-from unit_tests.tiktok import TOKEN_ANSWER, good
+from unit_tests.tiktok import TOKEN_RESPONSE, good
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Person:
 @pytest.fixture
 def tiktok() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
-        mocker.post(TOKEN_URL, json=TOKEN_ANSWER)
+        mocker.post(TOKEN_URL, json=TOKEN_RESPONSE)
         mocker.get(USER_URL, **good({"user": {"display_name": "Some Body", "username": "somebody"}}))
         yield mocker
 

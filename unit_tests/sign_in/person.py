@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from unit_tests.tiktok import TOKEN_ANSWER
+from unit_tests.tiktok import TOKEN_RESPONSE
 
 TOKEN_URL = "https://open.tiktokapis.com/v2/oauth/token/"
 USER_URL = "https://open.tiktokapis.com/v2/user/info/"
@@ -19,10 +19,10 @@ CREDENTIALS = {
     "auth_type": "oauth2.0",
     "client_key": KEY,
     "client_secret": SECRET,
-    "refresh_token": TOKEN_ANSWER["refresh_token"],
-    "access_token": TOKEN_ANSWER["access_token"],
+    "refresh_token": TOKEN_RESPONSE["refresh_token"],
+    "access_token": TOKEN_RESPONSE["access_token"],
     "token_expiry_date": "2026-11-02T13:59:00+00:00",
-    "scope": TOKEN_ANSWER["scope"],
+    "scope": TOKEN_RESPONSE["scope"],
 }
 
 
@@ -46,7 +46,7 @@ class Person:
         self.at_rest.set()
         self.pages: list[tuple[int, str]] = []
         self.before: list[str] = []  # what the browser requests from the listener first
-        self.answer: dict[str, str] | None = {"code": CODE, "scopes": TOKEN_ANSWER["scope"]}
+        self.answer: dict[str, str] | None = {"code": CODE, "scopes": TOKEN_RESPONSE["scope"]}
         self.state: str | None = None  # None: the correct one; "": none
 
     @property
@@ -85,5 +85,7 @@ def failure(result: Result, *, exit_code: int = 1) -> str:
     """The one sentence on stderr of a run that failed, wrote nothing and revealed nothing."""
     assert result.exit_code == exit_code
     assert not DEFAULT_OUTPUT.exists()
-    assert [s for s in (SECRET, CODE, "Traceback", TOKEN_ANSWER["access_token"]) if s in result.out + result.err] == []
+    assert [
+        s for s in (SECRET, CODE, "Traceback", TOKEN_RESPONSE["access_token"]) if s in result.out + result.err
+    ] == []
     return result.err.strip()

@@ -26,7 +26,7 @@ from unit_tests.sign_in.person import (
     USER_URL,
     Person,
 )
-from unit_tests.tiktok import TOKEN_ANSWER, good, refused
+from unit_tests.tiktok import TOKEN_RESPONSE, good, refused
 
 
 def test_consent_writes_a_config_ready_for_read(run: Any) -> None:
@@ -103,7 +103,7 @@ def test_redirect_uri_is_shown_before_the_link(run: Any, person: Person) -> None
 def test_refused_scope_is_named_with_its_cost(granted: Any, fields: Any, name: Any, run: Any, tiktok: Any) -> None:
     """None of its fields is requested either: TikTok would refuse the whole request."""
     user = {n: v for n, v in (("display_name", "Some Body"), ("username", "somebody")) if fields == n}
-    tiktok.post(TOKEN_URL, json={**TOKEN_ANSWER, "scope": ",".join(granted)})
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": ",".join(granted)})
     tiktok.get(USER_URL, **good({"user": user}))
 
     result = run()
@@ -134,7 +134,7 @@ def test_sign_in_works_without_user_info(answer: Any, run: Any, tiktok: Any) -> 
 
 def test_token_response_may_lack_lifetimes_and_scope(run: Any, tiktok: Any) -> None:
     """No dates are stored, and the scopes are those of the callback."""
-    kept = {name: TOKEN_ANSWER[name] for name in ("access_token", "refresh_token", "open_id")}
+    kept = {name: TOKEN_RESPONSE[name] for name in ("access_token", "refresh_token", "open_id")}
     tiktok.post(TOKEN_URL, json=kept)
     expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
     assert run().config == {"credentials": expected}
@@ -228,7 +228,7 @@ def test_base_url_applies_to_page_and_api(
     run: Any, person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "http://localhost:1/")
-    tiktok.post("http://localhost:1/v2/oauth/token/", json=TOKEN_ANSWER)
+    tiktok.post("http://localhost:1/v2/oauth/token/", json=TOKEN_RESPONSE)
     tiktok.get("http://localhost:1/v2/user/info/", **good({"user": {}}))
     result = run()
     assert result.err == "TIKTOK_API_BASE_URL is set: you sign in at http://localhost:1/ instead of TikTok.\n"

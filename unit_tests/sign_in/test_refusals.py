@@ -75,7 +75,7 @@ def test_full_disk_leaves_nothing_half_written(run: Any, monkeypatch: pytest.Mon
 
 
 OTHER_STATE = (
-    "The answer belongs to another sign-in (its state differs), so it was dropped: run the command again and use the "
+    "The response belongs to another sign-in (its state differs), so it was dropped: run the command again and use the "
     "page that it opens."
 )
 DENIED = "The consent was refused: run the command again and choose Authorize on TikTok's page."
@@ -93,7 +93,7 @@ ANSWERS: dict[str, tuple[dict[str, str], str | None, str]] = {
     "no code": (
         {"scopes": "video.list"},
         None,
-        "TikTok's answer has neither a code nor an error: run the command again.",
+        "TikTok's response has neither a code nor an error: run the command again.",
     ),
     "unknown": (
         {"error": "<b>new</b>"},
@@ -149,7 +149,7 @@ def test_both_tokens_are_required(body: Any, run: Any, tiktok: Any) -> None:
 
 def test_html_from_the_token_endpoint_is_a_failure(run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, text="<html>", status_code=502)
-    assert failure(run()) == "TikTok gave no valid answer (HTTP 502): try again later."
+    assert failure(run()) == "TikTok gave no valid response (HTTP 502): try again later."
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError])
@@ -161,7 +161,7 @@ def test_unreachable_tiktok_points_to_the_network(error: Any, run: Any, tiktok: 
 
 def test_timeout_says_how_to_wait_longer(run: Any, person: Person) -> None:
     person.answer = None
-    text = "No answer came within 0.05 s: run the command again, or give yourself longer with --timeout."
+    text = "No response came within 0.05 s: run the command again, or give yourself longer with --timeout."
     assert failure(run("--timeout", "0.05")) == text
 
 
@@ -209,7 +209,7 @@ def test_pasted_address_of_another_sign_in_is_dropped(run: Any, paste: Any) -> N
 def test_empty_stdin_does_not_end_the_wait(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
-        assert "No answer came within" in failure(run("--no-browser", "--timeout", "0.1"))
+        assert "No response came within" in failure(run("--no-browser", "--timeout", "0.1"))
 
 
 @pytest.mark.parametrize("url", ["http://open.tiktokapis.com", "ftp://localhost", "open.tiktokapis.com"])
