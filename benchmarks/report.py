@@ -17,7 +17,8 @@ MET = {True: "yes", False: "**no**", None: "not measured"}
 NOTES = """## How to read this
 - *seconds*: from the start of the process to its end, start-up included. *vs loop*: how many times as fast as the
   plain loop of the same table. *CPU s*: user and system time of the reader and its children. *peak MB*: its largest
-  resident memory (MB of 10⁶ bytes). Where a reader ran more than once: the medians of the times, the worst of the rest.
+  resident memory (MB of 10⁶ bytes), with the `MALLOC_ARENA_MAX=2` of the image. Where a reader ran more than once: the
+  medians of the times, the worst of the rest.
 - *videos* is "all N, once" when each video of the account came exactly once, compared by id with what the sandbox
   holds; anything else stands in its place and makes the run fail. So does a request that the API's documentation rules
   out. The second sync of "Nothing new" has to bring the videos of the last 30 days, the connector's default lookback.
