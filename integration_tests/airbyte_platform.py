@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import requests
 from jinja2 import Environment
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 
 from integration_tests.connector import Connector
 from unit_tests.outcome import Outcome
@@ -248,7 +248,7 @@ def _unmasked(form: Form, stored: Form, schema: Mapping[str, Any]) -> Form:
     """A form with the stored secrets behind its masks; of options, only one that the form satisfies is looked at."""
     form = dict(form)
     for option in schema.get("oneOf", ()):
-        if Draft7Validator(option).is_valid(form):
+        if Draft7Validator(option, format_checker=FormatChecker()).is_valid(form):
             form = _unmasked(form, stored, option)
     for name, field in schema.get("properties", {}).items():
         if field.get("airbyte_secret") and form.get(name) == MASK and name in stored:

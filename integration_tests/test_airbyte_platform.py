@@ -121,6 +121,24 @@ def test_edited_source_keeps_its_secrets(sandbox: Sandbox, start: Start) -> None
     assert (read.errors, video_ids(read)) == ([], ids_there_are(sandbox))
 
 
+def test_odd_lifetime_does_not_cost_the_secrets(sandbox: Sandbox, start: Start) -> None:
+    """The connector stores no expiry date then; secrets behind masks come back only if the whole option is valid."""
+    _, source = start()
+    sandbox.token_response(expires_in="soon")
+    grant = sandbox.grant()
+    source.save(form(**APP, refresh_token=grant.refresh_token, access_token=grant.access_token))
+    sandbox.advance(3 * 3_600)
+    source.sync()
+
+    source.save(source.form())
+    read = source.sync()
+
+    assert source.stored
+    assert source.stored["credentials"]["token_expiry_date"] == ""
+    assert MASK not in source.stored["credentials"].values()
+    assert (read.errors, video_ids(read)) == ([], ids_there_are(sandbox))
+
+
 def test_renewed_tokens_of_a_sync_are_stored(sandbox: Sandbox, start: Start) -> None:
     platform, source = start()
     source.save(sign_in(platform, form(**APP)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from airbyte_cdk import AirbyteTracedException, FailureType
 from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerializer, Type
 
 from integration_tests.conftest import StartSandbox
@@ -44,3 +45,27 @@ def test_source_without_config_takes_that_of_each_call(
         assert again == ids[-1:]
 
     assert [request.status for request in sandbox.requests_to("/v2/oauth/token/")] == [200, 200]
+
+
+def test_source_without_config_cleans_that_of_each_call(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place, as the caller looks for renewed tokens there."""
+    sandbox = start_sandbox(videos=30)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    token = sandbox.grant().access_token
+    config = {"credentials": {"auth_type": "access_token", "access_token": f"{token}\n"}, "num_workers": None}
+    source = SourceTiktokOrganic()
+
+    assert source.check(LOGGER, config).status.value == "SUCCEEDED"
+    assert config == {"credentials": {"auth_type": "access_token", "access_token": token}}
+    ids, _ = ids_and_states(source.read(LOGGER, {**config, "start_date": None}, CATALOG, []))
+    assert len(ids) == 30
+
+
+@pytest.mark.parametrize("credentials", [{}, {"access_token": "act.AB\nCD"}], ids=["missing", "line_break"])
+def test_unfit_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -> None:
+    config = {"credentials": {"auth_type": "access_token", **credentials}}
+    with pytest.raises(AirbyteTracedException, match="configuration of this source is not valid") as raised:
+        SourceTiktokOrganic().check(LOGGER, config)
+    assert (raised.value.failure_type, "act.AB" in str(raised.value)) == (FailureType.config_error, False)

@@ -9,6 +9,7 @@ import airbyte_cdk as cdk
 
 logger = logging.getLogger("airbyte")
 FIRST_DAY = "2014-01-01"  # no post is older
+LONGEST_LOOKBACK_DAYS = 3650  # that a config can have; an additional full sync has a longer one
 
 
 def check_account(streams: Sequence[Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
@@ -25,20 +26,27 @@ def count_videos(
     messages: Iterator[cdk.AirbyteMessage], catalog: Any, config: Mapping[str, Any], state: Any, manifest: Any
 ) -> Iterator[cdk.AirbyteMessage]:
     """Pass messages on; after a read of all videos, say how many of those that TikTok counts were listed."""
-    listed, counted = 0, None
+    is_whole, listed, counted = _covers_all(catalog, config, state, manifest), 0, None
     for message in messages:
         if message.record and message.record.stream == "videos":
             listed += 1
         elif message.record:
             counted = message.record.data.get("video_count")
         yield message
-    selected = {s.stream.name for s in catalog.streams}
-    earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
-    all_of_them = "videos" in selected - earlier and (config.get("start_date") or "") <= FIRST_DAY
-    if all_of_them and isinstance(counted, int):
+    if is_whole and isinstance(counted, int):
         level = logging.WARNING if listed < 0.9 * counted else logging.INFO
         text = manifest["definitions"]["messages"]["videos_listed"]
         logger.log(level, text.format(counted=f"{counted:,}", listed=f"{listed:,}"))
+
+
+def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Mapping[str, Any]) -> bool:
+    """Whether all videos are read: from the first day on, without a state, or with a lookback that makes up for it."""
+    earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
+    lookback = manifest["definitions"]["streams"]["videos"]["incremental_sync"]["lookback_window"]
+    days = int(re.sub(r"\D", "", cdk.InterpolatedString.create(lookback, parameters={}).eval(config)))
+    from_the_first = "videos" not in earlier or days > LONGEST_LOOKBACK_DAYS
+    is_selected = "videos" in {s.stream.name for s in catalog.streams}
+    return is_selected and from_the_first and (config.get("start_date") or "") <= FIRST_DAY
 
 
 def _account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:

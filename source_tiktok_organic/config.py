@@ -34,8 +34,8 @@ def load_manifest() -> dict[str, Any]:
     return manifest
 
 
-def prepared(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as the source takes it; raises a config error when it does not fit the spec."""
+def prepared(given: dict[str, Any]) -> dict[str, Any]:
+    """The given config, cleaned in place; raises a config error when it does not fit the spec."""
     manifest, config = load_manifest(), normalized(given)
     spec = manifest["spec"]["connection_specification"]
     cdk.AirbyteEntrypoint.set_up_secret_filter(config, spec)
@@ -44,13 +44,19 @@ def prepared(given: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
-def normalized(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without nulls, which some clients write for what is absent, nor white space around credentials."""
-    clean = {name: value for name, value in config.items() if value is not None}
-    if isinstance(credentials := clean.get("credentials"), Mapping):
-        present = {name: value for name, value in credentials.items() if value is not None}
-        clean["credentials"] = {n: v.strip() if isinstance(v, str) else v for n, v in present.items()}
-    return clean
+def normalized(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without nulls, which some clients write for what is absent, nor white space around credentials.
+
+    It is changed in place, as callers from Python look for renewed tokens in it.
+    """
+    credentials = config.get("credentials")
+    for part in (config, credentials if isinstance(credentials, dict) else {}):
+        for name, value in [*part.items()]:
+            if value is None:
+                del part[name]
+            elif part is credentials and isinstance(value, str):
+                part[name] = value.strip()
+    return config
 
 
 def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCu
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
 from source_tiktok_organic.account import check_account, count_videos
-from source_tiktok_organic.config import BASE_URL_VARIABLE, check_request, load_manifest
+from source_tiktok_organic.config import BASE_URL_VARIABLE, check_request, load_manifest, prepared
 
 
 class SourceTiktokOrganic(ConcurrentDeclarativeSource):
@@ -30,16 +30,16 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         if BASE_URL_VARIABLE in os.environ:
             self.logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
 
-    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> cdk.AirbyteConnectionStatus:
+    def check(self, logger: logging.Logger, config: Any) -> cdk.AirbyteConnectionStatus:
         """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
         if config and not self._config:  # the CDK's constructor takes it, and its methods ignore it
-            return type(self)(None, config).check(logger, config)
+            return type(self)(None, prepared(config)).check(logger, config)
         return check_account(self.streams(config), self._config, self.resolved_manifest)
 
     def read(self, logger: Any, config: Any, catalog: Any, state: Any = None) -> Iterator[cdk.AirbyteMessage]:
         """Yield the messages of a sync."""
         if config and not self._config:
-            yield from type(self)(catalog, config, state).read(logger, config, catalog, state)
+            yield from type(self)(catalog, prepared(config), state).read(logger, config, catalog, state)
             return
         check_request(catalog, self._config, self.resolved_manifest)
         try:

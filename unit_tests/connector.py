@@ -35,10 +35,14 @@ class Connector:
         """Run `read` with whole streams, or with some of their columns."""
         return self.read_catalog(config, catalog(*streams, columns=columns or {}))
 
-    def read_from(self, state: Any, config: Any) -> Outcome:
-        """Run an incremental `read` of `videos` from a stream state, passed as it is."""
+    def read_from(self, state: Any, config: Any, *others: str) -> Outcome:
+        """Run an incremental `read` of `videos` from a stream state, passed as it is, and perhaps of other streams."""
         descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
-        files = {"config": config, "catalog": catalog("videos", sync_mode="incremental"), "state": [descriptor]}
+        files = {
+            "config": config,
+            "catalog": catalog("videos", *others, sync_mode="incremental"),
+            "state": [descriptor],
+        }
         paths = {name: self.file(name, body) for name, body in files.items()}
         return self.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
 

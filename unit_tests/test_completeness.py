@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.posts import DAY, config, posts
-from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good
+from unit_tests.posts import DAY, NOW_S, config, posts, state_of
+from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good, refused
 
 
 def said(outcome: Any) -> list[tuple[str, str]]:
@@ -16,7 +16,7 @@ def said(outcome: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("counted", "listed", "level"),
-    [(10, 10, "INFO"), (10, 9, "INFO"), (1_500, 10, "WARN"), (10, 0, "WARN"), (0, 0, "INFO")],
+    [(10, 10, "INFO"), (10, 9, "INFO"), (10, 8, "WARN"), (1_500, 10, "WARN"), (10, 0, "WARN"), (0, 0, "INFO")],
 )
 def test_full_read_compares_its_videos_with_the_count(
     counted: int, listed: int, level: str, tiktok: TikTok, connector: Connector
@@ -42,3 +42,23 @@ def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Co
 def test_part_of_the_videos_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(*posts(3, DAY))
     assert said(connector.read(config(start_date="2020-01-01"))) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "level"), [("never", None), ("monthly", None), ("weekly", "WARN")], ids=["never", "not_today", "today"]
+)
+def test_sync_with_a_state_compares_if_it_reads_all(
+    setting: str, level: str | None, tiktok: TikTok, connector: Connector, clock: Any
+) -> None:
+    clock.move_to("2026-11-08T12:00:00Z")  # a Sunday
+    tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
+    options = {**OAUTH_CONFIG, "additional_full_sync": setting}
+    outcome = connector.read_from(state_of(NOW_S - 2 * DAY), options, "user_info")
+    assert said(outcome) == ([(level, "TikTok counts 10 videos; 3 were listed.")] if level else [])
+
+
+def test_read_that_failed_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
+    tiktok.responds("videos", refused("invalid_params", 400))
+    outcome = connector.read(OAUTH_CONFIG)
+    assert (outcome.exit_code, said(outcome)) == (1, [])

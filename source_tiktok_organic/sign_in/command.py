@@ -9,6 +9,7 @@ import getpass
 import json
 import os
 import queue
+import re
 import shlex
 import sys
 import tempfile
@@ -96,7 +97,8 @@ def _sign_in(options: argparse.Namespace) -> None:
     tokens = exchange(attempt, consent, api_host)
     scope = str(tokens.get("scope") or consent.scopes)
     _write(options.output, {**kept, "credentials": credentials(attempt, tokens, scope)})
-    _report(options.output, scope.split(","), account(api_host, tokens["access_token"], scope.split(",")))
+    granted = re.split(r"[,\s]+", scope)
+    _report(options.output, granted, account(api_host, tokens["access_token"], granted))
 
 
 def _hosts() -> tuple[str, str]:

@@ -156,22 +156,26 @@ def exchange(attempt: Attempt, consent: Consent, host: str) -> dict[str, Any]:
 
 def credentials(attempt: Attempt, tokens: Mapping[str, Any], scope: str) -> dict[str, str]:
     """What stands under `credentials` in the connector's config; dates in UTC, with their offset."""
-    lifetime = float(tokens.get("expires_in") or 0)
-    renewal = lifetime - min(60, lifetime / 10)  # s; a little early, as the connector does it
     content = {
         "auth_type": "oauth2.0",
         "client_key": attempt.client_key,
         "client_secret": attempt.client_secret,
         "refresh_token": tokens["refresh_token"],
         "access_token": tokens["access_token"],
-        "token_expiry_date": _in(renewal),
+        "token_expiry_date": _renewal(tokens.get("expires_in")),
         "scope": scope,
     }
     return {name: value for name, value in content.items() if value}
 
 
-def _in(seconds: Any) -> str | None:
-    return (datetime.now(timezone.utc) + timedelta(seconds=float(seconds))).isoformat() if seconds else None
+def _renewal(lifetime: Any) -> str | None:
+    """When the connector should renew the token, a little before its end; None for an invalid lifetime (s)."""
+    try:
+        seconds = int(lifetime)
+        end = datetime.now(timezone.utc) + timedelta(seconds=seconds - min(60, seconds / 10))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return end.isoformat() if seconds > 0 else None
 
 
 def account(host: str, token: str, granted: Sequence[str]) -> str:

@@ -140,6 +140,21 @@ def test_token_response_may_lack_lifetimes_and_scope(run: Any, tiktok: Any) -> N
     assert run().config == {"credentials": expected}
 
 
+@pytest.mark.parametrize("lifetime", ["soon", 10**13, [7200], -1, {}, ""])
+def test_odd_lifetime_costs_the_date_alone(lifetime: Any, run: Any, tiktok: Any) -> None:
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "expires_in": lifetime})
+    expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
+    assert run().config == {"credentials": expected}
+
+
+@pytest.mark.parametrize("between", [",", " ", ", "], ids=["comma", "space", "both"])
+def test_scopes_may_have_commas_or_spaces_between_them(between: str, run: Any, tiktok: Any) -> None:
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": between.join(SCOPES)})
+    result = run()
+    assert (result.exit_code, re.findall("^Refused", result.out, re.MULTILINE)) == (0, [])
+    assert result.config["credentials"]["scope"] == between.join(SCOPES)
+
+
 def test_config_is_readable_by_its_owner_only(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the umask, and even before the file has its final name."""
     modes = []
