@@ -32,91 +32,6 @@ REPOSITORY = "https://github.com/airbytehq/airbyte/blob/master/airbyte-integrati
 MANIFEST = load_manifest()
 GENERATE = runpy.run_path(str(DOCS / "generate.py"))
 
-# Airbyte's template; other headings may appear in place of a "…".
-TEMPLATE = """
-# TikTok Organic
-## Prerequisites
-## Setup guide
-## Set up TikTok Organic
-### For Airbyte Cloud:
-### For Airbyte Open Source:
-…
-## Set up the TikTok Organic connector in Airbyte
-### For Airbyte Cloud:
-### For Airbyte Open Source:
-…
-## Supported sync modes
-## Supported Streams
-…
-## IP allow list
-### Performance considerations
-## Data type map
-## Limitations & Troubleshooting
-…
-### Tutorials
-## Changelog
-""".strip().splitlines()
-# What Airbyte's checks require at the beginning of a section, word for word.
-OPENINGS = {
-    "## Set up the TikTok Organic connector in Airbyte": """
-<!-- env:cloud -->
-### For Airbyte Cloud:
-
-1. [Log into your Airbyte Cloud](https://cloud.airbyte.com/workspaces) account.
-2. Click Sources and then click + New source.
-3. On the Set up the source page, select TikTok Organic from the Source type dropdown.
-4. Enter a name for the TikTok Organic connector.
-""",
-    "## Supported sync modes": """
-The TikTok Organic source connector supports the following [sync modes](https://docs.airbyte.com/cloud/core-concepts/#connection-sync-modes):
-
-""",
-    "## IP allow list": """
-If you use Airbyte Cloud and your organization restricts access to specific IPs, add the \
-[Airbyte Cloud IP addresses](https://docs.airbyte.com/platform/operating-airbyte/ip-allowlist) to your allow list.
-
-""",
-    "### Tutorials": """
-Now that you have set up the TikTok Organic source connector, check out the following TikTok Organic tutorials:
-
-""",
-    "## Changelog": """
-<details>
-  <summary>Expand to review</summary>
-""",
-}
-
-# What the page names in bold, letter by letter. Airbyte's, by their keys in the web application's en.json (Aug 2026):
-AIRBYTE_CONTROLS = {
-    "connectorForm.authenticate": "Authenticate your TikTok Organic account",  # with the connector's name
-    "connectorForm.reauthenticate": "Re-authenticate",
-    "connectorForm.manualAuth.toggle": "Set up manually",
-    "onboarding.sourceSetUp.buttonText": "Set up source",
-    "form.saveChangesAndTest": "Test and save",
-    "sidebar.settings": "Settings",
-    "sidebar.sources": "Sources",
-    "sources.newSource": "New source",
-    "admin.newConnector": "New connector",
-    "admin.newConnector.docker": "Add a new Docker connector",
-    "admin.connectorName": "Connector display name",
-    "admin.dockerRepository": "Docker repository name",
-    "admin.dockerImageTag": "Docker image tag",
-    "admin.documentationUrl": "Connector documentation URL",
-    "connection.stream.actions.refreshStream": "Refresh stream",
-    "connection.stream.actions.clearData": "Clear data",
-}
-# And TikTok for Developers' [docs: getting-started-create-an-app, add-a-sandbox, login-kit-web].
-TIKTOK_CONTROLS = {"Manage apps", "Connect an app", "Sandbox", "Sandbox settings", "Target users", "Production"}
-TIKTOK_CONTROLS |= {"Add products", "Login Kit", "Web", "Desktop", "Scopes", "Add Scopes", "Apply changes"}
-TIKTOK_CONTROLS |= {"Submit for review", "Credentials", "Client key", "Client secret"}
-# What it quotes: messages of Airbyte's form, and a control that had another name.
-QUOTED = {
-    "OAuth login failed: errors.http.internalServerError",
-    "The user denied the request.",
-    "Set up manually",
-    "Setup manually",
-}
-
 
 # --- generated parts ---
 
@@ -142,96 +57,7 @@ def test_skill_file_stands_alone() -> None:
     assert [link for link in markdown.links(SKILL) if not link.startswith("https://")] == []
 
 
-# --- the page's form ---
-
-
-def test_page_follows_airbytes_template() -> None:
-    expected = iter(TEMPLATE)
-    wanted, free = next(expected), False
-    for heading in markdown.headings(PAGE):
-        if heading == wanted:
-            wanted, free = next(expected, ""), False
-            if wanted == "…":
-                wanted, free = next(expected), True
-        else:
-            assert free, f"{heading!r} stands where {wanted!r} is due"
-            assert heading not in TEMPLATE
-    assert not wanted
-
-
-@pytest.mark.parametrize("heading", list(OPENINGS))
-def test_sections_open_with_airbytes_words(heading: str) -> None:
-    assert markdown.section(PAGE, heading).startswith(OPENINGS[heading])
-
-
-def test_page_hides_one_block_in_airbytes_ui() -> None:
-    blocks = re.findall(r"<HideInUI>\n\n(.*)\n\n</HideInUI>\n", PAGE.read_text())
-    assert len(blocks) == PAGE.read_text().count("HideInUI") / 2 == 1
-    assert re.fullmatch(
-        r"This page contains the setup guide and reference information for the "
-        r"\[TikTok Organic\]\(https://\S+\) source connector\.",
-        blocks[0],
-    )
-
-
-def test_page_has_no_brace_or_tag_that_mdx_would_run() -> None:
-    """The site renders Markdown as MDX, where braces are code, except in code blocks and spans."""
-    text = re.sub(r"`[^`\n]*`|<!--.*?-->", "", markdown.prose(PAGE))
-    assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary|FieldAnchor(?: field=\"[\w.,]+\")?)>)", text) == []
-
-
-# --- the panel beside Airbyte's form, 554 pixels wide, which shows this page alone ---
-
-
-def test_page_is_short_enough_for_the_panel() -> None:
-    assert len(PAGE.read_text().splitlines()) <= 320
-
-
-def test_tables_of_the_page_fit_the_panel() -> None:
-    assert {len(row) for row in markdown.rows(markdown.before(PAGE, "## Changelog"))} <= {2, 3}
-
-
-def test_page_has_no_relative_link() -> None:
-    """The panel takes them for pages of docs.airbyte.com."""
-    assert [link for link in markdown.links(PAGE) if not link.startswith(("https://", "#"))] == []
-
-
-def test_controls_have_the_words_of_the_screen() -> None:
-    text = " ".join(PAGE.read_text().split())
-    named = set(re.findall(r"\*\*(.+?)\*\*", text))
-    titles = {str(d["title"]) for path, d, _ in GENERATE["_properties_of"](MANIFEST, hidden=False)}
-    assert named - titles == {*AIRBYTE_CONTROLS.values(), *TIKTOK_CONTROLS}
-    assert named & titles == titles
-
-
-def test_quotations_have_the_words_of_the_screen() -> None:
-    text = re.sub(r"`[^`\n]*`|<.*?>", "", markdown.prose(PAGE))
-    assert set(re.findall(r'"([^"]*)"', text)) == QUOTED
-
-
-def test_help_is_highlighted_for_each_shown_field() -> None:
-    """What Airbyte has hidden in a version of its own, the panel takes out before it looks for anchors."""
-    anchored = [f for fields in re.findall(r'<FieldAnchor field="(.*)">', PAGE.read_text()) for f in fields.split(",")]
-    shown = {path for path, _, _ in GENERATE["_properties_of"](MANIFEST, hidden=False)}
-    assert (set(anchored), len(anchored)) == (shown, len(shown))
-
-
-@pytest.mark.parametrize(("env", "other"), [("cloud", "Open Source"), ("oss", "Cloud")])
-def test_panel_shows_what_is_for_its_airbyte(env: str, other: str) -> None:
-    text = re.sub(rf"<!-- env:(?!{env})(\w+) -->.*?<!-- /env:\1 -->", "", PAGE.read_text(), flags=re.DOTALL)
-    assert re.findall(r"<!-- /?env:(\w+)", text) == [env] * 4
-    assert f"### For Airbyte {other}:" not in text
-
-
 # --- names ---
-
-
-def test_prerequisites_name_each_required_property() -> None:
-    text, spec = markdown.section(PAGE, "## Prerequisites"), MANIFEST["spec"]["connection_specification"]
-    assert [name for name in spec["required"] if spec["properties"][name]["title"] not in text] == []
-    option = spec["properties"]["credentials"]["oneOf"][0]
-    required = [option["properties"][name].get("title", "") for name in option["required"]]
-    assert [title for title in required if title not in text] == []
 
 
 def test_versions_agree() -> None:
@@ -267,6 +93,17 @@ def test_commands_in_the_documents_exist(path: Path) -> None:
     assert set(re.findall(r"[$`]\s?make ([a-z-]+)", text)) <= targets
     commands = re.findall(r"^\$ source-tiktok-organic (\w+)", text, re.MULTILINE)
     assert set(commands) <= {"spec", "check", "discover", "read"}
+
+
+@pytest.mark.parametrize("command", ["$ export TIKTOK_TOKEN_STORE", "$ connector() {"], ids=["shell", "container"])
+def test_commands_are_those_of_the_readme_everywhere(command: str) -> None:
+    """Those of the README are run by test_shell.py and test_image.py."""
+    tried, repeated = (
+        [block for block in markdown.code_blocks(path, "") if block.lstrip().startswith(command)]
+        for path in (README, DOCS / "command-line.md")
+    )
+    assert len(tried) == 1
+    assert repeated == tried
 
 
 # --- links and names ---

@@ -21,7 +21,18 @@ source_tiktok_organic/ main.py pyproject.toml poetry.lock metadata.yaml icon.svg
 AGENTS.md CLAUDE.md CONTRIBUTING.md docs/ unit_tests/
 integration_tests/catalogs/ integration_tests/configs/invalid integration_tests/recorded/ integration_tests/states/
 """
-OUR_TESTS = ("benchmarks", "demo_story", "docs", "metadata", "months", "project", "sync", "terraform", "workflows")
+OUR_TESTS = (
+    "benchmarks",
+    "demo_story",
+    "docs",
+    "metadata",
+    "months",
+    "page",
+    "project",
+    "sync",
+    "terraform",
+    "workflows",
+)
 OURS = {str(PAGE), *(f"docs/{name}.py" for name in ("changelog", "generate", "skill"))}
 OURS |= {"unit_tests/markdown.py", "unit_tests/mutants.py"}
 OURS |= {f"unit_tests/test_{name}.py" for name in OUR_TESTS}
