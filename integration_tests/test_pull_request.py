@@ -29,9 +29,16 @@ def connector(repository: Path) -> Path:
 
 def test_layout_holds_the_connector_and_its_page(repository: Path, connector: Path) -> None:
     assert {path.name for path in connector.iterdir()} == FOLDERS | FILES | DOCUMENTS | {"pyproject.toml"}
-    for path in (PAGE, Path("metadata.yaml"), Path("icon.svg")):
-        placed = repository / path if path == PAGE else connector / path
-        assert placed.read_bytes() == (ROOT / path).read_bytes()
+    for path in (Path("metadata.yaml"), Path("icon.svg")):
+        assert (connector / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_page_of_the_layout_is_as_airbyte_checks_it(repository: Path) -> None:
+    """Its changelog may hold nothing but the table."""
+    page, ours = (repository / PAGE).read_text(), (ROOT / PAGE).read_text()
+    changelog = re.sub(r"^\|.*\n", "", page.partition("## Changelog\n\n")[2], flags=re.MULTILINE)
+    assert changelog.split() == ["<details>", "<summary>Expand", "to", "review</summary>", "</details>"]
+    assert [line for line in ours.splitlines() if line and line not in page] == re.findall("<!-- /?generated.*", ours)
 
 
 def test_texts_of_the_layout_lead_nowhere_else(connector: Path) -> None:

@@ -48,7 +48,7 @@ def read_fields(request: Request, known: Collection[str], settings: Settings) ->
 
 def _refuse_by_settings(request: Request, fields: tuple[str, ...], settings: Settings) -> None:
     """Refuse what the documentation allows and TikTok may refuse all the same: no violation."""
-    # The message that was reported of TikTok: it took the encoded list for none.
+    # The message that TikTok is reported to send: it took the encoded list for a missing one.
     if settings.refuse_encoded_commas and "%2c" in request.raw_query.lower():
         raise data_error("invalid_params", "Fields is required")
     if set(fields) & set(settings.refused_fields):

@@ -17,7 +17,7 @@ PREFIX = "/_sandbox/"
 
 
 def handle(world: World, request: Request) -> Response:
-    """Respond to one control request; what it asks wrongly comes back as a sentence with status 400."""
+    """Respond to one control request; a wrong one gets a sentence that says why, with status 400."""
     control = _CONTROLS.get((request.method, request.path.removeprefix(PREFIX)))
     if control is None:
         known = ", ".join(f"{method} {PREFIX}{name}" for method, name in _CONTROLS)

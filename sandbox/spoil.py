@@ -34,7 +34,7 @@ def _with_status(status: int, response: Response) -> Response:
 
 
 def _with_long_number(response: Response) -> Response:
-    # Not by way of json: Python refuses to write such a number, as it does to read it.
+    # Not with `json`: Python refuses to write such a number, just as it refuses to read one.
     return replace(response, body=response.body.replace(b'"error":{', b'"error":{"ts":' + _LONG_NUMBER + b",", 1))
 
 

@@ -1,4 +1,4 @@
-"""What the log says of the account: whose it is, what its owner granted, how many of its videos were listed."""
+"""What the log says about the account: whose it is, what its owner granted, how many of its videos were listed."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ import airbyte_cdk as cdk
 
 logger = logging.getLogger("airbyte")
 FIRST_DAY = "2014-01-01"  # no post is older
-LONGEST_LOOKBACK_DAYS = 3650  # that a config can have; an additional full sync has a longer one
+LONGEST_LOOKBACK_DAYS = 3650  # the most that a config allows; an additional full sync uses more
 
 
 def check_account(streams: Sequence[Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
@@ -40,7 +40,7 @@ def count_videos(
 
 
 def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Mapping[str, Any]) -> bool:
-    """Whether all videos are read: from the first day on, without a state, or with a lookback that makes up for it."""
+    """Whether all videos are read: from the first day on, with no state or with a lookback that goes back to it."""
     earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
     lookback = manifest["definitions"]["streams"]["videos"]["incremental_sync"]["lookback_window"]
     days = int(re.sub(r"\D", "", cdk.InterpolatedString.create(lookback, parameters={}).eval(config)))
@@ -50,7 +50,7 @@ def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: M
 
 
 def _account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-    """Log whose profile was read, and warn of what its owner did not grant; None if nothing is known to lack."""
+    """Log whose profile was read, and warn about scopes that its owner did not grant; None if none is missing."""
     granted = re.split(r"[,\s]+", config["credentials"].get("scope") or "")
     name = f"@{user['username']}" if user.get("username") else user.get("display_name") or user["open_id"]
     logger.info(f"TikTok accepts the sign-in of {name}; permissions: {', '.join(granted) or 'unknown'}.")

@@ -21,10 +21,10 @@ _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three tim
 
 
 class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticator):
-    """Signs requests with an access token, and renews it with TikTok's refresh token, if there is one: it works once.
+    """Signs requests with an access token, and renews it with the refresh token, if there is one; that works only once.
 
     Why not YAML: TikTok may send a token error with HTTP 200, which the CDK takes for success; the CDK sets no timeout
-    and posts a single-use token again for five minutes; and an odd lifetime would lose the tokens that came with it.
+    and retries a single-use token for five minutes; and an odd lifetime would lose the tokens that came with it.
 
     Token response (recorded, integration_tests/recorded/token_refresh.json; both lifetimes in s):
         {"access_token": "act.…", "expires_in": 86400, "refresh_token": "rft.…", "refresh_expires_in": 31535980,
@@ -82,7 +82,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         self._credentials["token_expiry_date"] = str(end)
 
     def expire(self, authorization: str) -> None:
-        """Take note that TikTok refused the token in this header; a config error if it cannot be renewed."""
+        """Mark the token in this header as refused by TikTok; raises a config error if it cannot be renewed."""
         if "refresh_token" not in self._credentials:
             message = self._sentences["messages"]["access_token_ended"]
             raise cdk.AirbyteTracedException("access_token_invalid", message, cdk.FailureType.config_error)
@@ -103,7 +103,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
 
     def refresh_access_token(self) -> tuple[str, Any, str | None]:  # type: ignore[override]
         """Access token, lifetime (s) and refresh token, which the CDK stores and emits under its lock."""
-        # Each worker would try again, one after the other: a quarter of an hour, and dozens of posts of a used token.
+        # Otherwise each worker would retry in turn: a quarter of an hour, and dozens of requests with a used token.
         if self._given_up:
             raise cdk.AirbyteTracedException("not tried again", self._given_up.message, self._given_up.failure_type)
         try:
@@ -116,7 +116,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         add_to_secrets(self._credentials["access_token"])
         add_to_secrets(self._credentials["refresh_token"])
         self.set_token_expiry_date(self._response.get("expires_in"))
-        self._store.keep(self._credentials)  # first, as a reader that went away makes emitting fail
+        self._store.keep(self._credentials)  # first, as emitting fails when the reader has gone away
         return self._credentials["access_token"], self._response.get("expires_in"), None
 
     def _fetch(self) -> Mapping[str, Any]:
@@ -161,7 +161,7 @@ def _text(value: Any) -> str:
 
 
 def _seconds(lifetime: Any) -> int | None:
-    """A lifetime in s, if it is one: nothing may be lost for what TikTok writes there."""
+    """A lifetime in s, or None if it is not a valid one: whatever TikTok sends there, no token may be lost."""
     try:
         return seconds if 0 <= (seconds := int(lifetime)) <= LONGEST_LIFETIME_S else None
     except (TypeError, ValueError, OverflowError):

@@ -18,7 +18,7 @@ logger = logging.getLogger("airbyte")
 
 
 class StreamError(cdk.AirbyteTracedException):
-    """What ends a stream. The CDK sums a sync's errors up by their `repr`, which here is the sentence alone."""
+    """An error that ends a stream. The CDK's summary of a sync shows each error's `repr`: here, only the message."""
 
     __repr__ = cdk.AirbyteTracedException.__str__
 
@@ -29,7 +29,6 @@ class FieldsRequester(cdk.HttpRequester):
 
     Why not YAML: one field whose scope was not granted fails the whole request, and which ones are granted comes with
     each token response. And the CDK encodes commas, which TikTok may not take.
-    Example: the keys id and create_time and the column title become /v2/video/list/?fields=id,create_time,title
     """
 
     fields_by_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -49,7 +48,7 @@ class FieldsRequester(cdk.HttpRequester):
         self._failed, self._left_out, self._said = False, set[str](), set[str]()
 
     def send_request(self, **kwargs: Any) -> requests.Response | None:  # type: ignore[override]
-        """Send a request; raises StreamError, once: after it the stream sends no request, and slices stay unread."""
+        """Send a request; raises StreamError only once: after that the stream sends none, and slices stay unread."""
         try:
             if not self._failed:
                 return self._send(**kwargs)
@@ -67,7 +66,7 @@ class FieldsRequester(cdk.HttpRequester):
             return super().send_request(**kwargs)
         except self.error_handler.RequestRefused as error:
             of_the_keys = error.failure_type is not cdk.FailureType.system_error and len(self.fields_by_scope) == 1
-            if not optional or of_the_keys:  # the scope that is missing
+            if not optional or of_the_keys:  # the missing scope is that of the keys
                 raise
             self._left_out.update(optional)
             response = self._send(**kwargs)
@@ -77,7 +76,7 @@ class FieldsRequester(cdk.HttpRequester):
             given_up = error.__context__
             if not isinstance(given_up, cdk.BaseBackoffException):
                 raise
-            # Who is refused for the limit waits and asks again; the budget says when, and when to stop.
+            # A request refused for the rate limit is sent again; the budget says when, and when to give up.
             if self.api_budget.is_refused(given_up.request):
                 return self._send(**kwargs)
             raise StreamError(error.internal_message, str(given_up), given_up.failure_type) from error
@@ -114,11 +113,11 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
 
     Why not YAML: whether "before the cursor" includes its own second is not known, and videos can share one second. So
     the next page is asked for from the *end* of the last video's second, and `OnceRecordFilter` drops what comes again.
-    Example: 1759333357000 (ms), the last video's second, becomes 1759333358000 (ms)
     """
 
     page_size: int
     pages_of_a_window: int
+    windows: int
     parts: int
     messages: Mapping[str, str]
     initial_token = None  # the request body in the manifest gives a window's first request its cursor
@@ -146,8 +145,8 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
             return end_of_second
-        # The page, but for pinned posts, lies in one second: only TikTok's own cursor leads out of it, from the end of
-        # its millisecond, unless the page is full of that second and the cursor would skip what is left of it.
+        # Apart from pinned posts, the whole page lies in one second: only TikTok's own cursor leads out of it, from the
+        # end of its millisecond, unless that second fills the page and the cursor would skip the rest of it.
         if cursor % 1000 and cursor + 1 < previous:
             return cursor + 1
         crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
@@ -157,11 +156,12 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
         start, end = int(window["start_time"]), int(window["end_time"])
         count, share = (window.extra_fields.get(name) for name in ("video_count", "share"))
-        left = count - size if isinstance(count, int) and count else math.inf
+        left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 0)
+        most = max(self.pages_of_a_window, known / self.page_size / self.windows)
         pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
-        if not share or pages <= self.pages_of_a_window or not start < oldest < end:
+        if not share or pages <= most or not start < oldest < end:
             return False
-        share(window, oldest, min(self.parts, math.ceil(pages / self.pages_of_a_window)))
+        share(window, oldest, min(self.parts, math.ceil(pages / most)))
         return True
 
 
@@ -190,7 +190,7 @@ class OnceRecordFilter(cdk.RecordFilter):
         return [r for r in page if self._posted(r, default=start) >= self._start and self._is_new(r)]
 
     def _posted(self, video: Any, default: int) -> int:
-        """When a video was posted (s); one with an impossible create_time is taken to belong where it came."""
+        """When a video was posted (s); `default` if its create_time is impossible, so that it belongs to the window."""
         posted = video.get("create_time") if isinstance(video, Mapping) else None
         return posted if isinstance(posted, int) and posted >= self.first_post else default
 
@@ -219,10 +219,10 @@ class VideoKeysTransformation(cdk.RecordTransformation):
 
 @dataclass
 class AccountStateMigration(StateMigration):
-    """Keeps of a state what belongs to an account, and says what it drops.
+    """Keeps the parts of a state that belong to an account, and warns if it drops anything.
 
-    Why not YAML: the CDK starts an account without a state where the others stand (the key `state`), so that its older
-    videos would never be read; and it knows an account only with the key `parent_slice`.
+    Why not YAML: the CDK starts an account that has no state where the others stand (the key `state`), so its older
+    videos would never be read; and it recognizes an account only with the key `parent_slice`.
     Example: {"partition": {"open_id": "_000abc", "parent_slice": {}}, "cursor": {"create_time": "1759333357"}} (s)
     """
 

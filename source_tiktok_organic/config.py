@@ -1,4 +1,4 @@
-"""The manifest, and whether the config and the catalog that a command is given fit it."""
+"""The manifest, and checks that the config and the catalog given to a command fit it."""
 
 import difflib
 import logging
@@ -45,7 +45,7 @@ def prepared(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def normalized(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without nulls, which some clients write for what is absent, nor white space around credentials.
+    """The config without nulls, which some clients write for absent values, or white space around credentials.
 
     It is changed in place, as callers from Python look for renewed tokens in it.
     """
@@ -60,7 +60,7 @@ def normalized(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Raise a config error when the catalog asks for a stream that does not exist: the CDK would only mark it."""
+    """Raise a config error when the catalog asks for a stream that does not exist: the CDK only marks it INCOMPLETE."""
     start_date, messages = config.get("start_date") or "", manifest["definitions"]["messages"]
     if start_date > str(ab_datetime_now().date()):
         logger.warning(messages["starts_in_the_future"].format(day=start_date))
@@ -99,7 +99,7 @@ def warn_of_unknown(config: Mapping[str, Any], spec: Mapping[str, Any], message:
 
 
 def config_error(message: str, detail: str) -> cdk.AirbyteTracedException:
-    """An error that a person has to mend."""
+    """An error that a person has to fix."""
     return cdk.AirbyteTracedException(detail, message, cdk.FailureType.config_error)
 
 
@@ -131,7 +131,7 @@ def _sentence(error: Any) -> str:
         "enum": f"must be one of {', '.join(map(str, schema.get('enum', ())))}",
         "minLength": "must not be empty",
         "pattern": form,
-        # Where both are amiss, either may be reported.
+        # If both are wrong, either may be reported.
         "format": "must be a day that exists: there is no such day" if is_well_formed else form,
     }.get(error.validator, f"must be between {schema.get('minimum')} and {schema.get('maximum')}")
     return f"`{'.'.join(path) or 'config'}` {expectation}."

@@ -1,4 +1,4 @@
-"""How a failure is told: in messages on stdout, for the platform, and in one sentence on stderr, for a person."""
+"""How a failure is reported: in messages on stdout, for the platform, and in one sentence on stderr, for a person."""
 
 import logging
 import sys
@@ -14,13 +14,13 @@ EXPLAINED = (cdk.FailureType.config_error, cdk.FailureType.transient_error)
 def set_up_log() -> None:
     """Log and report as the platform expects it, with a traceback only where no sentence says what to do."""
     init_uncaught_exception_handler(logging.getLogger("airbyte"))
-    logging.raiseExceptions = False  # a log line for a reader that has gone away; the next message ends the process
+    logging.raiseExceptions = False  # about log lines when the reader has gone away; the next message ends the process
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_traceback)
 
 
 def tell(error: Exception) -> None:
-    """Say why the command fails, wherever there is room: the disk that stdout or stderr leads to may be full."""
+    """Say why the command failed, wherever that is possible: the disk behind stdout or stderr may be full."""
     sentence = str(error) if isinstance(error, cdk.AirbyteTracedException) else f"{type(error).__name__}: {error}"
     with suppress(OSError):
         if sys.stderr:

@@ -1,4 +1,4 @@
-"""The files that a command is given, in each form in which a person has them at hand."""
+"""The files given to a command, in every form in which a person may have them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ WHAT_FITS = {
 
 
 def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
-    """What a source is made with: the contents of `config`, `catalog` and `state`, of those that a command takes.
+    """What a source is made from: the contents of `config`, `catalog` and `state`, if the command takes them.
 
     Raises a config error for a file that is missing or broken, or does not fit. A path may be empty: no catalog means
-    every stream, no state the beginning.
+    every stream, and no state means from the beginning.
     """
     contents: dict[str, Any] = {}
     for kind, taken in (("config", _config), ("catalog", _catalog), ("state", _state)):
@@ -31,7 +31,7 @@ def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
                 contents[kind] = taken(documents)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
                 message = f"The {kind} file {paths[kind]} {WHAT_FITS[kind]}."
-                raise config_error(message, type(error).__name__) from None  # whose words may quote a secret
+                raise config_error(message, type(error).__name__) from None  # as the original may quote a secret
     if "config" in contents:
         contents["config"] = prepared(contents["config"])
     return contents
@@ -77,7 +77,7 @@ def _config(documents: list[Any]) -> dict[str, Any]:
 
 
 def _catalog(documents: list[Any]) -> cdk.ConfiguredAirbyteCatalog:
-    """A configured catalog, or that of `discover`, in its message or without; all streams when there is none."""
+    """A configured catalog, or the one from `discover`, with or without its message; all streams if there is none."""
     found = [d["catalog"] if d.get("type") == "CATALOG" else d for d in documents if d.get("type") in (None, "CATALOG")]
     streams = found[-1]["streams"] if documents else _every_stream()
     configured = [stream if "stream" in stream else _whole(stream) for stream in streams]

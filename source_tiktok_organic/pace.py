@@ -18,13 +18,13 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
     """Lets requests to one endpoint pass at the rate that TikTok admits, whichever that is.
 
     Why not YAML: the documented 600 a minute are not what every app gets (429 after some dozens of pages, seen live in
-    2026), and the CDK's policies do not learn. Here a refusal closes the way for all requests. After a pause that
-    doubles with each refusal, one request, the probe, tries it. If the first one is admitted, the refusal was a stray
-    one, unless another came within a window before. Otherwise the limit is what was admitted in the window before the
-    refusal, and probes wait until that has room. It grows in doubling steps after two full windows without refusal.
+    2026), and the CDK's policies do not learn. Here a refusal blocks all requests. After a pause, which
+    doubles with each refusal, a single request, the probe, is sent. If the first one is admitted, the refusal was a
+    stray one, unless another came within a window before. Otherwise the limit is what was admitted in the window before
+    the refusal, and probes wait for room. It grows in doubling steps after two full windows without refusal.
     """
 
-    requests_per_window: int  # where it begins, and the most it becomes
+    requests_per_window: int  # the limit at the start, and the highest it can become
     window_in_seconds: float  # sliding; a little longer than TikTok's, as a request needs time to arrive
     patience_in_seconds: float  # how long to go on while nothing at all is admitted
 
@@ -36,13 +36,13 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
         self._closed_until = self._refused_since = self._steady_since = self._last_sign = self._probe_lost_at = 0.0
         self._pause, self._step, self._lock = 1, 1, threading.Lock()
         self._probed = threading.Condition(self._lock)
-        self._limit_if_stray: int | None = None  # what holds again if the refusal turns out to be a stray one
+        self._limit_if_stray: int | None = None  # the limit to restore if the refusal turns out to be a stray one
 
     def get_matching_policy(self, request: Any) -> None:
         """There are no policies."""
 
     def update_from_response(self, request: Any, response: Any) -> None:
-        """Nothing: only who reads the response knows, see `learn`."""
+        """Does nothing: only the code that reads the response knows, see `learn`."""
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
         """Return when the request may be sent."""

@@ -22,11 +22,11 @@ logger = logging.getLogger("airbyte")
 
 @dataclass
 class OneReadingErrorHandler(DefaultErrorHandler):
-    """Reads each response once and judges it once; whoever comes later gets the result from `response.json()`.
+    """Reads each response once and judges it once; later readers get the result from `response.json()`.
 
     Why not YAML: the CDK's filters, paginator and extractor each parse a response in their own way, and where they
-    disagree records are lost in silence; no timeout of `requests` ends a response that trickles in; and the CDK renews
-    the access token once for a request, so that a second revocation within seconds would end the sync.
+    disagree, records are lost silently; no timeout of `requests` ends a response that trickles in; and the CDK renews
+    the access token only once per request, so that a second revocation within seconds would end the sync.
     Result: the parsed body. Its `error.code` is `unreadable` where there is no JSON object with an `error` object, and
     `incomplete` where TikTok says ok, but the HTTP status does not, or `whole_response` does not hold.
     """
@@ -34,15 +34,15 @@ class OneReadingErrorHandler(DefaultErrorHandler):
     no_response: Mapping[str, str] = field(default_factory=dict)  # what to say, by the name of the exception's class
     longest_response_in_seconds: float = 120
     whole_response: str = "{{ true }}"  # the condition on a response that can be used
-    retries_without_response: float = math.inf  # for as long as a check is patient; `max_retries` holds as well
+    retries_without_response: float = math.inf  # few in a check, as somebody waits; `max_retries` applies as well
     unanswered: int = field(default=0, init=False)
-    requester: Any = field(init=False)  # whose handler this is; it makes itself known
+    requester: Any = field(init=False)  # the requester that this handler belongs to; it sets itself here
 
     class RequestRefused(cdk.AirbyteTracedException):
         """TikTok refuses this very request: asking again does not help, asking for less may."""
 
     def interpret_response(self, response_or_exception: Response | Exception | None) -> ErrorResolution:
-        """What to do next; raises `RequestRefused`, and AirbyteTracedException when everything is refused for long."""
+        """What to do next; raises `RequestRefused`, or AirbyteTracedException for a token that cannot be renewed."""
         try:
             response = self._read(response_or_exception)
         except (OSError, HTTPError) as error:  # the exceptions of `requests` are OSErrors
@@ -53,7 +53,7 @@ class OneReadingErrorHandler(DefaultErrorHandler):
             return ErrorResolution(action, cdk.FailureType.transient_error, message)
         for response_filter in self.response_filters or ():
             if resolution := response_filter.matches(response):
-                # Of a filter that retries, the CDK forgets the failure type: what the error is if it lasts.
+                # The CDK drops the failure type of a filter that retries: the error's type if it persists.
                 resolution.failure_type = response_filter.failure_type or cdk.FailureType.transient_error
                 return self._heed(response, resolution)
         raise ValueError("The last filter of the manifest takes whatever the others leave.")

@@ -16,12 +16,12 @@ from source_tiktok_organic.failures import set_up_log, tell
 from source_tiktok_organic.files import hand_over, read_files
 from source_tiktok_organic.source import SourceTiktokOrganic
 
-REFRESH_S, LAST_WORDS_S = 5, 3  # how long the end waits for a token refresh, and for a reader that lags behind
+REFRESH_S, LAST_WORDS_S = 5, 3  # how long to wait at the end for a token refresh, and for a slow reader
 
 
 def run() -> None:
-    """Run one command; whatever happens, the process ends with it, also where workers wait for TikTok or a reader."""
-    # Some locales cannot say every caption, and unbuffered (PYTHONUNBUFFERED) a signal would cut a line off.
+    """Run one command; whatever happens, the process ends with it, even while workers wait for TikTok or a reader."""
+    # Some locales cannot encode every caption, and with PYTHONUNBUFFERED a signal would cut a line short.
     sys.stdout = sys.__stdout__ = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_by_signal)
@@ -48,7 +48,7 @@ def execute(argv: Sequence[str]) -> int:
         cdk.launch(source, argv)
     except cdk.AirbyteTracedException as error:
         status = error.as_connection_status_message() if parsed["command"] == "check" else None
-        if not status:  # what can never work is the result of a check, and no failure of it
+        if not status:  # a config that can never work is a result of `check`, not a failure
             raise
         print(cdk.AirbyteEntrypoint.airbyte_message_to_string(status))  # noqa: T201
     return 0

@@ -25,7 +25,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         for part, difference in manifest["definitions"]["in_check"].items() if catalog is None else ():
             manifest["definitions"][part].update(difference)
         super().__init__(catalog=catalog, config=config, state=state, source_config=manifest)
-        # No setting: the CDK lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
+        # The CDK has no setting for this: it lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
         self._concurrent_source._queue.maxsize = 200
         if BASE_URL_VARIABLE in os.environ:
             self.logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
@@ -46,7 +46,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             messages = super().read(logger, config, catalog, state)
             yield from count_videos(messages, catalog, self._config, state, self.resolved_manifest)
         finally:
-            # No way out: workers would wait for ever to put records on a queue that nobody reads. (test_ends.py)
+            # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_ends.py)
             source = self._concurrent_source
             source._threadpool._threadpool.shutdown(wait=False, cancel_futures=True)
             with source._queue.not_full:
@@ -59,7 +59,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         for stream in streams:
             cursor: Any = stream.cursor
             if isinstance(cursor, ConcurrentPerPartitionCursor):
-                # No hook: the CDK makes the cursor itself, of this class alone. (test_windows.py)
+                # The CDK has no hook for this: it creates the cursor itself, always of this class. (test_windows.py)
                 cursor.__class__ = AccountCursor
                 cursor.create = stream._stream_partition_generator._partition_factory.create  # type: ignore[attr-defined]
                 cursor.enqueue = self._concurrent_source._queue.put  # type: ignore[attr-defined]
@@ -67,10 +67,10 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
 
 class AccountCursor(ConcurrentPerPartitionCursor):
-    """The CDK's cursor, changed in three points.
+    """The CDK's cursor, with three changes.
 
-    It emits the state after each window, not every 600 s: a killed sync would start over. A record moves the state only
-    within its own window: a pinned post, or one of tomorrow, would carry it past what is not read. And windows are
+    It emits the state after each window, not every 600 s, or a killed sync would start over. A record moves the state
+    only within its own window: a pinned post, or one dated tomorrow, would carry it past unread videos. And windows are
     shared: a worker that finds many pages ahead of it leaves most of them to others.
     """
 
@@ -113,7 +113,7 @@ class AccountCursor(ConcurrentPerPartitionCursor):
         return cdk.StreamSlice(partition=window.partition, cursor_slice=times, extra_fields=extra)
 
     def close_partition(self, partition: Partition) -> None:
-        """Let the state go on to the end of a window that was read, or of what was left of it."""
+        """Advance the state to the end of a window that was read, or of the part of it that was kept."""
         window: Any = partition.to_slice()
         if not window.extra_fields.get("unread"):
             super().close_partition(self._shortened.pop(window, partition))

@@ -18,10 +18,10 @@ logger = logging.getLogger("airbyte")
 
 @dataclass
 class TokenStore:
-    """A folder with a file for each sign-in, if the environment names one; otherwise all this does nothing.
+    """A folder with a file for each sign-in, if the environment names one; otherwise the store does nothing.
 
     Why not YAML: a refresh token works once, and some clients throw each CONNECTOR_CONFIG away. Each refresh token that
-    a sign-in ever had leads to its file, as others store some of them.
+    a sign-in ever had leads to its file, as other clients store some configs and lose others.
 
     File, named by the hash of the first one that was seen (0600; dates as in the config):
         {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "scope": "…", "hashes": ["…"]}
@@ -63,7 +63,7 @@ class TokenStore:
         fcntl.flock(stack.enter_context(self._path.with_suffix(".lock").open("a")), fcntl.LOCK_EX)
         stored = self._read(self._path)
         self._hashes, newest = stored["hashes"], stored["access_token"]
-        # The same token may have been refused meanwhile, which these credentials alone tell.
+        # The same token may have been refused meanwhile, which only these credentials show.
         if self._hash(credentials) in self._hashes and newest not in ("", credentials["access_token"]):
             credentials.update({name: stored[name] for name in self.kept})
             add_to_secrets(newest)

@@ -251,6 +251,16 @@ def test_window_is_shared_by_its_first_page(oldest: int, size: int, parts: int) 
     assert following == (None if parts else (oldest + 1) * 1000)
 
 
+@pytest.mark.parametrize(("count", "parts"), [(10_000, 4), (19_000, 2), (37_000, 2), (38_000, 0), (0, 4), ("many", 4)])
+def test_windows_of_a_large_account_are_longer(count: Any, parts: int) -> None:
+    """19 pages lie ahead; of 38,000 videos, a hundredth is as many."""
+    shared: list[Any] = []
+    extra = {"share": lambda *a: shared.append(a), "video_count": count}
+    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "100"}, extra_fields=extra)
+    strategy().next_page_token(page_of(95_000, size=20), last_page_token_value=None, stream_slice=window)
+    assert shared == ([(window, 95, parts)] if parts else [])
+
+
 def test_later_page_shares_nothing() -> None:
     shared: list[Any] = []
     times = {"start_time": "0", "end_time": "100"}
@@ -261,4 +271,4 @@ def test_later_page_shares_nothing() -> None:
 
 def strategy() -> BackwardCursorPaginationStrategy:
     messages = {"cursor_leads_nowhere": "Nowhere."}
-    return BackwardCursorPaginationStrategy(page_size=20, pages_of_a_window=5, parts=4, messages=messages)
+    return BackwardCursorPaginationStrategy(page_size=20, pages_of_a_window=5, windows=100, parts=4, messages=messages)

@@ -102,6 +102,17 @@ def test_disk_that_fills_meanwhile_costs_no_token(
     assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
 
 
+def test_file_stays_whole_until_the_next_one_is(
+    store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_rotating_tokens(tiktok)
+    connector.check(config())
+    before = file_of(store).read_text()
+    fill_the_disk(monkeypatch, writes=(1,))
+    assert connector.read(config(), "user_info").exit_code == 1
+    assert (file_of(store).read_text(), spent(tiktok)) == (before, [FIRST])
+
+
 def test_store_is_looked_into_once_by_each_requester(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

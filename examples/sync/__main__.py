@@ -1,4 +1,4 @@
-"""The order of events: each account is read, then the models are built, then what has grown is shown."""
+"""Reads each account, builds the models, and shows what has grown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SyncError, OSError) as error:
         return _failed([str(error)], FAILED)
     except KeyboardInterrupt:
-        return _failed(["Stopped. What was there before is there still; the next run reads what is missing."], STOPPED)
+        return _failed(["Stopped. What was there before is still there; the next run reads what is missing."], STOPPED)
     return _failed(problems, FAILED) if problems else WELL
 
 

@@ -28,5 +28,5 @@ def build(steps: Steps, warehouse: Warehouse, work: Path) -> None:
         built = subprocess.run(command, cwd=PACKAGE, env=env, capture_output=True, text=True, check=False)
         if built.returncode:
             said = "\n".join((built.stdout + built.stderr).splitlines()[-LINES_SHOWN:])
-            raise SyncError(f"dbt could not build the models; those of before are still there. It says:\n{said}")
+            raise SyncError(f"dbt could not build the models; the previous ones are still there. It says:\n{said}")
         step.done = f"growth by day, and what is gone, in {warehouse.name}"

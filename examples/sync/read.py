@@ -125,7 +125,7 @@ def _failures_explained(listener: Listener) -> Iterator[None]:
 
 
 def _came_of_ctrl_c(error: BaseException | None) -> bool:
-    """Whether PyAirbyte has lost a KeyboardInterrupt: the connector ends by it too, and that is another exception."""
+    """Whether PyAirbyte has hidden a KeyboardInterrupt: it ends the connector too, which raises another exception."""
     return isinstance(error, KeyboardInterrupt) or (error is not None and _came_of_ctrl_c(error.__context__))
 
 
@@ -139,7 +139,7 @@ def _source(account: Account, listener: Listener) -> Source:
     import airbyte
     import pandas
 
-    # Into Postgres PyAirbyte reads JSON lines with pandas, which would make numbers of ids and dates of create_time.
+    # For Postgres, PyAirbyte reads JSON lines with pandas, which would turn ids into numbers, create_time into dates.
     pandas.read_json = functools.partial(pandas.read_json, dtype=False, convert_dates=False)
     command = Path(sys.executable).with_name(CONNECTOR)
     if not command.exists():

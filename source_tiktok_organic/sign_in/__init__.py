@@ -1,1 +1,1 @@
-"""The command `tiktok-organic-sign-in`, a program of its own: the connector does not need it, nor it the CDK."""
+"""The command `tiktok-organic-sign-in`, a separate program: the connector does not need it, and it needs no CDK."""

@@ -1,7 +1,7 @@
 """The command `tiktok-organic-sign-in`: a person's consent on TikTok's page becomes a config that `read` takes.
 
 TikTok's page sends the browser to a listener on this machine, and the code that comes with it is exchanged for tokens.
-Nothing of the CDK is imported, which would take seconds.
+The CDK is not imported, as that would take seconds.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def _hosts() -> tuple[str, str]:
 
 
 def _prepare(path: Path, force: bool) -> dict[str, Any]:
-    """Make sure that `path` can be written and may be; returns what else stands in it, such as a start date."""
+    """Make sure that `path` can and may be written; returns the other settings in it, such as a start date."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -163,7 +163,7 @@ def _ask(question: str, otherwise: str, secret: bool = False) -> str:
 
 
 def _lead_to_consent(attempt: Attempt, url: str, no_browser: bool, answers: Answers) -> None:
-    """Bring the person to TikTok's page; what is pasted goes to `answers`, as what the listener gets does."""
+    """Send the person to TikTok's page; a pasted address goes to `answers`, like what the listener receives."""
     any_port = f"{SCHEME}://{HOST}:*{PATH}"
     _say(
         f"Your app on TikTok for Developers needs this redirect URI (Login Kit, Desktop):\n  {attempt.redirect_uri}\n"
@@ -202,9 +202,9 @@ def _take_pasted(attempt: Attempt, url: str, answers: Answers) -> None:
 
 
 def _pasted_line() -> str:
-    """The first line of stdin that is not blank, empty at its end.
+    """The first line of stdin that is not blank; empty at the end of stdin.
 
-    Read without Python's buffer, whose lock would not let the process end while a thread waits in it.
+    Read without Python's buffer, whose lock would keep the process from ending while a thread waits on it.
     """
     text = b""
     while chunk := os.read(sys.stdin.fileno(), 4096):

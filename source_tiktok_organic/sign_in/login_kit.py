@@ -75,7 +75,7 @@ class Attempt:
             # Hexadecimal, where RFC 7636 has base64url [docs].
             "code_challenge": hashlib.sha256(self.verifier.encode()).hexdigest(),
             "code_challenge_method": "S256",
-            # Without it TikTok reuses an earlier consent, and who refused a scope once is not asked again.
+            # Without it TikTok reuses an earlier consent, and nobody is asked again for a scope they once refused.
             "disable_auto_auth": "1",
         }
         return f"{host}/v2/auth/authorize/?{urlencode(query)}"
@@ -179,7 +179,7 @@ def _renewal(lifetime: Any) -> str | None:
 
 
 def account(host: str, token: str, granted: Sequence[str]) -> str:
-    """The account's name, as far as the scopes show it; empty if TikTok does not tell."""
+    """The account's name, as far as the scopes allow; empty if TikTok does not send it."""
     fields = [name for scope, name in NAMES_BY_SCOPE.items() if scope in granted]
     if not fields:
         return ""
