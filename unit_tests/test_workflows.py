@@ -44,6 +44,13 @@ def test_tests_run_on_each_python() -> None:
     assert sorted([*matrix, *setups]) == [f"3.{minor}" for minor in range(int(first), int(end))]
 
 
+def test_weekly_reads_into_postgres_too() -> None:
+    """Where Postgres is missing its tests would be skipped without a word."""
+    assert "sync-test" in WORKFLOWS["weekly"]["jobs"]["thorough"]["strategy"]["matrix"]["targets"]
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.findall(r"^ +sync-test\) .* \|\| install (.*) ;;$", script, re.MULTILINE) == ["postgresql"]
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_actions_are_pinned_to_commits(path: Path) -> None:
     used = re.findall(r"uses: (.*)", path.read_text())
