@@ -18,7 +18,7 @@ from sandbox.rules import RULES
 BASIC = ("user.info.basic",)
 # What the default account cannot show, or what is asked only on demand.
 NEVER_SEEN = {"empty_account", "pinned", "missing_scope", "scope_data"}
-ON_DEMAND = {"rate_limit", "refused_count", "old_token", "survival", "prolonging"}
+ON_DEMAND = {"rate_limit", "refused_count", "lock", "old_token", "survival", "prolonging"}
 OF_LISTS = {
     *("order", "full_pages", "cursor_edge", "cursor_form", "cursor_moves", "seconds", "any_cursor", "zero_cursor"),
     *("last_page", "after_the_end", "cursor_in_query", "default_size", "ids", "id_time", "photos", "captions"),
@@ -242,8 +242,11 @@ def test_a_limit_is_measured_on_demand(settings: dict[str, Any], after: int, sta
 
 def test_a_lock_that_asking_prolongs_is_seen(start: Any) -> None:
     probed = Probed(start(rate_limit=30, rate_lock=300.0), limit=True, budget=2 * BUDGET).run()
-    assert probed.differing == {"rate_limit", "refused_count"}
-    assert probed.findings["refused_count"].agrees is False
+    assert probed.switches == {"rate_limit": 30, "rate_lock": 60.0}
+    assert "rate_lock" in next(entry.rule.switches for entry in QUICK if entry.name == "lock" and entry.rule)
+
+    again = Probed(start(**probed.switches), limit=True, budget=2 * BUDGET).run()
+    assert (again.switches, again.findings["lock"]) == (probed.switches, probed.findings["lock"])
 
 
 def test_a_limit_met_by_the_way_loses_nothing(start: Any) -> None:

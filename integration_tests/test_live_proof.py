@@ -62,6 +62,18 @@ def test_a_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.Mo
         assert len(sandbox.requests) <= BUDGET
 
 
+@pytest.mark.parametrize("limit", [7, 30])
+@pytest.mark.parametrize("videos", [700, 1500])
+def test_a_low_limit_costs_no_more_requests(videos: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the limit refuses counts too, the connector's own requests among them."""
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW, videos=videos, rate_limit=limit) as sandbox:
+        found = proof(Probed(sandbox).run().live)
+        assert (len(sandbox.requests) <= BUDGET, found.agrees) == (True, True)
+        assert 429 in {request.status for request in sandbox.requests}
+    assert BUDGET == 150
+
+
 def _time(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()
 

@@ -1,6 +1,6 @@
 """The connector as the two files of a manifest-only one, in the CDK's own runner and in the Connector Builder's.
 
-What they lack is asserted too, so that `LOST` in airbyte/manifest_only.py stays true.
+Of `LOST` in airbyte/manifest_only.py the windows that are not shared and the state at the end are asserted, no more.
 """
 
 import hashlib

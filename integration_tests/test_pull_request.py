@@ -1,12 +1,16 @@
 """The connector as laid out in a checkout of airbytehq/airbyte; `make airbyte-pr` also runs Airbyte's checks there."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from integration_tests.airbyte.checkout import NAME, PAGE, ROOT, lay_out
+from integration_tests.airbyte.checkout import NAME, PAGE, ROOT, SECRET, lay_out
+from integration_tests.airbyte.pull_request import ONLY_AIRBYTE
 from unit_tests import markdown
 
 FOLDERS = {"docker", "docs", "integration_tests", "source_tiktok_organic", "unit_tests"}
@@ -68,3 +72,37 @@ def test_unit_tests_of_the_layout_stand_alone(connector: Path) -> None:
     )
     assert [name for name, text in texts.items() if re.search(elsewhere, text, re.MULTILINE)] == []
     assert len(texts) > 20
+
+
+# An editable installation puts a whole checkout on the path, with all that the layout leaves out.
+NO_CHECKOUT = """\
+import pathlib, sys
+sys.path[:] = [folder for folder in sys.path if not pathlib.Path(folder, "sandbox", "__init__.py").exists()]
+"""
+WHERE = "import importlib.util as u; print(u.find_spec('source_tiktok_organic').origin, u.find_spec('sandbox'))"
+
+
+def test_unit_tests_of_the_layout_can_be_collected(connector: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_CHECKOUT)
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{connector}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def python(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, *argv], cwd=connector, env=env, capture_output=True, text=True)
+
+    assert python("-c", WHERE).stdout == f"{connector / 'source_tiktok_organic' / '__init__.py'} None\n"
+    done = python("-m", "pytest", "unit_tests", "--collect-only", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert len(re.findall(r"^unit_tests/test_\w+\.py::", done.stdout, re.MULTILINE)) > 300
+
+
+def test_what_only_airbyte_can_add_is_named() -> None:
+    said, *bullets = ONLY_AIRBYTE.replace("\n  ", " ").strip().split("\n- ")
+    assert said == f"{{connector}} and {PAGE} are ready to be committed. What only Airbyte can add:"
+    secret, published, app, decision = bullets
+    assert f"the secret {SECRET}" in secret
+    assert "store what the connector emits" in secret
+    assert ("Docker Hub" in published, "registry" in published) == (True, True)
+    metadata = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
+    assert "registryOverrides.cloud.enabled" in app
+    assert metadata["registryOverrides"]["cloud"]["enabled"] is False
+    assert ("#77520" in decision, "`name` in metadata.yaml" in decision, "name" in metadata) == (True, True, True)

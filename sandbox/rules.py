@@ -82,7 +82,7 @@ RULES = (
     ),
     Rule("The limit is the app's, shared by its accounts", "assumed"),
     Rule("Refused requests do not count into the window", "assumed", ("count_refused",), name="refused_count"),
-    Rule("Asking on while limited does not prolong the wait", "assumed", ("rate_lock",)),
+    Rule("Asking on while limited does not prolong the wait", "assumed", ("rate_lock",), name="lock"),
     Rule("No header tells of the limit or of the wait", "assumed", name="limit_headers"),
     Rule(
         "A made-up or missing access token is `access_token_invalid`",

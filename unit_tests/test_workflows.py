@@ -1,6 +1,9 @@
 """The files for GitHub, pre-commit and contributors: what they name exists, in the same versions."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,13 @@ def test_tests_run_on_each_python() -> None:
     setups = [step["with"]["python-version"] for step in WORKFLOWS["tests"]["jobs"]["everything"]["steps"][1:2]]
     first, end = re.findall(r'^python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[0]
     assert sorted([*matrix, *setups]) == [f"3.{minor}" for minor in range(int(first), int(end))]
+
+
+def test_weekly_reads_into_postgres_too() -> None:
+    """Where Postgres is missing its tests would be skipped without a word."""
+    assert "sync-test" in WORKFLOWS["weekly"]["jobs"]["thorough"]["strategy"]["matrix"]["targets"]
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.findall(r"^ +sync-test\) .* \|\| install (.*) ;;$", script, re.MULTILINE) == ["postgresql"]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -82,3 +92,76 @@ def test_documents_of_the_repository_name_what_exists(name: str) -> None:
 
 def test_claude_reads_what_agents_read() -> None:
     assert (ROOT / "CLAUDE.md").resolve() == (ROOT / "AGENTS.md").resolve()
+
+
+# --- a release ---
+
+RELEASE = WORKFLOWS["release"]["jobs"]
+
+
+def notes_of(version: str) -> subprocess.CompletedProcess[str]:
+    """What the workflow writes into the release's notes for a tag."""
+    run = "\n".join(commands(RELEASE["package"]))
+    (line,) = re.findall(r"^ *(python docs/changelog\.py .*) > notes\.md$", run, re.MULTILINE)
+    env = {**os.environ, "GITHUB_REF_NAME": f"v{version}", "PYTHON": sys.executable}
+    script = line.replace("python ", '"$PYTHON" ', 1)
+    return subprocess.run(["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def test_release_notes_are_the_versions_section() -> None:
+    (version,) = re.findall(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    lines = (ROOT / "CHANGELOG.md").read_text().splitlines()
+    (start,) = (number for number, line in enumerate(lines) if line.startswith(f"## [{version}]"))
+    end = next((n for n, line in enumerate(lines) if n > start and line.startswith("## ")), len(lines))
+
+    done = notes_of(version)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "\n".join(lines[start + 1 : end]).strip())
+    assert len(done.stdout.splitlines()) > 3
+
+
+def test_a_version_without_a_section_ends_the_release() -> None:
+    done = notes_of("9.9.9")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "CHANGELOG.md has no version 9.9.9.\n")
+
+
+def test_nothing_is_published_before_the_tests() -> None:
+    needed = {name: job.get("needs", []) for name, job in RELEASE.items()}
+    assert needed["package"] == "tests"
+    assert "package" in needed["pypi"]
+    assert RELEASE["tests"]["uses"] == "./.github/workflows/tests.yml"
+
+
+def test_a_release_is_attested_without_a_secret() -> None:
+    attested = {
+        name: [step["with"] for step in job.get("steps", ()) if step.get("uses", "").startswith("actions/attest@")]
+        for name, job in RELEASE.items()
+    }
+    assert {name: len(steps) for name, steps in attested.items() if steps} == {"package": 2, "image": 1}
+    assert [step["subject-path"] for step in attested["package"]] == ["dist/*"] * 2
+    assert all(RELEASE[name]["permissions"]["attestations"] == "write" for name in ("package", "image"))
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    assert set(re.findall(r"secrets\b|\$\{\{ *[\w.]*token[\w.]* *\}\}", text)) == {"${{ github.token }}"}
+
+
+# --- documents ---
+
+
+def test_a_bug_report_asks_for_the_message_and_no_config() -> None:
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.yml").read_text())
+    fields = [item for item in form["body"] if item["type"] != "markdown"]
+    assert {item["type"] for item in form["body"]} <= {"markdown", "input", "textarea", "dropdown", "checkboxes"}
+    (message,) = (item for item in fields if item["id"] == "message")
+    assert message["validations"] == {"required": True}
+    assert "from the log" in message["attributes"]["description"]
+    asked = [f"{field['attributes']['label']} {field['attributes'].get('description')}" for field in fields]
+    assert [text for text in asked if re.search("config|token|secret|credential", text, re.IGNORECASE)] == []
+
+
+def test_contributing_lists_the_streams_and_their_cursors() -> None:
+    manifest = yaml.safe_load((ROOT / "source_tiktok_organic" / "manifest.yaml").read_text())
+    rows = markdown.rows(markdown.section(ROOT / "CONTRIBUTING.md", "## Incremental Stream Considerations"))
+    listed = {row[0]: row[rows[0].index("Cursor Field")] for row in rows[1:]}
+    streams = manifest["definitions"]["streams"]
+    names = [reference.rpartition("/")[2] for reference in manifest["streams"]]
+    assert listed == {name: streams[name].get("incremental_sync", {}).get("cursor_field", "none") for name in names}

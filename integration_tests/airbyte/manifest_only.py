@@ -3,7 +3,8 @@
     python -m integration_tests.airbyte.manifest_only <folder>
 
 `manifest.yaml` is the package's with the class names of a manifest-only connector; `components.py` is what it names, in
-one module. What holds the package's own parts (source.py, config.py, run.py) is lost: see LOST.
+one module. What holds the package's own parts (source.py, config.py, run.py) is lost: see LOST,
+of which tests assert the windows and the states alone.
 """
 
 import ast

@@ -56,7 +56,19 @@ def refused_count(live: Live) -> Finding:
         return Finding("no: one was admitted while asking on", {"count_refused": False})
     if burst.quiet:
         return Finding("yes: none was admitted before a minute without requests", {"count_refused": True})
-    return Finding("asking on prolongs the wait: none was admitted after a minute without requests", agrees=False)
+    raise NotSeenError("a lock hides it")
+
+
+@probe("Does asking on while limited prolong the wait?", rule="lock")
+def lock(live: Live) -> Finding:
+    burst = _burst(live)
+    if not burst.refused:
+        raise NotSeenError("none was refused")
+    if burst.window is not None or burst.quiet:
+        return Finding("no: one was admitted again", {"rate_lock": 0.0})
+    # How long the lock was at first is hidden by what asking on added; a window's length leads to the same refusals.
+    usual = {"rate_lock": Settings.rate_window}
+    return Finding("yes: none was admitted after a minute without requests", usual)
 
 
 def _burst(live: Live) -> Burst:
