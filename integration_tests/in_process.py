@@ -108,3 +108,8 @@ def video_ids(outcome: Outcome) -> list[str]:
 def ids_there_are(sandbox: Sandbox, since: int = 0) -> list[str]:
     """The ids of the account's videos posted at or after a time (s), sorted."""
     return sorted(str(video["id"]) for video in sandbox.account.videos if video["create_time"] >= since)
+
+
+def long_waits(connector: InProcess) -> list[float]:
+    """The waits (s) before retries, without those of one thread for another."""
+    return [wait for wait in connector.waits if wait > 1]

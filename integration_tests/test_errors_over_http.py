@@ -4,13 +4,15 @@ unit_tests/test_errors.py and test_tokens.py check the same with mocked response
 """
 
 import re
+import socket
 from typing import Any
 
 import pytest
+import requests
 
 from integration_tests import sentences
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.in_process import InProcess, ids_there_are, long_waits, video_ids
 from integration_tests.sentences import TRANSIENT
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 
@@ -170,3 +172,28 @@ def test_log_id_of_a_refusal_is_logged(code: str, start_sandbox: StartSandbox) -
     first = sandbox.requests_to(LIST)[0]
     lines = [log["message"] for log in outcome.of("LOG") if log["message"].startswith("TikTok refuses POST")]
     assert re.search(rf"HTTP {first.status}, .*log_id.{{3,5}}{first.log_id}", lines[0])
+
+
+@pytest.mark.parametrize(("command_name", "waits"), [("check", (2, 1)), ("read", (6, 2))])
+@pytest.mark.parametrize("kind", ["access_token", "oauth2.0"])
+def test_unresolvable_host_ends_in_bounded_time(
+    kind: str, command_name: str, waits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody waits for a check, so that has fewer tries; with OAuth the first request is the token's."""
+
+    def unresolved(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    monkeypatch.setattr(requests.utils, "should_bypass_proxies", lambda *_, **__: True)
+    names = {"access_token": ["access_token"], "oauth2.0": ["client_key", "client_secret", "refresh_token"]}[kind]
+    config = {"credentials": {"auth_type": kind, **dict.fromkeys(names, "unused")}}
+    connector = InProcess("https://tiktok.invalid")
+
+    outcome = connector.check(config) if command_name == "check" else connector.read(config, "user_info")
+
+    assert len(long_waits(connector)) == waits[kind == "oauth2.0"]
+    if command_name == "check":
+        assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": sentences.NO_RESPONSE[1]}]
+    else:
+        assert (outcome.exit_code, outcome.errors[0]) == (1, sentences.NO_RESPONSE)

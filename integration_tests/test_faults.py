@@ -5,7 +5,6 @@ The bar: 600 videos under twelve kinds of faults, each exactly once, in under 90
 
 import itertools
 import json
-import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -13,12 +12,11 @@ from typing import Any
 
 import freezegun
 import pytest
-import requests
 
 from integration_tests import sentences
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, hurried, ids_there_are, video_ids
+from integration_tests.in_process import InProcess, hurried, ids_there_are, long_waits, video_ids
 from sandbox import Sandbox
 from sandbox.faults import PASSING
 from unit_tests.outcome import Outcome
@@ -39,11 +37,6 @@ LONGEST_WAITS = [2**n + 2 for n in range(6)]
 # Every third of about 50 requests: hardly ever does one request meet seven of them, after which it would give up. The
 # limit comes last: it costs up to a minute, and more where few requests were admitted before.
 MIXED = dict(zip(range(1, 36, 3), [*TWELVE[1:], TWELVE[0]], strict=True))
-
-
-def long_waits(connector: InProcess) -> list[float]:
-    """The waits before retries, without those of one thread for another."""
-    return [wait for wait in connector.waits if wait > 1]
 
 
 @pytest.mark.parametrize("path", [USER, LIST], ids=["user_info", "videos"])
@@ -153,31 +146,6 @@ def test_requests_without_response_end_with_the_timeout(start_sandbox: StartSand
     sandbox.fail(USER, *["hang"] * 30)
     outcome = InProcess(sandbox.base_url, hurried).read(sandbox.config(), "user_info")
     assert (outcome.exit_code, outcome.errors[0], len(sandbox.requests_to(USER))) == (1, sentences.NO_RESPONSE, 7)
-
-
-@pytest.mark.parametrize(("command_name", "waits"), [("check", (2, 1)), ("read", (6, 2))])
-@pytest.mark.parametrize("kind", ["access_token", "oauth2.0"])
-def test_unresolvable_host_ends_in_bounded_time(
-    kind: str, command_name: str, waits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody waits for a check, so that has fewer tries; with OAuth the first request is the token's."""
-
-    def unresolved(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
-    monkeypatch.setattr(requests.utils, "should_bypass_proxies", lambda *_, **__: True)
-    names = {"access_token": ["access_token"], "oauth2.0": ["client_key", "client_secret", "refresh_token"]}[kind]
-    config = {"credentials": {"auth_type": kind, **dict.fromkeys(names, "unused")}}
-    connector = InProcess("https://tiktok.invalid")
-
-    outcome = connector.check(config) if command_name == "check" else connector.read(config, "user_info")
-
-    assert len(long_waits(connector)) == waits[kind == "oauth2.0"]
-    if command_name == "check":
-        assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": sentences.NO_RESPONSE[1]}]
-    else:
-        assert (outcome.exit_code, outcome.errors[0]) == (1, sentences.NO_RESPONSE)
 
 
 @pytest.mark.parametrize("offset", [3600, -3600], ids=["fast", "slow"])
