@@ -1,9 +1,10 @@
 """Sign-in to TikTok: how requests get their access token. Named in manifest.yaml under `authenticator`."""
 
+import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,9 +13,10 @@ import airbyte_cdk as cdk
 import requests
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
 from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now, ab_datetime_parse
+from urllib3.exceptions import HTTPError
 
 logger = logging.getLogger("airbyte")
-TIMEOUT_S, WAITS_S = (10, 30), (1, 4, 16)
+TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
 REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 10 * 365 * 86_400
 LONG_AGO = "1970-01-01T00:00:00+00:00"
 _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three times, and dateutil takes 0.3 ms
@@ -134,14 +136,16 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         url, form = self.get_token_refresh_endpoint() or "", self.build_refresh_request_body()
         try:
             # A redirect would take the client secret to wherever it points.
-            response = requests.post(url, data=form, timeout=TIMEOUT_S, allow_redirects=False)
-            body = response.json()
-        except requests.exceptions.JSONDecodeError:
-            body = None
-        except (OSError, ValueError) as error:
+            response = requests.post(url, data=form, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
+            content = b"".join(_chunks(response))
+        except (OSError, ValueError, HTTPError) as error:
             kinds, sentences = [kind.__name__ for kind in type(error).__mro__], self._sentences["no_response"]
             message = next(sentences[kind] for kind in kinds if kind in sentences)
             raise cdk.AirbyteTracedException(kinds[0], message, cdk.FailureType.transient_error) from None
+        try:
+            body = json.loads(content.decode("utf-8", errors="replace"))
+        except (ValueError, RecursionError):
+            body = None
         body = body if isinstance(body, Mapping) else {}
         if not _text(body.get("access_token")):
             raise self._refused(body, response.status_code)
@@ -154,6 +158,16 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             code = "no_valid_response" if not code or status >= 500 else "unknown"
         failure_type = cdk.FailureType[errors[code]["failure_type"]]
         return cdk.AirbyteTracedException(filter_secrets(detail), errors[code]["message"], failure_type)
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """A response's content; a timeout of `requests` bounds each wait, but not a response that trickles in."""
+    end = time.monotonic() + LONGEST_RESPONSE_S
+    while chunk := response.raw.read1(2**16, decode_content=True):
+        yield chunk
+        if time.monotonic() > end:
+            response.close()
+            raise requests.exceptions.ReadTimeout(f"not whole after {LONGEST_RESPONSE_S} s")
 
 
 def _text(value: Any) -> str:

@@ -54,7 +54,7 @@ class FieldsRequester(cdk.HttpRequester):
                 return self._send(**kwargs)
         except cdk.AirbyteTracedException as error:
             if not self._failed:
-                self._failed = True
+                self._failed = self.api_budget.is_over = True
                 raise StreamError(error.internal_message, error.message, error.failure_type) from error
         kwargs["stream_slice"].extra_fields["unread"] = True
         return None

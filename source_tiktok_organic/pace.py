@@ -36,6 +36,7 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
         self._closed_until = self._refused_since = self._steady_since = self._last_sign = self._probe_lost_at = 0.0
         self._pause, self._step, self._lock = 1, 1, threading.Lock()
         self._probed = threading.Condition(self._lock)
+        self.is_over = False  # the stream has failed: nobody needs to wait any more
         self._limit_if_stray: int | None = None  # the limit to restore if the refusal turns out to be a stray one
 
     def get_matching_policy(self, request: Any) -> None:
@@ -45,8 +46,10 @@ class LearningAPIBudget(cdk.AbstractAPIBudget):
         """Does nothing: only the code that reads the response knows, see `learn`."""
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Return when the request may be sent."""
+        """Return when the request may be sent; raises AirbyteTracedException once the stream has failed."""
         while (wait := self._take(request, time.monotonic())) > 0:
+            if self.is_over:
+                raise cdk.AirbyteTracedException("not sent, as the stream has failed")
             if self._probe is None:
                 time.sleep(min(wait, LONGEST_SLEEP_S))
             else:

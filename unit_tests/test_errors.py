@@ -288,6 +288,11 @@ def test_response_that_trickles_in_is_abandoned(
             return super().read1(1)
 
     tiktok.with_an_account(*({"body": Trickle(b" " * 1000)} for _ in range(7)))
+    tiktok.responds("token", *({"body": Trickle(b" " * 1000)} for _ in range(4)))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert outcome.errors[:-1] == [LASTING["no_response"][1:]]
     assert len(minutes) == 3 * len(tiktok.bodies())
+
+    minutes.clear()
+    assert connector.read(OAUTH_CONFIG, "videos").errors[:-1] == [LASTING["no_response"][1:]]
+    assert len(minutes) == 2 * len(tiktok.forms()) == 8

@@ -161,12 +161,16 @@ def test_whole_time_is_one_window(tiktok: TikTok, connector: Connector) -> None:
     assert load_manifest()["definitions"]["streams"]["videos"]["incremental_sync"]["step"] == "P36500D"
 
 
-def test_start_in_the_future_is_today(tiktok: TikTok, connector: Connector) -> None:
+@pytest.mark.parametrize(
+    ("start_date", "first_day"), [("2026-12-24", 1_793_577_600), ("2010-05-05", 1_388_534_400)], ids=["future", "past"]
+)
+def test_start_is_between_tiktoks_first_day_and_today(
+    start_date: str, first_day: int, tiktok: TikTok, connector: Connector
+) -> None:
     """A start beyond today would become the state, and skip everything before it."""
     tiktok.with_an_account()
-    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-12-24"}, "videos")
-    today = 1_793_577_600  # 2026-11-02
-    assert [int(s["cursor"]["create_time"]) for s in outcome.states[-1]["states"]] == [today]
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": start_date}, "videos")
+    assert [int(s["cursor"]["create_time"]) for s in outcome.states[-1]["states"]] == [first_day]
 
 
 @pytest.mark.parametrize("config", [OAUTH_CONFIG, ACCESS_TOKEN_CONFIG], ids=["oauth", "access_token"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from examples.demo.compare import differences
 from examples.demo.story import api_at
 from examples.sync import SyncError
+from examples.sync.__main__ import cron_line
 from examples.sync.account import Account, account_of_file, accounts_at, write_config
 from examples.sync.listener import Listener
 from examples.sync.warehouse import warehouse_at
@@ -262,6 +264,22 @@ def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     assert given.url == "postgresql+psycopg2://ada:p%40ss@db.example:5433/marketing"
     assert given.dbt["PGPASSWORD"] == "p@ss"
     assert warehouse_at("postgresql://ada@db.example/marketing").dbt["PGPASSWORD"] == "from the environment"
+
+
+@pytest.mark.parametrize(
+    ("to", "shown"),
+    [
+        ("postgres://ada:p%40ss@db.example:5433/marketing", "postgres://ada@db.example:5433/marketing"),
+        ("postgres://ada@db.example/marketing", "postgres://ada@db.example/marketing"),
+        ("100%.duckdb", r"100\%.duckdb"),
+    ],
+    ids=["password", "none", "percent"],
+)
+def test_line_for_cron_has_no_password(to: str, shown: str) -> None:
+    """Catches a password on the screen and in crontab, and a % that cron takes for a line break."""
+    line = cron_line(Path("accounts"), to)
+    assert line.endswith(f" -m examples.sync --quiet --accounts accounts --to {shown}")
+    assert re.findall(r"p%40ss|(?<!\\)%", line) == []
 
 
 @pytest.mark.parametrize("place", ["mysql://db.example/marketing", "postgres://db.example", "postgres:///marketing"])

@@ -200,11 +200,24 @@ def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: C
         {"status_code": 200, "json": {}},
         {"status_code": 200, "json": []},
         {"status_code": 503, "json": {"error": "brand_new"}},
+        {"text": "[" * 100_000},
+        {"text": '{"access_token": ' + "7" * 5_000 + "}"},
         {"exc": requests.exceptions.ConnectTimeout},
         {"exc": requests.exceptions.ReadTimeout},
         {"exc": requests.exceptions.ConnectionError("reset")},
     ],
-    ids=["500", "html_200", "empty_object", "list", "503_unknown", "no_connection", "no_answer", "reset"],
+    ids=[
+        "500",
+        "html_200",
+        "empty_object",
+        "list",
+        "503_unknown",
+        "deep",
+        "digits",
+        "no_connection",
+        "no_response",
+        "reset",
+    ],
 )
 def test_passing_token_fault_is_retried(
     response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
@@ -223,9 +236,11 @@ def test_passing_token_fault_is_retried(
         ({"status_code": 503, "text": ""}, NO_VALID_RESPONSE),
         ({"json": {"access_token": ""}}, NO_VALID_RESPONSE),
         ({"json": {"access_token": 7, "refresh_token": "rft.x"}}, NO_VALID_RESPONSE),
+        ({"text": "[" * 100_000}, NO_VALID_RESPONSE),
+        ({"text": "7" * 5_000}, NO_VALID_RESPONSE),
         ({"exc": requests.exceptions.ReadTimeout}, NOT_REACHED),
     ],
-    ids=["503", "empty_token", "number", "lost"],
+    ids=["503", "empty_token", "number", "deep", "digits", "lost"],
 )
 def test_lasting_token_fault_is_a_transient_error(
     response: Any, expected: tuple[str, str], tiktok: TikTok, connector: Connector, waits: list[float]

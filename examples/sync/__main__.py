@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from examples.sync import SyncError
+from examples.sync import SyncError, interrupt
 from examples.sync.account import Account, accounts_at
 from examples.sync.models import build
 from examples.sync.read import Show, prepare, quiet, read
@@ -33,9 +34,10 @@ class AlreadyRunningError(SyncError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sync; the exit code is 0 when all went well, 1 when something failed, 3 when another run is under way."""
     options = _parser().parse_args(arguments)
+    interrupt.remember()
     console = Console(file=sys.stdout, quiet=options.quiet)  # this one, also while sys.stdout is redirected
     try:
-        problems = _run(console, options.accounts, warehouse_at(options.to))
+        problems = _run(console, options.accounts, options.to)
     except AlreadyRunningError as error:
         return _failed([str(error)], ALREADY_RUNNING)
     except (SyncError, OSError) as error:
@@ -45,16 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _failed(problems, FAILED) if problems else WELL
 
 
-def _run(console: Console, place: Path, warehouse: Warehouse) -> list[str]:
+def _run(console: Console, place: Path, to: str) -> list[str]:
+    warehouse = warehouse_at(to)
     accounts, folder = accounts_at(place), place if place.is_dir() else place.parent
     work = folder / ".sync"
     with _only_run(folder / ".sync.lock"):
         problems = sync(Steps(console), accounts, warehouse, work)
     if len(problems) < len(accounts):
         show(console, warehouse, warehouse.picture)
-        console.print(
-            f"\nEach day at 02:10, with cron:\n{_cron_line()}\n", soft_wrap=True, highlight=False, markup=False
-        )
+        hint = " (its password goes into ~/.pgpass)" if "://" in to else ""
+        said = f"\nEach day at 02:10, with cron{hint}:\n{cron_line(place, to)}\n"
+        console.print(said, soft_wrap=True, highlight=False, markup=False)
     return problems
 
 
@@ -119,10 +122,11 @@ def _only_run(path: Path) -> Iterator[None]:
         yield
 
 
-def _cron_line() -> str:
-    arguments = [argument for argument in sys.argv[1:] if argument != "--quiet"]
-    command = shlex.join([sys.executable, "-m", "examples.sync", "--quiet", *arguments])
-    return f"10 2 * * *  cd {shlex.quote(os.getcwd())} && {command}"
+def cron_line(accounts: Path, to: str) -> str:
+    """The line for cron, in which % is a line break; without a password, which belongs in ~/.pgpass."""
+    address = re.sub(r"^(\w+://[^:/@]*):[^@]*@", r"\1@", to)
+    command = [sys.executable, "-m", "examples.sync", "--quiet", "--accounts", str(accounts), "--to", address]
+    return f"10 2 * * *  cd {shlex.quote(os.getcwd())} && {shlex.join(command)}".replace("%", r"\%")
 
 
 def _failed(problems: list[str], code: int) -> int:

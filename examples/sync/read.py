@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples.sync import SyncError
+from examples.sync import SyncError, interrupt
 from examples.sync.account import Account, Json
 from examples.sync.listener import Listener
 from examples.sync.warehouse import SYNCS, Warehouse
@@ -115,18 +115,13 @@ def _failures_explained(listener: Listener) -> Iterator[None]:
     try:
         yield
     except (PyAirbyteError, SQLAlchemyError) as error:
-        if _came_of_ctrl_c(error):
+        if interrupt.was_pressed():
             raise KeyboardInterrupt from None
         cause = _root_of(error)
         if isinstance(cause, SyncError):
             raise cause from None
         said = cause.get_message() if isinstance(cause, PyAirbyteError) else cause
         raise SyncError(listener.problem or f"PyAirbyte failed: {said} Its logs are in {os.environ[LOGS]}.") from error
-
-
-def _came_of_ctrl_c(error: BaseException | None) -> bool:
-    """Whether PyAirbyte has hidden a KeyboardInterrupt: it ends the connector too, which raises another exception."""
-    return isinstance(error, KeyboardInterrupt) or (error is not None and _came_of_ctrl_c(error.__context__))
 
 
 def _root_of(error: Exception) -> Exception:
