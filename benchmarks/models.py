@@ -21,7 +21,8 @@ insert into user_info
 select 'account', 'somebody', 'Some Body', 1000 + day, 7, 5000 + day, {VIDEOS}, {META} range({DAYS}) d(day);
 insert into videos select
     n::varchar, 'account', {FIRST_POST} + n * 3600, 'https://www.tiktok.com/@somebody/video/' || n,
-    'A caption #with #tags', '', 15, n + day, n % 7 + day, n % 5 + day, 100 * n + day * day, {META} range({VIDEOS}) v(n), range({DAYS}) d(day)
+    'A caption #with #tags', '', 15, n + day, n % 7 + day, n % 5 + day, 100 * n + day * day,
+    {META} range({VIDEOS}) v(n), range({DAYS}) d(day)
 """
 
 

@@ -206,18 +206,7 @@ def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: C
         {"exc": requests.exceptions.ReadTimeout},
         {"exc": requests.exceptions.ConnectionError("reset")},
     ],
-    ids=[
-        "500",
-        "html_200",
-        "empty_object",
-        "list",
-        "503_unknown",
-        "deep",
-        "digits",
-        "no_connection",
-        "no_response",
-        "reset",
-    ],
+    ids=["500", "html", "empty_object", "list", "503", "deep", "digits", "no_connection", "no_response", "reset"],
 )
 def test_passing_token_fault_is_retried(
     response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
