@@ -67,7 +67,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
 
 class AccountCursor(ConcurrentPerPartitionCursor):
-    """The CDK's cursor, with three changes.
+    """The CDK's cursor, with three changes, for which it has no hook (test_state.py, test_windows.py).
 
     It emits the state after each window, not every 600 s, or a killed sync would start over. A record moves the state
     only within its own window: a pinned post, or one dated tomorrow, would carry it past unread videos. And windows are

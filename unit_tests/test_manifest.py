@@ -130,6 +130,7 @@ def test_budget_begins_at_the_documented_limit() -> None:
 def test_workers_are_20_unless_configured(workers: dict[str, int], expected: int) -> None:
     source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **workers}, catalog=None, state=None)
     assert source._concurrent_source._threadpool._threadpool._max_workers == expected
+    assert source._concurrent_source._queue.maxsize == 200  # records of 5 KB that wait to be emitted
     assert load_manifest()["concurrency_level"]["max_concurrency"] == 40
 
 

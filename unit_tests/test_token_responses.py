@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from source_tiktok_organic.authenticators import TikTokAuthenticator
+from source_tiktok_organic.token_store import TokenStore
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
+from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
 
 LIFETIMES: dict[str, tuple[Any, str]] = {
     "text_of_a_number": ("7200", "2026-11-02T13:59:00+00:00"),
@@ -72,6 +74,19 @@ def test_only_written_properties_change(tiktok: TikTok, connector: Connector) ->
     assert {k: v for k, v in stored.items() if k != "credentials"} == {"num_workers": 3, "more": {"a": 1}}
     assert set(stored["credentials"]) - set(credentials) == {"access_token", "token_expiry_date", "scope"}
     assert stored["credentials"]["kept"] == "as it is"
+
+
+def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
+    """Other threads walk through it meanwhile, and a dictionary whose size changes would fail them."""
+    tiktok.with_an_account()
+    config = {"credentials": {**OAUTH_CONFIG["credentials"]}}
+    sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
+    store = TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
+    authenticator = TikTokAuthenticator(config, BASE_URL, "/v2/oauth/token/", store, **sentences)
+    before = [*config["credentials"]]
+
+    assert authenticator.get_access_token() == "act.fresh"
+    assert [*config["credentials"]] == before
 
 
 def test_tokens_are_out_before_the_next_request(
