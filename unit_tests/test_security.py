@@ -26,7 +26,14 @@ DANGEROUS_CALLS = {"system", "popen", "fork", "load", "loads", "unsafe_load", "f
 DANGEROUS_CALLS |= {
     f"{kind}{how}" for kind in ("exec", "spawn") for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
 }
-JSON = ("responses.py", "token_store.py", "command.py", "login_kit.py", "callback.py")  # json.loads is allowed in these
+JSON = (
+    "authenticators.py",
+    "responses.py",
+    "token_store.py",
+    "command.py",
+    "login_kit.py",
+    "callback.py",
+)  # json.loads is allowed in these
 SECRETS = ("client-secret-7f3a", "rft.first-7f3a", "rft.second-7f3a", "act.stored-7f3a", "act.fresh-7f3a")
 CONFIG = {
     "credentials": {
