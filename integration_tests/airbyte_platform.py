@@ -7,6 +7,7 @@ JsonSecretsProcessor of the server, useAuthentication and AuthButton of the web 
 import base64
 import copy
 import hashlib
+import re
 import secrets
 import string
 from collections.abc import Iterator, Mapping
@@ -238,6 +239,15 @@ def _properties(schema: Mapping[str, Any]) -> dict[str, list[Any]]:
     return found
 
 
+FORMATS = FormatChecker()
+
+
+@FORMATS.checks("date-time")
+def _is_date_time(value: object) -> bool:
+    """jsonschema itself looks at this format only with another package."""
+    return re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(value)) is not None
+
+
 def _options(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield schema
     for option in schema.get("oneOf", ()):
@@ -248,7 +258,7 @@ def _unmasked(form: Form, stored: Form, schema: Mapping[str, Any]) -> Form:
     """A form with the stored secrets behind its masks; of options, only one that the form satisfies is looked at."""
     form = dict(form)
     for option in schema.get("oneOf", ()):
-        if Draft7Validator(option, format_checker=FormatChecker()).is_valid(form):
+        if Draft7Validator(option, format_checker=FORMATS).is_valid(form):
             form = _unmasked(form, stored, option)
     for name, field in schema.get("properties", {}).items():
         if field.get("airbyte_secret") and form.get(name) == MASK and name in stored:

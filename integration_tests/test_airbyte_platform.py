@@ -130,9 +130,10 @@ def test_odd_lifetime_does_not_cost_the_secrets(sandbox: Sandbox, start: Start) 
     sandbox.advance(3 * 3_600)
     source.sync()
 
-    source.save(source.form())
+    check = source.save(source.form())
     read = source.sync()
 
+    assert check.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert source.stored
     assert source.stored["credentials"]["token_expiry_date"] == ""
     assert MASK not in source.stored["credentials"].values()

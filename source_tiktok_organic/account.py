@@ -8,8 +8,6 @@ from typing import Any
 import airbyte_cdk as cdk
 
 logger = logging.getLogger("airbyte")
-FIRST_DAY = "2014-01-01"  # no post is older
-LONGEST_LOOKBACK_DAYS = 3650  # the most that a config allows; an additional full sync uses more
 
 
 def check_account(streams: Sequence[Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
@@ -41,12 +39,15 @@ def count_videos(
 
 def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Mapping[str, Any]) -> bool:
     """Whether all videos are read: from the first day on, with no state or with a lookback that goes back to it."""
+    reading = manifest["definitions"]["streams"]["videos"]["incremental_sync"]
+    lookback = cdk.InterpolatedString.create(reading["lookback_window"], parameters={}).eval(config)  # P…D
+    longest = manifest["spec"]["connection_specification"]["properties"]["lookback_window_days"]["maximum"]
     earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
-    lookback = manifest["definitions"]["streams"]["videos"]["incremental_sync"]["lookback_window"]
-    days = int(re.sub(r"\D", "", cdk.InterpolatedString.create(lookback, parameters={}).eval(config)))
-    from_the_first = "videos" not in earlier or days > LONGEST_LOOKBACK_DAYS
+    # A longer lookback than a config can ask for is that of an additional full sync.
+    from_the_first = "videos" not in earlier or int(lookback.strip("PD")) > longest
     is_selected = "videos" in {s.stream.name for s in catalog.streams}
-    return is_selected and from_the_first and (config.get("start_date") or "") <= FIRST_DAY
+    starts_early = (config.get("start_date") or "") <= reading["start_datetime"]["min_datetime"]
+    return is_selected and from_the_first and starts_early
 
 
 def _account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:

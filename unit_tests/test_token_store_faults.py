@@ -105,12 +105,18 @@ def test_disk_that_fills_meanwhile_costs_no_token(
 def test_file_stays_whole_until_the_next_one_is(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Two writes of a run have the tokens of the file itself; the third, which fails, has those of the renewal."""
     with_rotating_tokens(tiktok)
     connector.check(config())
-    before = file_of(store).read_text()
-    fill_the_disk(monkeypatch, writes=(1,))
-    assert connector.read(config(), "user_info").exit_code == 1
-    assert (file_of(store).read_text(), spent(tiktok)) == (before, [FIRST])
+    fill_the_disk(monkeypatch, writes=(3,))
+    tiktok.responds("user", refused("access_token_invalid", 401), good({"user": USER}))
+
+    outcome = connector.read(config(), "user_info")
+
+    assert (outcome.errors, spent(tiktok)) == ([], [FIRST, "rft.1"])
+    assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.2"]
+    stored = json.loads(file_of(store).read_text())
+    assert (stored["access_token"], stored["refresh_token"]) == ("act.1", "rft.1")
 
 
 def test_store_is_looked_into_once_by_each_requester(

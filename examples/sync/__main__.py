@@ -34,7 +34,6 @@ class AlreadyRunningError(SyncError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sync; the exit code is 0 when all went well, 1 when something failed, 3 when another run is under way."""
     options = _parser().parse_args(arguments)
-    interrupt.remember()
     console = Console(file=sys.stdout, quiet=options.quiet)  # this one, also while sys.stdout is redirected
     try:
         problems = _run(console, options.accounts, options.to)
@@ -63,6 +62,7 @@ def _run(console: Console, place: Path, to: str) -> list[str]:
 
 def sync(steps: Steps, accounts: Sequence[Account], warehouse: Warehouse, work: Path) -> list[str]:
     """Read each account and build the models, unless none could be read; sentences on the accounts that failed."""
+    interrupt.remember()
     load_pyairbyte(steps, work)
     problems = [problem for account in accounts if (problem := _problem_of(steps, account, warehouse, work))]
     if len(problems) < len(accounts):

@@ -26,6 +26,7 @@ OUR_TESTS = (
     "benchmarks",
     "demo_story",
     "docs",
+    "interrupt",
     "metadata",
     "months",
     "page",

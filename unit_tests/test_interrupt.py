@@ -1,0 +1,21 @@
+"""Ctrl-C in `make sync`."""
+
+import signal
+from contextlib import suppress
+
+import pytest
+
+from examples.sync import interrupt
+
+
+def test_ctrl_c_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a KeyboardInterrupt that PyAirbyte has lost, and a run that goes on as if there had been none."""
+    monkeypatch.setattr(interrupt, "_noted", [])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupt.remember()
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert interrupt.was_pressed()
+    finally:
+        signal.signal(signal.SIGINT, before)
