@@ -126,8 +126,8 @@ def test_budget_begins_at_the_documented_limit() -> None:
     assert budgets[0] is not budgets[1]  # TikTok counts each endpoint by itself
 
 
-@pytest.mark.parametrize(("workers", "expected"), [({}, 20), ({"num_workers": 2}, 2), ({"num_workers": 40}, 40)])
-def test_workers_are_20_unless_configured(workers: dict[str, int], expected: int) -> None:
+@pytest.mark.parametrize(("workers", "expected"), [({}, 30), ({"num_workers": 2}, 2), ({"num_workers": 40}, 40)])
+def test_workers_are_30_unless_configured(workers: dict[str, int], expected: int) -> None:
     source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **workers}, catalog=None, state=None)
     assert source._concurrent_source._threadpool._threadpool._max_workers == expected
     assert source._concurrent_source._queue.maxsize == 200  # records of 5 KB that wait to be emitted
