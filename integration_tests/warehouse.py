@@ -98,13 +98,12 @@ class Warehouse:
         assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
         return process.stdout
 
-    def dbt(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run dbt in the package."""
+    def dbt(self, *args: str, project: Path = ROOT / "examples" / "dbt") -> subprocess.CompletedProcess[str]:
+        """Run dbt in the package, or in another project."""
         places = {"DBT_TARGET_PATH": str(self.folder / "target"), "DBT_LOG_PATH": str(self.folder / "logs")}
         env = {**os.environ, **self.env, **places, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         command = [PYTHON.with_name("dbt"), "--no-use-colors", *args, "--profiles-dir", "."]
-        package = ROOT / "examples" / "dbt"
-        return subprocess.run(command, cwd=package, env=env, capture_output=True, text=True, timeout=600)
+        return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=600)
 
 
 def duckdb(folder: Path) -> Warehouse:
