@@ -75,7 +75,7 @@ ROWS = (
         for n in (19, 100, 300)
     ),
     *(Row(f"{n:,} videos, no limit", n, 6, admitted=math.floor(1.35 * math.ceil(n / PAGE) + 3)) for n in (719, 2530)),
-    Row("10,000 videos, no limit, over TLS", 10_000, 3, settings={"tls": True}, admitted=678, connections=25),
+    Row("10,000 videos, no limit, over TLS", 10_000, 3, settings={"tls": True}, admitted=678, connections=35),
 )
 CROWD = Row("20 first syncs of 1,000 videos that share 600 a minute", 1000, 3, 600, accounts=20, refused=600)
 
