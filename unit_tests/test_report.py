@@ -58,7 +58,7 @@ def test_growth_since_the_reading_before_and_the_first() -> None:
     ]
 
 
-def test_first_reading_says_when_growth_begins() -> None:
+def test_first_reading_says_that_growth_follows() -> None:
     assert printed([day("2026-09-01", username=None, display_name=None)]) == [
         "  _000a                     Followers      Likes     Videos      Views",
         "  on 2026-09-01                 1,000     20,000          3    900,000",

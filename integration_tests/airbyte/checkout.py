@@ -31,6 +31,7 @@ OUR_TESTS = (
     "months",
     "page",
     "project",
+    "report",
     "sync",
     "terraform",
     "workflows",
