@@ -22,9 +22,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sandbox import Sandbox
+from source_tiktok_organic.config import load_manifest
 from unit_tests.outcome import catalog
 
 LIST, LATENCY_S, PAGE, LIMIT_OFF = "/v2/video/list/", 0.3, 20, 0
+WORKERS = load_manifest()["spec"]["connection_specification"]["properties"]["num_workers"]["default"]
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
 
 
@@ -75,7 +77,7 @@ ROWS = (
         for n in (19, 100, 300)
     ),
     *(Row(f"{n:,} videos, no limit", n, 6, admitted=math.floor(1.35 * math.ceil(n / PAGE) + 3)) for n in (719, 2530)),
-    Row("10,000 videos, no limit, over TLS", 10_000, 3, settings={"tls": True}, admitted=678, connections=35),
+    Row("10,000 videos, no limit, over TLS", 10_000, 3, settings={"tls": True}, admitted=678, connections=WORKERS + 5),
 )
 CROWD = Row("20 first syncs of 1,000 videos that share 600 a minute", 1000, 3, 600, accounts=20, refused=600)
 

@@ -26,14 +26,9 @@ def lost(number: int) -> Row:
     return {"caption": f"Lost {number}", "view_count": number, "missing_since_day": "2026-09-20"}
 
 
-def printed(
-    days: list[Row] = [],  # noqa: B006
-    fastest: list[Row] = [],  # noqa: B006
-    gone: list[Row] = [],  # noqa: B006
-    months: list[Row] = [],  # noqa: B006
-) -> list[str]:
-    """The lines of a report over a warehouse that has these rows, as each query asks for them."""
-    answers = {report.DAYS: days, report.FASTEST: fastest, report.GONE: gone, report.BY_MONTH: months}
+def printed(**rows: list[Row]) -> list[str]:
+    """The lines of a report over a warehouse that has these rows, by the names of the queries."""
+    answers = {getattr(report, query): rows.get(query.lower(), []) for query in ("DAYS", "FASTEST", "GONE", "BY_MONTH")}
 
     class Warehouse:
         run = staticmethod(answers.__getitem__)
@@ -49,7 +44,7 @@ def test_growth_since_the_reading_before_and_the_first() -> None:
         day("2026-09-27", follower_count=1010),
         day("2026-09-28", video_count=4),
     ]
-    assert printed(days) == [
+    assert printed(days=days) == [
         "  Ada @ada          Followers      Likes     Videos      Views",
         "  on 2026-09-28         1,000     20,000          4    900,000",
         "  since 2026-09-27        -10         +0         +1         +0",
@@ -59,7 +54,7 @@ def test_growth_since_the_reading_before_and_the_first() -> None:
 
 
 def test_first_reading_says_that_growth_follows() -> None:
-    assert printed([day("2026-09-01", username=None, display_name=None)]) == [
+    assert printed(days=[day("2026-09-01", username=None, display_name=None)]) == [
         "  _000a                     Followers      Likes     Videos      Views",
         "  on 2026-09-01                 1,000     20,000          3    900,000",
         "  growth: from tomorrow on",
@@ -68,7 +63,7 @@ def test_first_reading_says_that_growth_follows() -> None:
 
 
 def test_each_account_has_its_own_growth() -> None:
-    lines = printed([day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")])
+    lines = printed(days=[day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")])
     assert [line.split()[0] for line in lines if line] == ["Ada", "on", "growth:", "Bob", "on", "growth:"]
 
 
@@ -102,7 +97,7 @@ def test_the_newest_twelve_months_are_drawn() -> None:
     months = [
         {"year": 2025 + n // 12, "month": n % 12 + 1, "videos": 1, "views": 800 if n < 13 else 8} for n in range(20)
     ]
-    assert printed(months=months) == ["Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
+    assert printed(by_month=months) == ["Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
 
 
 def test_without_readings_nothing_is_said() -> None:
