@@ -10,15 +10,13 @@ import pytest
 from integration_tests.in_process import InProcess
 from integration_tests.warehouse import ROOT
 from sandbox import Sandbox
-
-VIDEOS = 1500
-LIST = "/v2/video/list/"
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[tuple[Sandbox, dict[str, Any], Any]]:
     """An account that was read once, its config and the state after it."""
-    with Sandbox(videos=VIDEOS, years=3) as sandbox:
+    with Sandbox(videos=1500, years=3) as sandbox:
         outcome = InProcess(sandbox.base_url).read(sandbox.access_token_config(), "user_info", "videos")
         assert outcome.errors == []
         yield sandbox, sandbox.access_token_config(), outcome.states[-1]
