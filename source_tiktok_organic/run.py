@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import airbyte_cdk as cdk
-from airbyte_cdk.logger import PRINT_BUFFER
+from source_tiktok_organic.startup import quick_import
 
-from source_tiktok_organic.authenticators import TikTokAuthenticator
-from source_tiktok_organic.failures import set_up_log, tell
-from source_tiktok_organic.files import hand_over, read_files
-from source_tiktok_organic.source import SourceTiktokOrganic
+with quick_import():
+    import airbyte_cdk as cdk
+    from airbyte_cdk.logger import PRINT_BUFFER
+
+    from source_tiktok_organic.authenticators import TikTokAuthenticator
+    from source_tiktok_organic.failures import set_up_log, tell
+    from source_tiktok_organic.files import hand_over, read_files
+    from source_tiktok_organic.source import SourceTiktokOrganic
 
 REFRESH_S, LAST_WORDS_S = 5, 3  # how long to wait at the end for a token refresh, and for a slow reader
 
