@@ -74,11 +74,28 @@ def test_signal_waits_for_a_token_refresh(
     assert (resumed.exit_code, len(resumed.configs)) == (0, 1)
 
 
+@SIGNALS
+def test_signal_ends_it_though_nobody_reads(
+    number: signal.Signals, start_sandbox: StartSandbox, command: Commands
+) -> None:
+    sandbox = start_sandbox(videos=2000)
+    run = command(sandbox)
+    env = {**os.environ, "TIKTOK_API_BASE_URL": sandbox.base_url}
+    with subprocess.Popen([SCRIPT, "read", *run.files(sandbox.config())], env=env, stdout=subprocess.PIPE) as process:
+        wait_for(lambda: sandbox.requests_to(LIST))
+        time.sleep(2)  # the pipe fills
+        process.send_signal(number)
+        try:
+            assert process.wait(MOST_S) == -number
+        finally:
+            process.kill()
+
+
 def test_first_process_of_a_container_exits_with_143() -> None:
     """The kernel drops signals that the first process of a container sends to itself."""
     code = (
-        "import os, signal, sys, time\nfrom source_tiktok_organic import run\n"
-        "os.kill = lambda *_: None\nsignal.signal(signal.SIGTERM, run._end_by_signal)\n"
+        "import os, signal, sys, time\nfrom source_tiktok_organic import ending\n"
+        "os.kill = lambda *_: None\nsignal.signal(signal.SIGTERM, ending.end_by_signal)\n"
         "signal.raise_signal(signal.SIGTERM)\ntime.sleep(30)"
     )
     process = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)

@@ -180,7 +180,7 @@ class OnceRecordFilter(cdk.RecordFilter):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._start = int(cdk.InterpolatedString.create(self.start_date, parameters=parameters).eval(self.config))
-        self._seen, self._lock = set[str](), threading.Lock()
+        self._seen, self._lock = set[bytes](), threading.Lock()
 
     def filter_records(self, records: Iterable[Any], *_: Any, **context: Any) -> Iterable[Mapping[str, Any]]:
         """The records of a page that have not passed before; a system error for one without an id."""
@@ -201,7 +201,7 @@ class OnceRecordFilter(cdk.RecordFilter):
             raise StreamError(detail, self.messages["video_without_id"], cdk.FailureType.system_error)
         with self._lock:
             known = len(self._seen)
-            self._seen.add(str(video_id))
+            self._seen.add(str(video_id).encode(errors="surrogatepass"))  # less memory than a string
             return len(self._seen) > known
 
 

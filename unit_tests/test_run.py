@@ -14,7 +14,7 @@ import airbyte_cdk
 import pytest
 from airbyte_cdk.logger import PRINT_BUFFER
 
-from source_tiktok_organic import run
+from source_tiktok_organic import ending, run
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 from unit_tests.connector import Connector
 from unit_tests.tiktok import OAUTH_CONFIG, TikTok
@@ -33,12 +33,16 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         found.append(f"exit {code}")
         raise Ended(code)
 
+    def flush() -> None:
+        with PRINT_BUFFER.lock:
+            found.append("flush")
+
     for name in ("stdout", "__stdout__"):  # run() replaces both
         monkeypatch.setattr(sys, name, getattr(sys, name))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setattr(os, "kill", lambda pid, number: found.append(f"kill {number} {pid == os.getpid()}"))
-    monkeypatch.setattr(PRINT_BUFFER, "flush", lambda: found.append("flush"))
+    monkeypatch.setattr(PRINT_BUFFER, "flush", flush)
     yield found
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -112,7 +116,7 @@ def test_help_and_wrong_options_have_their_exit_codes(
 def test_both_signals_are_handled(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "execute", lambda _: 0)
     ended(monkeypatch, "spec")
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [run._end_by_signal] * 2
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [ending.end_by_signal] * 2
 
 
 def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,8 +134,8 @@ def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pyte
 def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """The main thread, which the handler interrupts, may hold the lock of a line half written."""
     found: list[Any] = []
-    before = signal.signal(number, run._end_by_signal)
-    monkeypatch.setattr(run, "_end", lambda *a: found.append((threading.current_thread().name, a)))
+    before = signal.signal(number, ending.end_by_signal)
+    monkeypatch.setattr(ending, "end", lambda *a: found.append((threading.current_thread().name, a)))
     try:
         signal.raise_signal(number)
         for thread in threading.enumerate():
@@ -148,7 +152,7 @@ def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypat
 def test_end_by_signal_is_by_that_signal(events: list[str]) -> None:
     """The first process of a container survives a signal sent to itself; then the exit code tells."""
     with pytest.raises(Ended):
-        run._end(143, signal.SIGTERM)
+        ending.end(143, signal.SIGTERM)
     assert events == ["flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
 
@@ -174,29 +178,40 @@ def test_end_waits_for_a_token_refresh(events: list[str]) -> None:
     timer = threading.Timer(0.2, release.set)
     timer.start()
     with pytest.raises(Ended):
-        run._end(143)
+        ending.end(143)
     thread.join()
     assert events == ["released", "flush", "exit 143"]
 
 
 def test_end_does_not_wait_for_ever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For a refresh that hangs, or a reader that does not read on."""
-    monkeypatch.setattr(run, "REFRESH_S", 0.01)
-    monkeypatch.setattr(run, "LAST_WORDS_S", 0.01)
+    monkeypatch.setattr(ending, "REFRESH_S", 0.01)
+    monkeypatch.setattr(ending, "LAST_WORDS_S", 0.01)
     first, _ = in_another_thread(TikTokAuthenticator.refreshing, events)
     second, _ = in_another_thread(PRINT_BUFFER.lock, events)
     try:
         with pytest.raises(Ended):
-            run._end(143)
-        assert events == ["exit 143"]
+            ending.end(143, signal.SIGTERM)
+        assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
     finally:
         first.set()
         second.set()
 
 
-def test_waits_of_the_end_fit_into_docker_stop() -> None:
-    """Which kills after ten seconds."""
-    assert 0 < run.REFRESH_S + run.LAST_WORDS_S < 10
+def test_waits_of_the_end_are_less_than_five_seconds() -> None:
+    assert 0 < ending.REFRESH_S + ending.LAST_WORDS_S < 5
+
+
+def test_end_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every program does whose output is read slowly: nothing of a finished sync is cut off."""
+    monkeypatch.setattr(ending, "LAST_WORDS_S", 0.01)
+    release, thread = in_another_thread(PRINT_BUFFER.lock, events)
+    timer = threading.Timer(0.2, release.set)
+    timer.start()
+    with pytest.raises(Ended):
+        ending.end(0)
+    thread.join()
+    assert events == ["released", "flush", "exit 0"]
 
 
 def test_token_refresh_holds_the_lock_until_it_is_stored(tiktok: TikTok, connector: Connector) -> None:

@@ -3,7 +3,7 @@
     python -m integration_tests.airbyte.manifest_only <folder>
 
 `manifest.yaml` is the package's with the class names of a manifest-only connector; `components.py` is what it names, in
-one module. What holds the package's own parts (source.py, config.py, run.py) is lost: see LOST,
+one module. What holds the package's own parts (source.py, config.py, run.py, ending.py) is lost: see LOST,
 of which tests assert the windows and the states alone.
 """
 
@@ -24,7 +24,7 @@ What the two files lack, as it is in the package:
   10,000 records may wait in memory, not 200.
 - config.py: a config or catalog that does not fit is refused in the CDK's words, which may quote credentials; `check`
   does not say which permissions are missing; TIKTOK_API_BASE_URL means nothing.
-- run.py: SIGTERM does not wait for a token that is being renewed; a reader that goes away may leave workers waiting.
+- ending.py: SIGTERM does not wait for a token that is being renewed; a reader that goes away may leave workers waiting.
 - sign_in: the command tiktok-organic-sign-in.
 Outside an image of Airbyte's, custom classes need AIRBYTE_ENABLE_UNSAFE_CODE=true, and a config that is emitted carries
 the manifest as well."""
