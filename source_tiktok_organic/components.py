@@ -73,7 +73,8 @@ class FieldsRequester(cdk.HttpRequester):
             self._warn_once("field_refused", names=", ".join(optional))
             return response
         except cdk.AirbyteTracedException as error:
-            if not isinstance(given_up := error.__context__, cdk.BaseBackoffException):
+            given_up = error.__context__
+            if not isinstance(given_up, cdk.BaseBackoffException):
                 raise
             # A request refused for the rate limit is sent again; the budget says when, and when to give up.
             if self.api_budget.is_refused(given_up.request):
@@ -135,7 +136,7 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         if following is None:
             detail = f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
             raise StreamError(detail, self.messages["cursor_leads_nowhere"], cdk.FailureType.system_error)
-        is_shared = previous is None and self._share(window, cursor // 1000, videos)
+        is_shared = previous is None and self._share(window, cursor // 1000, len(videos))
         return None if is_shared or cursor < int(window["start_time"]) * 1000 else following
 
     def _following(self, cursor: Any, previous: int | None, videos: list[Any]) -> int | None:
@@ -151,14 +152,13 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
         return cursor if cursor < previous and crowd != self.page_size else None
 
-    def _share(self, window: cdk.StreamSlice, oldest: int, videos: list[Any]) -> bool:
-        """Leave the rest of a window to others, if it has many pages when its videos lie as close as on the first."""
-        start, end, size = int(window["start_time"]), int(window["end_time"]), len(videos)
+    def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
+        """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
+        start, end = int(window["start_time"]), int(window["end_time"])
         count, share = (window.extra_fields.get(name) for name in ("video_count", "share"))
         left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 0)
         most = max(self.pages_of_a_window, known / self.page_size / self.windows)
-        newest = min(end, max([t for v in videos if isinstance(t := v.get("create_time"), int)], default=end))
-        pages = min(left, (oldest - start) * size / max(1, newest - oldest)) / self.page_size
+        pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
         if not share or pages <= most or not start < oldest < end:
             return False
         share(window, oldest, min(self.parts, math.ceil(pages / most)))

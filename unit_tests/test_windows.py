@@ -48,15 +48,6 @@ def test_account_has_no_more_parts_than_its_videos_fill(
     assert len(shared) == parts
 
 
-def test_account_that_paused_for_a_year_is_shared(tiktok: TikTok, connector: Connector) -> None:
-    """The pause tells nothing of how close to each other the videos before it lie."""
-    posted = posts(400, DAY // 4, last=NOW_S - 400 * DAY)
-    tiktok.with_videos(*posted)
-    outcome = connector.read({**OAUTH_CONFIG, "start_date": str(day_of(posted[-1]))}, "videos")
-    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
-    assert windows(outcome) == 5
-
-
 def test_newest_window_carries_no_cursor(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY)
     connector.read(config(), "videos")
