@@ -11,6 +11,7 @@ MUTANTS = .venv-mutants
 DIST = .venv-dist
 SBOM = .venv-sbom
 CLIENTS = .venv-clients
+WAREHOUSES = .venv-warehouses
 # Its release on the package index runs inside Airbyte's images alone; Meltano installs it from here.
 TAP_AIRBYTE = git+https://github.com/MeltanoLabs/tap-airbyte-wrapper.git
 IMAGE = airbyte/source-tiktok-organic:dev
@@ -35,7 +36,7 @@ demo: $(DEMO)/installed ## 28 days of a made-up account into DuckDB, with growth
 sync: $(DEMO)/installed ## your account into tiktok.duckdb, every reading kept (ACCOUNTS=<file or folder> TO=<file or postgres://…>)
 	@$(DEMO)/bin/python -m examples.sync $(if $(ACCOUNTS),--accounts '$(ACCOUNTS)') $(if $(TO),--to '$(TO)')
 
-sync-test: $(DEV)/installed $(DEMO)/installed ## make sync and the dbt models, on DuckDB and Postgres (ten minutes)
+sync-test: $(DEV)/installed $(DEMO)/installed $(WAREHOUSES)/installed ## make sync and the dbt models, on DuckDB and Postgres, and BigQuery's and Snowflake's SQL (20 minutes)
 	@$(DEV)/bin/python -m pytest --quiet -rs -m sync_tests integration_tests
 
 live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.json, or a local one: report in live/ (ARGS=--limit)
@@ -138,7 +139,7 @@ manifest-only: $(DEV)/installed ## the connector as manifest.yaml and one compon
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
 clean: ## remove what the commands above made
-	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(CLIENTS) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
+	rm -rf $(DEV) $(DEMO) $(LOCK) $(BENCH) $(ACCEPTANCE) $(QA) $(AUDIT) $(MUTANTS) $(CLIENTS) $(WAREHOUSES) $(DIST) $(SBOM) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
 
 $(LOCK)/bin/poetry:
 	@$(PYTHON) -m venv $(LOCK)
@@ -158,6 +159,13 @@ $(DEV)/installed: pyproject.toml constraints.txt
 $(DEMO)/installed: pyproject.toml constraints.txt examples/sync/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] <= (3, 12) else "PyAirbyte, which the demo is made with, runs on Python 3.10 to 3.12: try make demo PYTHON=python3.12.")'
 	@$(PYTHON) examples/sync/install.py $(DEMO) $(CONSTRAINTS)
+	@touch $@
+
+# dbt's adapters for warehouses that are not at hand, and sqlglot, which knows what their SQL means.
+$(WAREHOUSES)/installed: examples/sync/requirements.txt
+	@echo "Installing dbt for BigQuery and Snowflake into $(WAREHOUSES) ..."
+	@$(PYTHON) -m venv $(WAREHOUSES)
+	@$(WAREHOUSES)/bin/python -m pip install --quiet --disable-pip-version-check 'dbt-core>=1.11,<1.12' 'dbt-bigquery>=1.10,<1.12' 'dbt-snowflake>=1.10,<1.12' 'duckdb>=1.4,<1.5' 'sqlglot>=28,<31'
 	@touch $@
 
 # Unpinned, as users get them, and each in an environment of its own, as Meltano keeps them.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +21,7 @@ from integration_tests.lived import (
     expected_videos,
     live,
 )
-from integration_tests.warehouse import ROOT, Row, Warehouse
+from integration_tests.warehouse import ROOT, Row, Warehouse, duckdb
 from sandbox import Sandbox
 from unit_tests.markdown import code_blocks
 
@@ -32,6 +34,7 @@ KEYS = {
     "readings": ("open_id", "reading_id"),
     "rollup_report": ("page_id", "post_id"),
 }
+OTHER_WAREHOUSES = ROOT / "integration_tests" / "other_warehouses.py"
 ROLLUP = ["created_timestamp", "post_id", "post_message", "page_id", "page_name", "post_url", "platform"]
 ROLLUP += ["clicks", "impressions", "likes", "shares", "comments"]
 
@@ -171,3 +174,29 @@ def test_a_killed_sync_makes_no_video_look_gone(two_accounts: Days, warehouse: W
         days.sync(account, full=True)
     days.store(warehouse)
     assert gone(warehouse) == really_gone(days) != set()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The models of twelve days of two accounts, on DuckDB."""
+    rng, warehouse = random.Random(5), duckdb(tmp_path_factory.mktemp("built"))
+    with Sandbox(accounts=2, videos=60, years=1, now=START, growing=True) as sandbox:
+        days = Days(sandbox)
+        for _ in range(12):
+            for account in sandbox.accounts:
+                days.read(account)
+            days.next()
+            live(days, rng, taken=3)
+    days.store(warehouse)
+    return warehouse
+
+
+@pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
+def test_sql_of_other_warehouses_means_the_same(dialect: str, built: Warehouse) -> None:
+    """As sqlglot understands it: neither of the two is at hand."""
+    command = [ROOT / ".venv-warehouses" / "bin" / "python", OTHER_WAREHOUSES, dialect, built.url]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=built.folder)
+    assert process.returncode == 0, process.stderr[-3000:]
+    said = json.loads(process.stdout.splitlines()[-1])
+    assert {f"tiktok_organic__{model}" for model in KEYS} <= {*said["models"]}
+    assert said["differing"] == []

@@ -69,8 +69,8 @@ options = st.fixed_dictionaries(
 )
 sizes = st.sampled_from([0, 0, 0, 1, 19, 20, 21]) | st.integers(0, 120) | st.integers(0, 2000)
 crowds = st.sampled_from([1, 1, 1, 2, 9, 20, 21, 45])  # videos in one second
-# Posts on top of pages, by their place in the account, and whether of every page or of the first one.
-pins = st.lists(st.tuples(st.integers(0, 150), booleans), max_size=2)
+# Posts on top of pages, by their place in the account, whether of every page, and whether they are listed there again.
+pins = st.lists(st.tuples(st.integers(0, 150), booleans, booleans), max_size=2)
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def filled(sandbox: Sandbox, planned: Sequence[Post], start: int, pinned: Any = 
         for _ in range(post.crowd):
             sandbox.account.post(create_time=post.at(start, int(time.time()) - 60))
     videos = sandbox.account.videos if pinned else []
-    for place, every_page in pinned:
+    for place, every_page, listed_again in pinned:
         if place < len(videos):
-            sandbox.account.pin(videos[place]["id"], every_page)
+            sandbox.account.pin(videos[place]["id"], every_page, listed_again=listed_again)
     return sandbox
 
 

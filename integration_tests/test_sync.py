@@ -24,6 +24,10 @@ pytestmark = pytest.mark.sync_tests
 VIDEO_LIST = "/v2/video/list/"
 DAY = 86_400  # s
 LONGEST_RUN = 400  # s
+BUILT = "Finished running node model.tiktok_organic.tiktok_organic__readings"  # in dbt's log
+# The rows of two days, and what a third one adds, on which a video is gone.
+TWO_DAYS = {"tiktok_organic__video_daily": 200, "tiktok_organic__account_daily": 2}
+TODAY = {"tiktok_organic__video_daily": 99, "tiktok_organic__account_daily": 1}
 FULL = 100_000  # bytes that a file may have on the full disk
 
 
@@ -202,6 +206,39 @@ def test_failed_run_leaves_yesterday_as_it_was(
     sync.yesterday()
     assert sync.run() == (0, "", "")
     assert sync.gone() == {deleted}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_stop_while_models_are_built_loses_no_day(
+    tmp_path: Path, start_sandbox: StartSandbox, number: signal.Signals
+) -> None:
+    """Some tables are yesterday's then and some today's, but none is halved; the next run makes all of them today's."""
+    sandbox = start_sandbox(videos=100, years=1)
+    sync = Sync(tmp_path, sandbox, duckdb(tmp_path), lookback_window_days=400)
+    assert sync.run() == (0, "", "")
+    sync.yesterday()
+    assert sync.run() == (0, "", "")
+
+    def added() -> dict[str, int]:
+        return {table: len(sync.warehouse.rows(table)) - TWO_DAYS[table] for table in TODAY}
+
+    assert added() == dict.fromkeys(TODAY, 0)
+    sync.yesterday()
+    deleted = sandbox.account.videos[60]["id"]
+    sandbox.account.delete(deleted)
+
+    log = sync.accounts / ".sync" / "dbt.log"
+    log.unlink()
+    process = sync.start()
+    wait_for(lambda: process.poll() is not None or (log.exists() and BUILT in log.read_text()), LONGEST_RUN)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=LONGEST_RUN)
+
+    assert process.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+    assert all(rows in (0, TODAY[table]) for table, rows in added().items())
+    assert sync.run() == (0, "", "")
+    assert sync.gone() == {deleted}
+    assert added() == TODAY
 
 
 def test_one_bad_sign_in_does_not_stop_the_others(tmp_path: Path, start_sandbox: StartSandbox) -> None:

@@ -85,7 +85,6 @@ def test_three_of_the_gone_videos_are_named() -> None:
         "  1  2026-09-20  Lost 1",
         "  2  2026-09-20  Lost 2",
         "  3  2026-09-20  Lost 3",
-        "",
     ]
 
 
@@ -98,6 +97,17 @@ def test_the_newest_twelve_months_are_drawn() -> None:
         {"year": 2025 + n // 12, "month": n % 12 + 1, "videos": 1, "views": 800 if n < 13 else 8} for n in range(20)
     ]
     assert printed(by_month=months) == ["Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
+
+
+def test_whole_report_leaves_nine_lines_of_a_terminal() -> None:
+    """For the steps before it, and for the picture and the command after it."""
+    lines = printed(
+        days=[day(f"2026-09-{number}") for number in (10, 20, 28)],
+        fastest=[video(number) for number in (1, 2, 3)],
+        gone=[lost(number) for number in range(9)],
+        by_month=[{"year": 2025, "month": 9, "videos": 1, "views": 8}],
+    )
+    assert len(lines) == 24 - 9
 
 
 def test_without_readings_nothing_is_said() -> None:

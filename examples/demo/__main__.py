@@ -47,7 +47,7 @@ def _run(console: Console) -> None:
     for old in (DATABASE, DATABASE.with_name(DATABASE.name + ".wal")):
         old.unlink(missing_ok=True)
     steps, warehouse = Steps(console), warehouse_at(str(DATABASE))
-    console.print(f"A local TikTok, read over {READINGS[-1]} days into DuckDB: `make sync`, on a made-up account\n")
+    console.print(f"A local TikTok, read over {READINGS[-1]} days into DuckDB: `make sync`, on a made-up account")
     load_pyairbyte(steps, WORK)
     with Sandbox(SETTINGS) as sandbox, api_at(sandbox.base_url):
         began, story = time.time(), Story(sandbox)

@@ -54,10 +54,12 @@ def report(console: Console, warehouse: Warehouse) -> None:
     """Print the accounts' growth, the fastest videos, those that are gone, and the months of the last year."""
     for days in _by_account(warehouse.run(DAYS)).values():
         console.print(Padding(_growth(days), (0, 0, 1, 2), expand=False))
-    _videos(console, "Fastest videos, by views a day", warehouse.run(FASTEST), "views_a_day", "posted")
+    _videos(console, "Fastest videos, by views a day", warehouse.run(FASTEST), "views_a_day", "posted", below=1)
     gone = warehouse.run(GONE)
     more = f", {len(gone)} in all" if len(gone) > SHOWN else ""
-    _videos(console, f"Gone: deleted or no longer public{more}", gone[:SHOWN], "view_count", "missing_since_day")
+    _videos(
+        console, f"Gone: deleted or no longer public{more}", gone[:SHOWN], "view_count", "missing_since_day", below=0
+    )
     months = [
         Month(f"{row['year']:.0f}-{row['month']:02.0f}", row["videos"], int(row["views"]))
         for row in warehouse.run(BY_MONTH)
@@ -98,7 +100,7 @@ def _gained(new: int | None, old: int | None) -> str:
     return "-" if new is None or old is None else f"{new - old:+,}"
 
 
-def _videos(console: Console, title: str, videos: list[Row], count: str, day: str) -> None:
+def _videos(console: Console, title: str, videos: list[Row], count: str, day: str, below: int) -> None:
     if not videos:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
@@ -111,7 +113,7 @@ def _videos(console: Console, title: str, videos: list[Row], count: str, day: st
         shown = Text(caption) if caption else Text("(no caption)", style="dim")
         table.add_row(_number(video[count]), str(video[day]), shown)
     console.print(Text(title, style="bold"))
-    console.print(Padding(table, (0, 0, 1, 2), expand=False))
+    console.print(Padding(table, (0, 0, below, 2), expand=False))
 
 
 def _months(console: Console, months: list[Month]) -> None:

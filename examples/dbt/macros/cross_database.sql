@@ -1,4 +1,4 @@
-{# What dbt's own macros do not cover. DuckDB and Postgres are tested; BigQuery and Snowflake follow their documentation. #}
+{# What dbt's own macros do not cover. DuckDB and Postgres run in the tests; of BigQuery and Snowflake, their SQL as sqlglot understands it. #}
 
 {# A time of either kind, with or without time zone, as a time without one, in UTC. #}
 {% macro utc(time) %}{{ return(adapter.dispatch('utc', 'tiktok_organic')(time)) }}{% endmacro %}
@@ -12,7 +12,7 @@
 {% macro default__utc_of_epoch(seconds) %}make_timestamp({{ seconds }} * 1000000){% endmacro %}
 {% macro postgres__utc_of_epoch(seconds) %}timezone('UTC', to_timestamp({{ seconds }})){% endmacro %}
 {% macro bigquery__utc_of_epoch(seconds) %}datetime(timestamp_seconds({{ seconds }})){% endmacro %}
-{% macro snowflake__utc_of_epoch(seconds) %}to_timestamp_ntz({{ seconds }}){% endmacro %}
+{% macro snowflake__utc_of_epoch(seconds) %}dateadd('second', {{ seconds }}, '1970-01-01'::timestamp_ntz){% endmacro %}
 
 {# The day of a time in UTC, in the time zone of the variable. #}
 {% macro day_of(time) %}{{ return(adapter.dispatch('day_of', 'tiktok_organic')(time, var('tiktok_organic_timezone'))) }}{% endmacro %}

@@ -1,0 +1,76 @@
+"""The models as BigQuery and Snowflake get them: compiled by dbt's adapters for them, and run on DuckDB by sqlglot.
+
+    python integration_tests/other_warehouses.py bigquery|snowflake <file.duckdb>
+
+Neither of the two is at hand. The file holds what Airbyte writes and the models that dbt has built for DuckDB, both in
+`main`; the script prints which of the models differ when they are built from the SQL of the other warehouse instead.
+sqlglot knows what that SQL means there, and says it in DuckDB's words; what it gets wrong, this cannot find.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlglot
+from dbt.cli.main import dbtRunner
+
+PACKAGE = Path(__file__).parents[1] / "examples" / "dbt"
+LOGIN = {
+    "bigquery": {"method": "oauth-secrets", "token": "none", "project": "tiktok", "dataset": "other"},
+    "snowflake": {"account": "none", "user": "none", "password": "none", "database": "tiktok", "schema": "other"},
+}
+
+
+def main(dialect: str, path: str) -> int:
+    """Print the names of the models that differ, as JSON."""
+    models = compiled(dialect)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as tiktok; set timezone = 'UTC'; begin")
+        connection.execute("create schema tiktok.other; use tiktok.other")
+        for name, sql in models.items():
+            connection.execute(f"create table {name} as {translated(sql, dialect)}")
+        differing = [name for name in models if rows(connection, "main", name) != rows(connection, "other", name)]
+        connection.rollback()
+    print(json.dumps({"models": list(models), "differing": differing}))  # noqa: T201
+    return 0
+
+
+def compiled(dialect: str) -> dict[str, str]:
+    """The SQL of each model, those that others need first."""
+    adapter = importlib.import_module(f"dbt.adapters.{dialect}").Plugin.adapter
+    adapter.get_relation = lambda *_, **__: None  # it would ask the warehouse whether `tiktok_syncs` is there
+    with tempfile.TemporaryDirectory() as folder:
+        profile = {"type": dialect, "threads": 1, **LOGIN[dialect]}
+        profiles = {"tiktok_organic": {"target": dialect, "outputs": {dialect: profile}}}
+        Path(folder, "profiles.yml").write_text(json.dumps(profiles))
+        os.environ.update({"DBT_TARGET_PATH": f"{folder}/target", "DBT_LOG_PATH": folder, "DO_NOT_TRACK": "1"})
+        options = ["--project-dir", str(PACKAGE), "--profiles-dir", folder, "--vars", "tiktok_organic_schema: main"]
+        done = dbtRunner().invoke(["--quiet", "compile", "--no-introspect", "--no-populate-cache", *options])
+    if done.exception or not done.success:
+        raise SystemExit(f"dbt could not compile for {dialect}: {done.exception or done.result}")
+    return {r.node.name: r.node.compiled_code for r in done.result if r.node.resource_type == "model"}
+
+
+def translated(sql: str, dialect: str) -> str:
+    """The same query in DuckDB's words."""
+    tree = sqlglot.parse_one(sql, read=dialect)
+    for call in tree.find_all(sqlglot.exp.RegexpExtractAll):
+        # Both find what the group in the pattern matched; sqlglot forgets that DuckDB has to be told.
+        call.set("group", sqlglot.exp.Literal.number(1))
+    return tree.sql(dialect="duckdb")
+
+
+def rows(connection: Any, schema: str, name: str) -> list[str]:
+    """A model's rows as text, sorted."""
+    return sorted(map(str, connection.execute(f"select * from tiktok.{schema}.{name}").fetchall()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
