@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -50,9 +51,10 @@ class Sync:
         """The refresh token that an account's file holds."""
         return str(json.loads(self.path(number).read_text())["credentials"]["refresh_token"])
 
-    def start(self, **options: Any) -> subprocess.Popen[str]:
-        """Start a run that says only problems, in a process group of its own."""
-        command = [PYTHON, "-m", "examples.sync", "--quiet", "--accounts", self.accounts, "--to", self.warehouse.url]
+    def start(self, *, quiet: bool = True, **options: Any) -> subprocess.Popen[str]:
+        """Start a run in a process group of its own; a quiet one says only problems."""
+        command = [PYTHON, "-m", "examples.sync", "--accounts", self.accounts, "--to", self.warehouse.url]
+        command += ["--quiet"] * quiet
         options = {"env": self.env, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         return subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **options)
 
@@ -239,6 +241,19 @@ def test_stop_while_models_are_built_loses_no_day(
     assert sync.run() == (0, "", "")
     assert sync.gone() == {deleted}
     assert added() == TODAY
+
+
+def test_run_draws_its_picture_and_its_line_for_cron_runs(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    sync = Sync(tmp_path, start_sandbox(videos=30, years=1), duckdb(tmp_path))
+    out, err = sync.start(quiet=False).communicate(timeout=LONGEST_RUN)
+    assert err == ""
+    lines = out.splitlines()
+    (picture,) = (line.removeprefix("Picture: ") for line in lines if line.startswith("Picture: "))
+    assert ElementTree.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    assert sum("30 videos read, and appended" in line for line in lines) == 1
+    (command,) = (line.removeprefix("10 2 * * *  ") for line in lines if line.startswith("10 2 * * *  "))
+    again = subprocess.run(command, shell=True, env=sync.env, capture_output=True, text=True, timeout=LONGEST_RUN)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
 def test_one_bad_sign_in_does_not_stop_the_others(tmp_path: Path, start_sandbox: StartSandbox) -> None:

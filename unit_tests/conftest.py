@@ -69,7 +69,11 @@ def budget(caplog: pytest.LogCaptureFixture) -> LearningAPIBudget:
 
 
 @pytest.fixture
-def connector(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Connector:
+def connector(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connector]:
     """The connector's command line."""
     monkeypatch.setattr("sys.excepthook", sys.excepthook)  # run() replaces it; restored after each test
-    return Connector(tmp_path, capfd)
+    yield Connector(tmp_path, capfd)
+    for name in ("airbyte", "airbyte.SourceTiktokOrganic"):  # --debug changes them for good
+        logging.getLogger(name).setLevel(logging.INFO)
