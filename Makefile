@@ -59,8 +59,8 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file; an hour for all)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9' pyyaml
-	@$(MUTANTS)/bin/python unit_tests/mutants.py make > $(MUTANTS)/mutants.json
-	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json $(ONLY)
+	@$(MUTANTS)/bin/python unit_tests/mutants.py make $(ONLY) > $(MUTANTS)/mutants.json
+	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py

@@ -1,7 +1,7 @@
 """Mutants of the package: one that survives the unit tests shows what they do not test. `make mutants`.
 
-    python unit_tests/mutants.py make > mutants.json     with cosmic-ray, whose operators change the Python files
-    python unit_tests/mutants.py try mutants.json        with the development tools; exit code 1 for an unexplained one
+    python unit_tests/mutants.py make [file] > mutants.json   with cosmic-ray, whose operators change the Python files
+    python unit_tests/mutants.py try mutants.json             with the development tools; exit code 1: unexplained ones
 
 Of manifest.yaml each key is dropped and each value changed, but for schemas, texts for people and what only Airbyte's
 web application reads. Each mutant is tried in a fork of a process that has imported everything, because imports take
@@ -98,11 +98,13 @@ TIMEOUT_S = 400  # a mutant that hangs is a mutant found, but on a busy machine 
 Mutant = dict[str, str]  # file, text, change
 
 
-def made() -> Iterator[Mutant]:
-    """Every mutant, without duplicates."""
+def made(only: str) -> Iterator[Mutant]:
+    """Every mutant, without duplicates, of the files whose names begin like this."""
     for module in MODULES:
-        yield from _of_module(PACKAGE / f"{module}.py")
-    yield from _of_manifest()
+        if module.startswith(only):
+            yield from _of_module(PACKAGE / f"{module}.py")
+    if MANIFEST.startswith(only):
+        yield from _of_manifest()
 
 
 def _of_module(file: Path) -> Iterator[Mutant]:
@@ -290,7 +292,6 @@ def tried(mutants: list[Mutant]) -> int:
 if __name__ == "__main__":
     os.chdir(ROOT)
     if sys.argv[1] == "make":
-        json.dump(list(made()), sys.stdout)
+        json.dump(list(made(*sys.argv[2:] or [""])), sys.stdout)
     else:
-        only = sys.argv[3] if len(sys.argv) > 3 else ""
-        sys.exit(tried([m for m in json.loads(Path(sys.argv[2]).read_text()) if m["file"].startswith(only)]))
+        sys.exit(tried(json.loads(Path(sys.argv[2]).read_text())))
