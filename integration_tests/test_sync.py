@@ -32,6 +32,12 @@ TODAY = {"tiktok_organic__video_daily": 99, "tiktok_organic__account_daily": 1}
 FULL = 100_000  # bytes that a file may have on the full disk
 
 
+@pytest.fixture(autouse=True, scope="module")
+def ctrl_c_reaches_every_run() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would the runs, which inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Sync:
     """The command with a folder of sign-in files and a warehouse of a test."""
 

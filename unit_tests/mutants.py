@@ -73,6 +73,7 @@ NAMES = [
     "token_store_faults",
     "run",
 ]
+LAST = "integration_tests/test_from_python.py"  # what only a source that is made without a config shows
 CONCERNS = {
     "account": ("completeness",),
     "authenticators": ("tokens", "token_responses"),
@@ -204,7 +205,8 @@ def _other(value: Any) -> Any:
 def tests(file: str) -> list[str]:
     """The test files for a mutant of a file."""
     concern = CONCERNS.get(Path(file).stem, ())
-    return [str(ROOT / "unit_tests" / f"test_{n}.py") for n in sorted(NAMES, key=lambda name: name not in concern)]
+    names = sorted(NAMES, key=lambda name: name not in concern)
+    return [*(str(ROOT / "unit_tests" / f"test_{name}.py") for name in names), str(ROOT / LAST)]
 
 
 def start(mutant: Mutant) -> int:
