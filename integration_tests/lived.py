@@ -118,6 +118,17 @@ def live(days: Days, rng: random.Random, taken: int) -> None:
             account.delete(rng.choice(account.videos)["id"])
 
 
+def read_daily(sandbox: Sandbox, days: int, rng: random.Random, taken: int) -> Days:
+    """Days on each of which every account is read in full, and then lives on."""
+    lived = Days(sandbox)
+    for _ in range(days):
+        for account in sandbox.accounts:
+            lived.read(account)
+        lived.next()
+        live(lived, rng, taken)
+    return lived
+
+
 def expected_video_daily(readings: Iterable[Reading], zone: str = "UTC") -> list[Row]:
     """A row for each video and day: its last reading of the day beside that of the day before it in the table."""
     last: dict[tuple[str, str], dict[date, Row]] = {}

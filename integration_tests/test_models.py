@@ -20,6 +20,7 @@ from integration_tests.lived import (
     expected_video_daily,
     expected_videos,
     live,
+    read_daily,
 )
 from integration_tests.warehouse import ROOT, Row, Warehouse, duckdb
 from sandbox import Sandbox
@@ -62,14 +63,8 @@ def assert_models(warehouse: Warehouse, days: Days, zone: str = "UTC") -> None:
 
 def test_each_column_of_each_day_is_the_truth(warehouse: Warehouse) -> None:
     """28 days of three accounts with 500 videos each, read in full on every day."""
-    rng = random.Random(3)
     with Sandbox(accounts=3, videos=500, years=3, now=START, growing=True) as sandbox:
-        days = Days(sandbox)
-        for _ in range(28):
-            for account in sandbox.accounts:
-                days.read(account)
-            days.next()
-            live(days, rng, taken=4)
+        days = read_daily(sandbox, 28, random.Random(3), taken=4)
         sandbox.check()
     days.store(warehouse)
     assert_models(warehouse, days)
@@ -179,14 +174,9 @@ def test_a_killed_sync_makes_no_video_look_gone(two_accounts: Days, warehouse: W
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The models of twelve days of two accounts, on DuckDB."""
-    rng, warehouse = random.Random(5), duckdb(tmp_path_factory.mktemp("built"))
+    warehouse = duckdb(tmp_path_factory.mktemp("built"))
     with Sandbox(accounts=2, videos=60, years=1, now=START, growing=True) as sandbox:
-        days = Days(sandbox)
-        for _ in range(12):
-            for account in sandbox.accounts:
-                days.read(account)
-            days.next()
-            live(days, rng, taken=3)
+        days = read_daily(sandbox, 12, random.Random(5), taken=3)
     days.store(warehouse)
     return warehouse
 

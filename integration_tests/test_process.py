@@ -176,7 +176,7 @@ def test_tokens_ending_mid_sync_cost_one_refresh(start_sandbox: StartSandbox, co
 def test_memory_hardly_grows_with_ten_times_the_videos(
     start_sandbox: StartSandbox, command: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """8 bytes are kept per video, its id; a limit of 2000 leaves room for the allocator in the first seconds."""
+    """A video's id is kept; a limit of 2000 leaves room for the allocator in the first seconds."""
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
     peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0), command) for n in (1000, 10_000)}
     assert (peaks[10_000] - peaks[1000]) / 9000 < 2000

@@ -1,4 +1,4 @@
-"""The end of the process: with its last words, and never while a token is being renewed."""
+"""The end of the process: after a token refresh that is under way, with its last words, and soon."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
 """Mutants of the package: one that survives the unit tests shows what they do not test. `make mutants`.
 
-    python unit_tests/mutants.py make [file] > mutants.json   with cosmic-ray, whose operators change the Python files
-    python unit_tests/mutants.py try mutants.json             with the development tools; exit code 1: unexplained ones
+    python -m unit_tests.mutants make [file] > mutants.json   with cosmic-ray, whose operators change the Python files
+    python -m unit_tests.mutants try mutants.json             with the development tools; exit code 1: unexplained ones
 
 Of manifest.yaml each key is dropped and each value changed, but for schemas, texts for people and what only Airbyte's
 web application reads. Each mutant is tried in a fork of a process that has imported everything, because imports take
@@ -25,10 +25,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from unit_tests.survivors import EXPLAINED  # noqa: E402
+from unit_tests.survivors import EXPLAINED
 
+ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "source_tiktok_organic"
 MODULES = (
     "components",
@@ -99,7 +98,7 @@ TIMEOUT_S = 400  # a mutant that hangs is a mutant found, but on a busy machine 
 Mutant = dict[str, str]  # file, text, change
 
 
-def made(only: str) -> Iterator[Mutant]:
+def made(only: str = "") -> Iterator[Mutant]:
     """Every mutant, without duplicates, of the files whose names begin like this."""
     for module in MODULES:
         if module.startswith(only):
@@ -292,8 +291,7 @@ def tried(mutants: list[Mutant]) -> int:
 
 
 if __name__ == "__main__":
-    os.chdir(ROOT)
     if sys.argv[1] == "make":
-        json.dump(list(made(*sys.argv[2:] or [""])), sys.stdout)
+        json.dump(list(made(*sys.argv[2:])), sys.stdout)
     else:
         sys.exit(tried(json.loads(Path(sys.argv[2]).read_text())))

@@ -248,6 +248,6 @@ def test_passing_profile_without_open_id_costs_nothing(tiktok: TikTok, connector
 
 
 def test_ids_need_not_be_plain_numbers(tiktok: TikTok, connector: Connector) -> None:
-    names = ["7", "07", "007", "v7", "V7", "v-7", "7" * 25, "7" * 24]
+    names = ["7", "07", "007", "v7", "V7", "v-7", "7" * 25, "7" * 24, "\ud800"]
     outcome = read(tiktok, connector, *({"id": name, "create_time": _TIME} for name in [*names, *names]))
     assert ([r["id"] for r in outcome.records("videos")], outcome.errors) == (names, [])

@@ -172,14 +172,18 @@ def in_another_thread(lock: Any, events: list[str]) -> tuple[threading.Event, th
     return release, thread
 
 
+def end_while_held(lock: Any, events: list[str], exit_code: int) -> None:
+    """End while another thread holds the lock for 0.2 s more."""
+    release, thread = in_another_thread(lock, events)
+    threading.Timer(0.2, release.set).start()
+    with pytest.raises(Ended):
+        ending.end(exit_code)
+    thread.join()
+
+
 def test_end_waits_for_a_token_refresh(events: list[str]) -> None:
     """Killed between TikTok's response and the CONTROL message, the only valid refresh token would be lost."""
-    release, thread = in_another_thread(TikTokAuthenticator.refreshing, events)
-    timer = threading.Timer(0.2, release.set)
-    timer.start()
-    with pytest.raises(Ended):
-        ending.end(143)
-    thread.join()
+    end_while_held(TikTokAuthenticator.refreshing, events, 143)
     assert events == ["released", "flush", "exit 143"]
 
 
@@ -205,12 +209,7 @@ def test_waits_of_the_end_are_less_than_five_seconds() -> None:
 def test_end_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As every program does whose output is read slowly: nothing of a finished sync is cut off."""
     monkeypatch.setattr(ending, "LAST_WORDS_S", 0.01)
-    release, thread = in_another_thread(PRINT_BUFFER.lock, events)
-    timer = threading.Timer(0.2, release.set)
-    timer.start()
-    with pytest.raises(Ended):
-        ending.end(0)
-    thread.join()
+    end_while_held(PRINT_BUFFER.lock, events, 0)
     assert events == ["released", "flush", "exit 0"]
 
 

@@ -23,14 +23,14 @@ def run_python(script: str) -> str:
     return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
 
 
-def test_command_starts_without_parsing_sources():
+def test_command_starts_without_parsing_sources() -> None:
     assert run_python(READ_SOURCES.format(module="source_tiktok_organic.run")) == "0 True True\n"
 
 
-def test_plain_import_of_the_cdk_still_parses_them():
+def test_plain_import_of_the_cdk_still_parses_them() -> None:
     """When it no longer does, `quick_import` has lost half of its reason."""
     assert int(run_python(READ_SOURCES.format(module="airbyte_cdk")).split()[0]) > 0
 
 
-def test_import_needs_no_library_of_descriptions():
+def test_import_needs_no_library_of_descriptions() -> None:
     assert run_python(WITHOUT_LIBRARY) == "imported\n"
