@@ -156,7 +156,8 @@ $(DEV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] <= (3, 13) else "This project runs on Python 3.10 to 3.13: try make test PYTHON=python3.12.")'
 	@echo "Installing the development tools into $(DEV) ..."
 	@$(PYTHON) -m venv $(DEV)
-	@$(call install,$(DEV),$(HELD) --editable '.[dev]',--quiet)
+	@# Compiled at once: the tests start the command hundreds of times, perhaps with PYTHONDONTWRITEBYTECODE.
+	@$(call install,$(DEV),$(HELD) --editable '.[dev]',--quiet --compile-bytecode)
 	@touch $@
 
 $(DEMO)/installed: pyproject.toml constraints.txt examples/sync/requirements.txt
