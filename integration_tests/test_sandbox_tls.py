@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +100,15 @@ def test_reset_counts_connections_anew() -> None:
             fresh.user_info()
 
         assert sandbox.connections == 1
+
+
+def test_connections_met_by_the_stop_are_closed() -> None:
+    for _ in range(5):
+        with Sandbox(videos=0) as sandbox:
+            port = int(sandbox.base_url.rpartition(":")[2])
+            clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+        for client in clients:
+            client.settimeout(_TIMEOUT)
+            with client, contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+    gc.collect()  # What is left open says so here, and fails the test.

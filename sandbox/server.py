@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ _ROUTES: dict[str, Endpoint] = {
 }
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _HOST = "127.0.0.1"
+_BACKLOG = 128  # connections that wait to be accepted
+_TURNS_OF_ACCEPTING = 4  # turns of the event loop from an accepted connection to its protocol
 _START_TIMEOUT = 10.0  # s
 _SHUTDOWN_TIMEOUT = 0.2  # s that requests in flight get when the server stops
 
@@ -80,11 +83,13 @@ class Server:
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
-            await web.TCPSite(runner, _HOST, self._port, ssl_context=context).start()
+            listening = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
+            await web.SockSite(runner, listening, ssl_context=context, backlog=_BACKLOG).start()
             self.base_url = f"{scheme}://{_HOST}:{runner.addresses[0][1]}"
             self._stop = lambda: _call_in(loop, self._stopping.set)
             self._ready.set()
             await self._stopping.wait()
+            await _stop_accepting(loop, listening)
         except OSError as error:
             self._failure = error
         finally:
@@ -152,6 +157,13 @@ def _response(world: World, request: Request, entry: LoggedRequest) -> Response:
         return other or endpoint(world, request, entry.log_id)
     except SandboxError as error:
         return error.response(world.settings, entry.log_id)
+
+
+async def _stop_accepting(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+    """Accept no more, and finish what is accepted: a server that closes meanwhile would leave sockets open."""
+    loop.remove_reader(listening)
+    for _ in range(_TURNS_OF_ACCEPTING):
+        await asyncio.sleep(0)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
