@@ -46,7 +46,7 @@ live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.jso
 	@$(DEV)/bin/python -m integration_tests.live $(addprefix --config ,$(wildcard secrets/config.json)) $(ARGS)
 
 test: lint ## lint, then every test
-	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 3 --dist worksteal
+	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 4 --dist worksteal
 
 quick: $(DEV)/installed ## the unit tests, up to the first failure (under 40 s)
 	@$(DEV)/bin/python -m pytest --quiet --exitfirst --tb=short --numprocesses 2 unit_tests
@@ -56,7 +56,7 @@ records: $(DEV)/installed ## integration_tests/expected_records.jsonl from the s
 	@$(DEV)/bin/python -m sandbox.rules
 
 coverage: $(DEV)/installed ## every test, and which branches of the package none of them takes
-	@$(DEV)/bin/python -m pytest --quiet --numprocesses 3 --dist worksteal --cov --cov-report=term-missing
+	@$(DEV)/bin/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
 
 mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file; an hour for all)

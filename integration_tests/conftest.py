@@ -13,6 +13,7 @@ from integration_tests.warehouse import Warehouse, duckdb, postgres, postgres_se
 from sandbox import Sandbox
 from sandbox.client import Client
 
+LONGEST = tuple(f"integration_tests/test_{name}.py" for name in ("properties", "process", "shell"))
 StartSandbox = Callable[..., Sandbox]
 
 
@@ -74,6 +75,11 @@ def _nothing_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     run_ahead()
     Connector.latest.clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no worker is left with one when the others have nothing more to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

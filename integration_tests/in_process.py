@@ -19,7 +19,7 @@ from integration_tests.connector import Connector
 from sandbox import Sandbox
 from source_tiktok_organic import source
 from source_tiktok_organic.run import execute
-from unit_tests import cdk_schema
+from unit_tests.cdk_once import once
 from unit_tests.outcome import Outcome
 
 Change = Callable[[dict[str, Any]], None]
@@ -77,7 +77,7 @@ class InProcess(Connector):
                 stack.callback(logger.setLevel, logger.level)
             stack.enter_context(mock.patch.object(time, "sleep", self._wait))
             stack.enter_context(mock.patch.dict(os.environ, TIKTOK_API_BASE_URL=self.base_url))
-            stack.enter_context(mock.patch.object(cdk_schema.OWNER, cdk_schema.NAME, cdk_schema.parsed_once))
+            stack.enter_context(once())
             stack.enter_context(mock.patch.object(source, "load_manifest", self._manifest(source.load_manifest)))
             yield
 
@@ -108,6 +108,18 @@ def video_ids(outcome: Outcome) -> list[str]:
 def ids_there_are(sandbox: Sandbox, since: int = 0) -> list[str]:
     """The ids of the account's videos posted at or after a time (s), sorted."""
     return sorted(str(video["id"]) for video in sandbox.account.videos if video["create_time"] >= since)
+
+
+def videos(outcome: Outcome) -> list[dict[str, Any]]:
+    """The videos read, by their ids."""
+    return sorted(outcome.records("videos"), key=lambda video: str(video["id"]))
+
+
+def videos_there_are(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The account's videos as records, by their ids."""
+    open_id = sandbox.account.user["open_id"]
+    records = [{**video, "open_id": open_id, "id": str(video["id"])} for video in sandbox.account.videos]
+    return sorted(records, key=lambda video: str(video["id"]))
 
 
 def long_waits(connector: InProcess) -> list[float]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from integration_tests.acceptance import FOLDER, acceptance_sandbox, kept
-from integration_tests.command import Command
+from integration_tests.in_process import InProcess
 from source_tiktok_organic.config import load_manifest
 from unit_tests.outcome import Outcome
 
@@ -22,20 +22,20 @@ CONFIG = kept("configs/valid_config.json")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+def run() -> Iterator[InProcess]:
     with acceptance_sandbox() as sandbox:
-        yield Command(sandbox, tmp_path_factory.mktemp("acceptance"))
+        yield InProcess(sandbox.base_url)
     sandbox.check()
 
 
 @pytest.fixture(scope="module")
-def discovered(run: Command) -> dict[str, Any]:
+def discovered(run: InProcess) -> dict[str, Any]:
     (catalog,) = run.discover(CONFIG).of("CATALOG")
     return {stream["name"]: stream for stream in catalog["streams"]}
 
 
 @pytest.fixture(scope="module")
-def full_refresh(run: Command, discovered: dict[str, Any]) -> Outcome:
+def full_refresh(run: InProcess, discovered: dict[str, Any]) -> Outcome:
     return read(run, configured("full_refresh", discovered))
 
 
@@ -45,7 +45,7 @@ def configured(name: str, discovered: dict[str, Any]) -> dict[str, Any]:
     return {"streams": [{**chosen, "stream": discovered[chosen["stream"]["name"]]} for chosen in streams]}
 
 
-def read(run: Command, catalog: dict[str, Any], state: Any = None) -> Outcome:
+def read(run: InProcess, catalog: dict[str, Any], state: Any = None) -> Outcome:
     content = {"config": CONFIG, "catalog": catalog} | ({} if state is None else {"state": state})
     outcome = run.run("read", content)
     assert (outcome.exit_code, outcome.errors) == (0, [])
@@ -82,7 +82,7 @@ def test_kept_catalogs_match_discover(discovered: dict[str, Any]) -> None:
             assert chosen["sync_mode"] in stream["supported_sync_modes"]
 
 
-def test_spec_is_emitted_as_in_the_manifest(run: Command) -> None:
+def test_spec_is_emitted_as_in_the_manifest(run: InProcess) -> None:
     (printed,) = run.spec().of("SPEC")
     written = load_manifest()["spec"]
     assert printed["connectionSpecification"] == written["connection_specification"]
@@ -97,7 +97,7 @@ def test_expected_records_are_read(full_refresh: Outcome) -> None:
 
 
 def test_second_full_refresh_repeats_the_records(
-    run: Command, discovered: dict[str, Any], full_refresh: Outcome
+    run: InProcess, discovered: dict[str, Any], full_refresh: Outcome
 ) -> None:
     again = read(run, configured("full_refresh", discovered))
 
@@ -111,13 +111,13 @@ def test_second_full_refresh_repeats_the_records(
     assert all("recordCount" in s["sourceStats"] for s in states)
 
 
-def test_future_state_yields_a_state_and_no_record(run: Command, discovered: dict[str, Any]) -> None:
+def test_future_state_yields_a_state_and_no_record(run: InProcess, discovered: dict[str, Any]) -> None:
     outcome = read(run, configured("incremental", discovered), kept("states/future_state.json"))
     assert outcome.of("RECORD") == []
     assert len(outcome.of("STATE")) >= 1
 
 
-def test_sync_resumes_from_any_of_its_states(run: Command, discovered: dict[str, Any]) -> None:
+def test_sync_resumes_from_any_of_its_states(run: InProcess, discovered: dict[str, Any]) -> None:
     """A state must never be ahead of the records emitted before it."""
     catalog = configured("incremental", discovered)
     first = read(run, catalog)

@@ -15,7 +15,7 @@ import pytest
 
 from integration_tests.command import SCRIPT, Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import ids_there_are, video_ids
+from integration_tests.in_process import InProcess
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from unit_tests.outcome import catalog, read_outcome
@@ -68,7 +68,7 @@ def test_signal_waits_for_a_token_refresh(
     process.send_signal(number)
     assert ended(process) == (-number, "")
     (config,) = read_outcome((tmp_path / "out").read_text(), 0).configs
-    resumed = command(sandbox).read(
+    resumed = InProcess(sandbox.base_url).read(
         {**config, "credentials": {**config["credentials"], "access_token": ""}}, "user_info"
     )
     assert (resumed.exit_code, len(resumed.configs)) == (0, 1)
@@ -174,15 +174,3 @@ def test_reader_that_stops_leaves_no_thread_behind(
         next(messages)
     messages.close()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)
-
-
-def test_sync_after_a_signal_reads_everything(start_sandbox: StartSandbox, command: Commands, tmp_path: Path) -> None:
-    sandbox = start_sandbox(videos=600, latency=0.1)
-    run = command(sandbox)
-    process = started(run, sandbox.config(lookback_window_days=0), tmp_path / "out")
-    wait_for(lambda: len(sandbox.requests_to(LIST)) > 10)
-    process.terminate()
-    assert ended(process)[0] == -15
-    first = read_outcome((tmp_path / "out").read_text(), 0)
-    second = run.read(sandbox.config(lookback_window_days=0), "videos", state=first.states[-1])
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)

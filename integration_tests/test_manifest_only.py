@@ -18,8 +18,9 @@ from integration_tests.airbyte.manifest_only import write
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.connector import read_files, written
-from integration_tests.test_command import LIST, by_id, truth
+from integration_tests.in_process import videos, videos_there_are
 from sandbox import Sandbox
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import Outcome
 
 CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
@@ -59,7 +60,7 @@ def test_two_files_read_both_streams(start_sandbox: StartSandbox, manifest_only:
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert by_id(outcome.records("videos")) == by_id(truth(sandbox))
+    assert videos(outcome) == videos_there_are(sandbox)
     # What is lost: a state after each window, and windows that several workers share.
     newest = str(max(video["create_time"] for video in sandbox.account.videos))
     assert {state["states"][0]["cursor"]["create_time"] for state in outcome.states} == {newest}
@@ -89,7 +90,7 @@ def test_connector_builder_reads_two_files(
 
     read = response["record"]["data"]
     found = [record for part in read["slices"] for page in part["pages"] for record in page["records"]]
-    there_are = {"user_info": [sandbox.account.user], "videos": truth(sandbox)}[stream]
+    there_are = {"user_info": [sandbox.account.user], "videos": videos_there_are(sandbox)}[stream]
     assert ([row for row in there_are if row not in found], len(found)) == ([], len(there_are))
 
 

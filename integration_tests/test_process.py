@@ -101,16 +101,6 @@ def test_terminated_process_emits_whole_messages(
     assert 0 < len(video_ids(outcome)) < 2000
 
 
-def test_sigterm_ends_a_process_nobody_reads(start_sandbox: StartSandbox, command: Commands) -> None:
-    sandbox = start_sandbox(videos=2000)
-    run = command(sandbox)
-    with running(run.start("read", *run.files(sandbox.config()))) as process:
-        wait_for(lambda: len(sandbox.requests_to(LIST)) > 5)
-        time.sleep(2)
-        process.terminate()
-        assert process.wait(6) == -15
-
-
 @pytest.mark.parametrize("lines", [1, 50])
 def test_closed_pipe_ends_the_process_quietly(lines: int, start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=2000, latency=0.05)

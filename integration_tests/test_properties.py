@@ -1,6 +1,6 @@
 """Properties that hold for any account, whatever TikTok leaves undocumented and whatever passing faults occur.
 
-Each is tested on 50 accounts, always the same ones, and on 500 new ones in `make nightly`.
+Each is tested on 25 accounts, always the same ones, and on 500 new ones in `make nightly`.
 
 One case no client could read: if TikTok cuts a page between two videos of the same second and its cursor excludes that
 second, a second with as many videos as fit on a page cannot be read to its end. That must end in an error, and it may
@@ -26,7 +26,7 @@ from unit_tests.outcome import Outcome
 
 settings.register_profile(
     "everyday",
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

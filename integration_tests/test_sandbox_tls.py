@@ -65,7 +65,7 @@ def test_there_is_no_certificate_without_tls() -> None:
 
 def test_a_taken_port_raises_with_tls_too(running: Sandbox) -> None:
     second = Sandbox(videos=0, tls=True, port=int(running.base_url.rpartition(":")[2]))
-    with pytest.raises(OSError, match="(?i)address already in use"):
+    with pytest.raises(OSError, match="ddress already in use"):
         second.start()
 
 

@@ -1,11 +1,13 @@
 """The manifest, and checks that the config and the catalog given to a command fit it."""
 
 import difflib
+import json
 import logging
 import os
 import pkgutil
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +26,7 @@ TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an objec
 
 def load_manifest() -> dict[str, Any]:
     """The manifest as it stands in the package, but for the API's address, which the environment may replace."""
-    manifest: dict[str, Any] = safe_load_yaml(pkgutil.get_data(__package__, "manifest.yaml") or b"")
+    manifest: dict[str, Any] = json.loads(_packaged())
     if address := os.environ.get(BASE_URL_VARIABLE):
         url = urlsplit(address)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
@@ -32,6 +34,12 @@ def load_manifest() -> dict[str, Any]:
             raise config_error(message, f"the scheme {url.scheme!r} and the host {url.hostname!r}")
         manifest["definitions"]["url_base"] = address.rstrip("/")
     return manifest
+
+
+@cache
+def _packaged() -> str:
+    """The packaged manifest as JSON, which takes a fiftieth of the time to read again."""
+    return json.dumps(safe_load_yaml(pkgutil.get_data(__package__, "manifest.yaml") or b""))
 
 
 def prepared(given: dict[str, Any]) -> dict[str, Any]:

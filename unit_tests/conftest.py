@@ -11,7 +11,7 @@ import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic.pace import LearningAPIBudget
-from unit_tests import cdk_schema
+from unit_tests.cdk_once import once
 from unit_tests.connector import Connector
 from unit_tests.pacing import WINDOW
 from unit_tests.stored import VARIABLE
@@ -41,9 +41,10 @@ def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list
 
 
 @pytest.fixture(autouse=True)
-def one_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each source in a test the parsing of the CDK's schema."""
-    monkeypatch.setattr(cdk_schema.OWNER, cdk_schema.NAME, cdk_schema.parsed_once)
+def cdk_once() -> Iterator[None]:
+    """Spare each source in a test what the CDK has made of the same manifest before."""
+    with once():
+        yield
 
 
 @pytest.fixture

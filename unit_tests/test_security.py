@@ -28,6 +28,7 @@ DANGEROUS_CALLS |= {
 }
 JSON = (
     "authenticators.py",
+    "config.py",
     "responses.py",
     "token_store.py",
     "command.py",

@@ -1,0 +1,40 @@
+"""What the CDK makes of the same manifest for each new source, made once for all tests: it takes longer than most."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from airbyte_cdk.sources.declarative import concurrent_declarative_source as module
+
+_SOURCE = module.ConcurrentDeclarativeSource
+_schema = cache(module.get_declarative_component_schema)
+_validate, _resolve = module.validate_manifest, _SOURCE._pre_process_manifest
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Let the CDK parse its schema once, and validate and resolve each manifest once."""
+    replaced = {"get_declarative_component_schema": _schema, "validate_manifest": _validated}
+    with mock.patch.multiple(module, **replaced), mock.patch.object(_SOURCE, "_pre_process_manifest", _resolved):
+        yield
+
+
+def _validated(manifest: Mapping[str, Any], _: Mapping[str, Any]) -> None:
+    _validate_once(json.dumps(manifest))
+
+
+def _resolved(_: module.ConcurrentDeclarativeSource, manifest: Mapping[str, Any]) -> Any:
+    return json.loads(_resolve_once(json.dumps(manifest)))
+
+
+@cache
+def _validate_once(manifest: str) -> None:
+    _validate(json.loads(manifest), _schema())
+
+
+@cache
+def _resolve_once(manifest: str) -> str:
+    return json.dumps(_resolve(_SOURCE.__new__(_SOURCE), json.loads(manifest)))
