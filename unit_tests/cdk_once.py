@@ -9,6 +9,7 @@ from unittest import mock
 
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as module
 
+_ANY_ADDRESS = "https://any.address"
 _SOURCE = module.ConcurrentDeclarativeSource
 _schema = cache(module.get_declarative_component_schema)
 _validate, _resolve = module.validate_manifest, _SOURCE._pre_process_manifest
@@ -23,11 +24,17 @@ def once() -> Iterator[None]:
 
 
 def _validated(manifest: Mapping[str, Any], _: Mapping[str, Any]) -> None:
-    _validate_once(json.dumps(manifest))
+    _validate_once(json.dumps(manifest).replace(_address(manifest), _ANY_ADDRESS))
 
 
 def _resolved(_: module.ConcurrentDeclarativeSource, manifest: Mapping[str, Any]) -> Any:
-    return json.loads(_resolve_once(json.dumps(manifest)))
+    address = _address(manifest)
+    return json.loads(_resolve_once(json.dumps(manifest).replace(address, _ANY_ADDRESS)).replace(_ANY_ADDRESS, address))
+
+
+def _address(manifest: Mapping[str, Any]) -> str:
+    """The API's, which is another one for each sandbox."""
+    return str(manifest["definitions"]["url_base"])
 
 
 @cache
