@@ -13,9 +13,9 @@ from integration_tests.airbyte_platform import INSTANCE_WIDE_MASK, MASK, Platfor
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from sandbox import ALL_SCOPES, Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
 
 DAY_S = 86_400
-TOKEN = "/v2/oauth/token/"
 REDIRECT_URI = "https://airbyte.example/auth_flow"
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 APP = {"client_key": Sandbox.client_key, "client_secret": Sandbox.client_secret}

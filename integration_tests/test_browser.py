@@ -18,6 +18,7 @@ from integration_tests.browser import Browser, start_browser
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from sandbox import ALL_SCOPES, Sandbox
+from sandbox.facts import TOKEN_PATH
 
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # No such host exists, so the browser stops with this URL in its address bar.
@@ -129,7 +130,7 @@ def test_consent_by_button_needs_no_refresh(
 
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
     assert config["credentials"]["scope"] == ",".join(ALL_SCOPES)
-    assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
+    assert len(sandbox.requests_to(TOKEN_PATH)) == 1
 
 
 def test_scope_refused_by_button_costs_its_columns(
@@ -166,7 +167,7 @@ def test_consent_by_command_passes_check(
     assert f"Signed in as {user['display_name']} @{user['username']}." in out
     outcome = connector.check(json.loads((tmp_path / "secrets/mine.json").read_text()))
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
-    assert len(sandbox.requests_to("/v2/oauth/token/")) == 1
+    assert len(sandbox.requests_to(TOKEN_PATH)) == 1
 
 
 def test_command_tells_what_refused_scopes_cost(

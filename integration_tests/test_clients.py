@@ -14,11 +14,11 @@ import pytest
 from integration_tests.clients import CLIENTS, PYAIRBYTE, ROOT, duckdb_rows, overnight, rows, run, true_rows
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
 from unit_tests.markdown import code_blocks
 
 pytestmark = pytest.mark.clients
 
-TOKEN = "/v2/oauth/token/"
 # Both add to what is there, in their working directory.
 TARGETS = {
     "target-jsonl": {"do_timestamp_file": False},

@@ -6,9 +6,11 @@ from typing import Any
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import videos, videos_there_are
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import USER_INFO_PATH as USER
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 
 Commands = Any
-LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 TYPES = {"LOG", "TRACE", "RECORD", "STATE", "CONTROL", "SPEC", "CATALOG", "CONNECTION_STATUS"}
 
 

@@ -12,13 +12,14 @@ from integration_tests import postgres
 from integration_tests.clients import PYAIRBYTE, ROOT, duckdb_rows, overnight, postgres_rows, run, true_rows
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.markdown import code_blocks
 
 pytestmark = pytest.mark.clients
 
 DUCKDB, POSTGRES, BIGQUERY = code_blocks(ROOT / "docs" / "deploy.md", "python")
 (RECIPE,) = code_blocks(ROOT / "README.md", "python")
-LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 Landed = Callable[[str], list[list[Any]]]
 
 

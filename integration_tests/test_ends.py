@@ -18,9 +18,10 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import catalog, read_outcome
 
-LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 Commands = Callable[[Sandbox], Command]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
 MOST_S = 5

@@ -15,8 +15,10 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, long_waits, video_ids
 from integration_tests.sentences import TRANSIENT
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import USER_INFO_PATH as USER
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 
-LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 STREAMS = {USER: "user_info", LIST: "videos"}
 MORE = "During the sync, the following streams did not sync successfully: {}: {}"
 LASTING = ["scope_not_authorized", "scope_permission_missed", "invalid_params"]

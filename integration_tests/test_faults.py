@@ -18,10 +18,12 @@ from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, hurried, ids_there_are, long_waits, video_ids
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import USER_INFO_PATH as USER
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
 from unit_tests.outcome import Outcome
 
-LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 TWELVE = (*PASSING, "token_expired")
 HARMLESS = ("wrong_content_type",)
 INTERNAL, UNREADABLE = sentences.of_code("internal_error"), sentences.of_code("unreadable")

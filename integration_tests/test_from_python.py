@@ -9,6 +9,7 @@ from airbyte_cdk import AirbyteTracedException, FailureType
 from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerializer, Type
 
 from integration_tests.conftest import StartSandbox
+from sandbox.facts import TOKEN_PATH
 from source_tiktok_organic import SourceTiktokOrganic
 from unit_tests.outcome import catalog
 
@@ -44,7 +45,7 @@ def test_source_without_config_takes_that_of_each_call(
         again, _ = ids_and_states(source.read(LOGGER, config, CATALOG, states[-1:]))
         assert again == ids[-1:]
 
-    assert [request.status for request in sandbox.requests_to("/v2/oauth/token/")] == [200, 200]
+    assert [request.status for request in sandbox.requests_to(TOKEN_PATH)] == [200, 200]
 
 
 def test_source_without_config_cleans_that_of_each_call(

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
 from unit_tests.outcome import Outcome
 
@@ -37,7 +39,6 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "everyday")
 settings.load_profile(PROFILE)
 LARGEST = {"everyday": 600, "nightly": 2000}[PROFILE]  # videos
 
-LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 DAY = 86_400
 # Several syncs within a minute do not know of each other's requests, and waits are cut short here: so no limit.
 NOT_SHARED = 0

@@ -20,9 +20,9 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.waiting import wait_for
 from integration_tests.warehouse import PYTHON, ROOT, Warehouse, duckdb
 from sandbox import Sandbox
+from sandbox.facts import VIDEO_LIST_PATH as VIDEO_LIST
 
 pytestmark = pytest.mark.sync_tests
-VIDEO_LIST = "/v2/video/list/"
 DAY = 86_400  # s
 LONGEST_RUN = 400  # s
 BUILT = "Finished running node model.tiktok_organic.tiktok_organic__readings"  # in dbt's log

@@ -16,9 +16,10 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import Outcome, read_outcome
 
-LIST, TOKEN = "/v2/video/list/", "/v2/oauth/token/"
 DAY_S = 86_400
 Commands = Callable[[Sandbox], Command]
 

@@ -12,9 +12,10 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import read_outcome
 
-LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 OPTIONAL = (PROFILE, STATS, VIDEOS)
 COMBINATIONS = [scopes for n in range(4) for scopes in itertools.combinations(OPTIONAL, n)]

@@ -8,8 +8,8 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.test_secrets import leaks
 from sandbox import MISSING, Sandbox
+from sandbox.facts import TOKEN_PATH as TOKEN
 
-LIST, USER, TOKEN = "/v2/video/list/", "/v2/user/info/", "/v2/oauth/token/"
 DAY_S = 86_400
 
 
