@@ -4,8 +4,8 @@ Each is tested on 30 accounts, the same ones as long as the code is, and on 500 
 
 One case no client could read: if TikTok cuts a page between two videos of the same second and its cursor excludes that
 second, a second with as many videos as fit on a page cannot be read to its end. That must end in an error, and it may
-where a full page of one second only looks like it. Where pages are short besides, such a page looks like a whole
-second: those accounts are left out.
+where a full page of one second only looks like it, with up to three pinned posts on top. Where pages are short besides,
+such a page looks like a whole second: those accounts are left out.
 """
 
 import os
@@ -71,7 +71,7 @@ options = st.fixed_dictionaries(
     optional={"lookback_window_days": st.sampled_from([0, 1, 30, 3650])},
 )
 sizes = st.sampled_from([0, 0, 0, 1, 19, 20, 21]) | st.integers(0, 120) | st.integers(0, LARGEST)
-crowds = st.sampled_from([1, 1, 1, 2, 9, 20, 21, 45])  # videos in one second
+crowds = st.sampled_from([1, 1, 1, 2, 9, 20, 21, 24, 45])  # videos in one second
 # Posts on top of pages, by their place in the account, whether of every page, and whether they are listed there again.
 pins = st.lists(st.tuples(st.integers(0, 150), booleans, booleans), max_size=2)
 
@@ -122,8 +122,10 @@ def filled(sandbox: Sandbox, planned: Sequence[Post], start: int, pinned: Any = 
 
 
 def crowds_of(sandbox: Sandbox) -> Collection[int]:
-    """The numbers of videos that share a second."""
-    return Counter(video["create_time"] for video in sandbox.account.videos).values()
+    """The numbers of videos that share a second, without those that only the first page has, on top."""
+    missing = {pin.video_id for pin in sandbox.account.pins if not (pin.listed_again or pin.every_page)}
+    listed = [video for video in sandbox.account.videos if int(video["id"]) not in missing]
+    return Counter(video["create_time"] for video in listed).values()
 
 
 def readable(sandbox: Sandbox) -> bool:
@@ -131,7 +133,7 @@ def readable(sandbox: Sandbox) -> bool:
     switches, crowded = sandbox.settings, crowds_of(sandbox)
     if switches.split_seconds or switches.cursor_milliseconds or switches.cursor_inclusive:
         return max(crowded, default=0) < 20
-    return 20 not in crowded
+    return not any(20 <= crowd <= 23 for crowd in crowded)
 
 
 def misleading(sandbox: Sandbox) -> bool:

@@ -9,6 +9,8 @@ from integration_tests.in_process import InProcess, videos, videos_there_are
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 
+START_DATE = "1388534400"  # 2014-01-01
+
 
 @pytest.mark.parametrize(
     "switches",
@@ -36,6 +38,21 @@ def test_undocumented_behaviour_costs_no_video(switches: Any, start_sandbox: Sta
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert videos(outcome) == videos_there_are(sandbox)
+
+
+@pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
+def test_second_that_pages_cut_below_a_pinned_post_is_an_error(every_page: bool, start_sandbox: StartSandbox) -> None:
+    """The post is listed nowhere else, and of the same second as more videos than a page has."""
+    sandbox = start_sandbox(videos=30, split_seconds=True)
+    second = sandbox.account.videos[0]["create_time"] + 60
+    crowd = [sandbox.account.post(second) for _ in range(22)]
+    sandbox.account.pin(crowd[0]["id"], every_page, listed_again=False)
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+
+    assert (outcome.exit_code, outcome.errors[0][0]) == (1, "system_error")
+    assert "its cursor does not lead to them" in outcome.errors[0][1]
+    assert outcome.states[-1]["states"][0]["cursor"] == {"create_time": START_DATE}
 
 
 @pytest.mark.parametrize("switch", ["stuck_cursor", "gone_without_cursor"])

@@ -116,6 +116,7 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
     """
 
     page_size: int
+    pinned_posts: int
     pages_of_a_window: int
     windows: int
     parts: int
@@ -146,11 +147,11 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         if previous is None or end_of_second < previous:
             return end_of_second
         # Apart from pinned posts, the whole page lies in one second: only TikTok's own cursor leads out of it, from the
-        # end of its millisecond, unless that second fills the page and the cursor would skip the rest of it.
+        # end of its millisecond, unless that second fills the page below them and the cursor would skip its rest.
         if cursor % 1000 and cursor + 1 < previous:
             return cursor + 1
         crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
-        return cursor if cursor < previous and crowd != self.page_size else None
+        return cursor if cursor < previous and not 0 <= crowd - self.page_size <= self.pinned_posts else None
 
     def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
         """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
@@ -208,8 +209,7 @@ class OnceRecordFilter(cdk.RecordFilter):
 class VideoKeysTransformation(cdk.RecordTransformation):
     """Gives a video its keys: `id` as a string, and `open_id`, the account it belongs to.
 
-    Why not YAML: AddFields costs 0.25 ms a record.
-    Example: {"id": 7556278981167713591} becomes {"id": "7556278981167713591", "open_id": "_000abc"}
+    Why not YAML: AddFields costs 0.25 ms a record. {"id": 75562} becomes {"id": "75562", "open_id": "_000abc"}.
     """
 
     def transform(self, record: dict[str, Any], *_: Any, **context: Any) -> None:

@@ -204,6 +204,7 @@ def page_of(*cursors: Any, size: int = 20, **data: Any) -> Any:
         (5_001, 6_000, 20, 5_002),
         (5_001, 5_500, 20, 5_002),
         (5_000, 5_500, 19, 5_000),
+        (5_000, 6_000, 24, 5_000),
     ],
 )
 def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: int, following: int) -> None:
@@ -222,6 +223,13 @@ def test_cursor_that_leads_nowhere_is_an_error(cursor: Any, previous: Any) -> No
     with pytest.raises(StreamError, match="Nowhere") as raised:
         strategy().next_page_token(page_of(cursor), last_page_token_value=previous, stream_slice=window)
     assert raised.value.internal_message == f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
+
+
+@pytest.mark.parametrize("size", [20, 21, 23])
+def test_full_second_is_an_error_also_below_pinned_posts(size: int) -> None:
+    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
+    with pytest.raises(StreamError, match="Nowhere"):
+        strategy().next_page_token(page_of(5_000, size=size), last_page_token_value=6_000, stream_slice=window)
 
 
 @pytest.mark.parametrize(
@@ -270,5 +278,5 @@ def test_later_page_shares_nothing() -> None:
 
 
 def strategy() -> BackwardCursorPaginationStrategy:
-    messages = {"cursor_leads_nowhere": "Nowhere."}
-    return BackwardCursorPaginationStrategy(page_size=20, pages_of_a_window=5, windows=100, parts=4, messages=messages)
+    sizes = {"page_size": 20, "pinned_posts": 3, "pages_of_a_window": 5, "windows": 100, "parts": 4}
+    return BackwardCursorPaginationStrategy(**sizes, messages={"cursor_leads_nowhere": "Nowhere."})
