@@ -48,7 +48,7 @@ live: $(DEV)/installed ## what TikTok really does, asked with secrets/config.jso
 test: lint ## lint, then every test
 	@$(DEV)/bin/python -m pytest --quiet -rs --numprocesses 4 --dist worksteal
 
-quick: $(DEV)/installed ## the unit tests, up to the first failure (under 40 s)
+quick: $(DEV)/installed ## the unit tests, up to the first failure (about a minute)
 	@$(DEV)/bin/python -m pytest --quiet --exitfirst --tb=short --numprocesses 2 unit_tests
 
 records: $(DEV)/installed ## integration_tests/expected_records.jsonl from the sandbox, README tables of the sandbox
@@ -65,7 +65,7 @@ mutants: $(DEV)/installed ## changes of the package that no unit test notices (O
 	@$(MUTANTS)/bin/python -m unit_tests.mutants make $(ONLY) > $(MUTANTS)/mutants.json
 	@$(DEV)/bin/python -m unit_tests.mutants try $(MUTANTS)/mutants.json
 
-nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (ten minutes)
+nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (a quarter of an hour)
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
 	@$(DEV)/bin/python -m pytest --quiet -rs -m nightly
 
