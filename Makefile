@@ -59,13 +59,13 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
 
-mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file; an hour for all)
+mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python $(PIP) 'cosmic-ray>=8.4,<9' pyyaml
 	@$(MUTANTS)/bin/python -m unit_tests.mutants make $(ONLY) > $(MUTANTS)/mutants.json
 	@$(DEV)/bin/python -m unit_tests.mutants try $(MUTANTS)/mutants.json
 
-nightly: $(DEV)/installed ## 500 new accounts for each property, and 200,000 videos (a quarter of an hour)
+nightly: $(DEV)/installed ## 500 new accounts for each property, of up to 2,000 videos, and the memory of 200,000 videos
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
 	@$(DEV)/bin/python -m pytest --quiet -rs -m nightly
 

@@ -1,6 +1,1 @@
-from contextlib import suppress
-
-from source_tiktok_organic.startup import quick_import
-
-with suppress(ImportError), quick_import():  # some tools run without the CDK
-    import airbyte_cdk  # noqa: F401  # before any test module does so in three times the time
+import unit_tests  # noqa: F401  # which loads the CDK the quick way

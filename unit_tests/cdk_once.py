@@ -1,4 +1,4 @@
-"""What the CDK makes of the same manifest for each new source, made once for all tests: it takes longer than most."""
+"""What the CDK makes of the same manifest for each new source, made once for all tests in a process."""
 
 import json
 from collections.abc import Iterator, Mapping
