@@ -1,10 +1,9 @@
 """Sign-in to TikTok: how requests get their access token. Named in manifest.yaml under `authenticator`."""
 
-import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -14,6 +13,8 @@ import requests
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
 from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now, ab_datetime_parse
 from urllib3.exceptions import HTTPError
+
+from source_tiktok_organic.responses import parsed, sentence_for, whole_body
 
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
@@ -137,16 +138,10 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         try:
             # A redirect would take the client secret to wherever it points.
             response = requests.post(url, data=form, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
-            content = b"".join(_chunks(response))
+            body = parsed(whole_body(response, LONGEST_RESPONSE_S))
         except (OSError, ValueError, HTTPError) as error:
-            kinds, sentences = [kind.__name__ for kind in type(error).__mro__], self._sentences["no_response"]
-            message = next(sentences[kind] for kind in kinds if kind in sentences)
-            raise cdk.AirbyteTracedException(kinds[0], message, cdk.FailureType.transient_error) from None
-        try:
-            body = json.loads(content.decode("utf-8", errors="replace"))
-        except (ValueError, RecursionError):
-            body = None
-        body = body if isinstance(body, Mapping) else {}
+            message = sentence_for(error, self._sentences["no_response"])
+            raise cdk.AirbyteTracedException(type(error).__name__, message, cdk.FailureType.transient_error) from None
         if not _text(body.get("access_token")):
             raise self._refused(body, response.status_code)
         return body
@@ -158,16 +153,6 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             code = "no_valid_response" if not code or status >= 500 else "unknown"
         failure_type = cdk.FailureType[errors[code]["failure_type"]]
         return cdk.AirbyteTracedException(filter_secrets(detail), errors[code]["message"], failure_type)
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """A response's content; a timeout of `requests` bounds each wait, but not a response that trickles in."""
-    end = time.monotonic() + LONGEST_RESPONSE_S
-    while chunk := response.raw.read1(2**16, decode_content=True):
-        yield chunk
-        if time.monotonic() > end:
-            response.close()
-            raise requests.exceptions.ReadTimeout(f"not whole after {LONGEST_RESPONSE_S} s")
 
 
 def _text(value: Any) -> str:

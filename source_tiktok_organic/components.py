@@ -1,4 +1,4 @@
-"""The custom parts of manifest.yaml for requests, records and state; like the others, they import no file of ours."""
+"""The custom parts of manifest.yaml for requests, pages, records and state."""
 
 import logging
 import math

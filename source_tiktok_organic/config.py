@@ -49,6 +49,8 @@ def prepared(given: dict[str, Any]) -> dict[str, Any]:
     cdk.AirbyteEntrypoint.set_up_secret_filter(config, spec)
     warn_of_unknown(config, spec, manifest["definitions"]["messages"]["unknown_property"])
     check_config(config, spec)
+    if os.environ.get(BASE_URL_VARIABLE):
+        logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
     return config
 
 

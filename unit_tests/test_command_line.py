@@ -1,12 +1,13 @@
 """The command line with bad input: the property or file is named, no secret is quoted, no raw traceback appears."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from source_tiktok_organic import SourceTiktokOrganic
-from source_tiktok_organic.config import check_config, load_manifest
+from source_tiktok_organic.config import check_config, load_manifest, prepared
 from source_tiktok_organic.run import execute
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
@@ -141,10 +142,18 @@ def test_other_base_url_is_used_with_a_warning(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
-    requester = SourceTiktokOrganic().resolved_manifest["streams"][1]["retriever"]["requester"]
+    source = SourceTiktokOrganic(None, prepared(deepcopy(OAUTH_CONFIG)))
+    requester = source.resolved_manifest["streams"][1]["retriever"]["requester"]
     assert {requester["url_base"], requester["authenticator"]["url_base"]} == {url.rstrip("/")}
     assert [r.levelname for r in caplog.records if "TIKTOK_API_BASE_URL" in r.message] == ["WARNING"]
     assert "open.tiktokapis.com" not in str(requester)
+
+
+def test_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", "")
+    source = SourceTiktokOrganic(None, prepared(deepcopy(OAUTH_CONFIG)))
+    assert source.resolved_manifest["streams"][1]["retriever"]["requester"]["url_base"] == "https://open.tiktokapis.com"
+    assert caplog.records == []
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

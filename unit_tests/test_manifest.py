@@ -48,14 +48,14 @@ def test_cdk_knows_every_key_of_the_manifest() -> None:
 
 def test_misplaced_key_is_found() -> None:
     manifest = resolved()
-    manifest["streams"][1]["retriever"]["record_selector"]["extractor"]["record_filter"] = {}
-    assert unknown_keys(manifest) == ["manifest.streams[1].retriever.record_selector.extractor.record_filter"]
+    manifest["streams"][1]["retriever"]["record_selector"]["paginator"] = {}
+    assert unknown_keys(manifest) == ["manifest.streams[1].retriever.record_selector.paginator"]
 
 
 def test_shared_components_are_defined_once() -> None:
     """Otherwise the components of one stream could drift apart from the other's."""
     raw = [node["type"] for _, node in typed_nodes(load_manifest())]
-    once = ["CustomAuthenticator", "CustomRequester", "CustomErrorHandler", "CustomDecoder", "DefaultPaginator"]
+    once = ["CustomAuthenticator", "CustomRequester", "CustomErrorHandler", "DefaultPaginator"]
     assert {kind: raw.count(kind) for kind in once} == dict.fromkeys(once, 1)
 
 

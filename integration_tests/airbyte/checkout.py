@@ -37,7 +37,7 @@ OUR_TESTS = (
     "workflows",
 )
 OURS = {str(PAGE), *(f"docs/{name}.py" for name in ("changelog", "generate", "skill"))}
-OURS |= {"unit_tests/markdown.py", "unit_tests/mutants.py", "unit_tests/survivors.py"}
+OURS |= {f"unit_tests/{name}.py" for name in ("markdown", "make_mutants", "try_mutants", "survivors")}
 OURS |= {f"unit_tests/test_{name}.py" for name in OUR_TESTS}
 # Airbyte's tests read the live API there, with the config that Airbyte keeps as a secret.
 README = """\

@@ -49,7 +49,8 @@ def components() -> str:
     modules = dict.fromkeys(CLASS_NAME.findall(_manifest()))
     sources = [(PACKAGE / f"{name}.py").read_text() for name in modules]
     trees = [ast.parse(source) for source in sources]
-    imports = sorted({ast.unparse(node) for tree in trees for node in tree.body if _is_import(node)})
+    lines = {ast.unparse(node) for tree in trees for node in tree.body if _is_import(node)}
+    imports = sorted(line for line in lines if PACKAGE.name not in line)
     said: dict[str, None] = {}
     for source, tree in zip(sources, trees, strict=True):
         said.update(dict.fromkeys(_statements(source, tree)))
