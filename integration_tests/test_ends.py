@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
-from unit_tests.outcome import catalog, read_outcome
+from unit_tests.outcome import read_outcome
 
 Commands = Callable[[Sandbox], Command]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
@@ -154,24 +153,3 @@ def test_error_in_the_main_thread_ends_the_process(
     outcome = read_outcome(out, process.returncode, err)
     assert (outcome.exit_code, outcome.errors[-1][0]) == (1, "system_error")
     assert outcome.stderr == "RuntimeError: broken\n"
-
-
-def test_reader_that_stops_leaves_no_thread_behind(
-    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """In one process, as Airbyte's own tests use the source: its workers must not wait for ever."""
-    import logging
-
-    from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
-
-    from source_tiktok_organic import SourceTiktokOrganic
-
-    sandbox = start_sandbox(videos=2000)
-    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
-    configured = ConfiguredAirbyteCatalogSerializer.load(catalog())
-    config = sandbox.config()
-    messages = SourceTiktokOrganic(configured, config, []).read(logging.getLogger("airbyte"), config, configured, [])
-    for _ in range(50):
-        next(messages)
-    messages.close()
-    wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)

@@ -1,6 +1,7 @@
 """The source in one Python process, as Airbyte's own runner and tests use it: made without a config."""
 
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from airbyte_cdk import AirbyteTracedException, FailureType
 from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerializer, Type
 
 from integration_tests.conftest import StartSandbox
+from integration_tests.waiting import wait_for
 from sandbox.facts import TOKEN_PATH
 from source_tiktok_organic import SourceTiktokOrganic
 from unit_tests.outcome import catalog
@@ -70,3 +72,17 @@ def test_unfit_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -
     with pytest.raises(AirbyteTracedException, match="configuration of this source is not valid") as raised:
         SourceTiktokOrganic().check(LOGGER, config)
     assert (raised.value.failure_type, "act.AB" in str(raised.value)) == (FailureType.config_error, False)
+
+
+def test_reader_that_stops_leaves_no_thread_behind(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers with more records than the queue takes must not wait for ever."""
+    sandbox = start_sandbox(videos=2000)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    config = sandbox.config()
+    messages = SourceTiktokOrganic(CATALOG, config, []).read(LOGGER, config, CATALOG, [])
+    for _ in range(50):
+        next(messages)
+    messages.close()
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)

@@ -19,7 +19,7 @@ from source_tiktok_organic.responses import parsed, sentence_for, whole_body
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
 REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 10 * 365 * 86_400
-LONG_AGO = "1970-01-01T00:00:00+00:00"
+LONG_AGO, NEVER = "1970-01-01T00:00:00+00:00", "9999-01-01T00:00:00+00:00"
 _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three times
 
 
@@ -76,7 +76,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         try:
             return _parsed(self._credentials.get("token_expiry_date", ""))
         except ValueError:
-            return ab_datetime_now() + timedelta(days=1)
+            return _parsed(NEVER)
 
     def set_token_expiry_date(self, new_token_expiry_date: Any) -> None:
         """Store when to renew the token: a minute early, or a tenth of a short lifetime (s); "" if that is unknown."""

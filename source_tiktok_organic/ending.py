@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 
-REFRESH_S, LAST_WORDS_S = 3.5, 1  # how long to wait for a token refresh, and, after a signal, for a slow reader
+END_S, REFRESH_S = 4, 3  # by when a process ends after a signal, and how much of it a token refresh may take
 
 
 def end_by_signal(number: int, _: Any) -> None:
@@ -22,10 +23,11 @@ def end_by_signal(number: int, _: Any) -> None:
 
 def end(exit_code: int, by_signal: int | None = None) -> None:
     """End the process, whatever its threads still wait for."""
+    latest = time.monotonic() + END_S
     TikTokAuthenticator.refreshing.acquire(timeout=REFRESH_S)
     last_words = threading.Thread(target=_flush, daemon=True)
     last_words.start()
-    last_words.join(None if by_signal is None else LAST_WORDS_S)
+    last_words.join(None if by_signal is None else latest - time.monotonic())
     if by_signal is not None:
         os.kill(os.getpid(), by_signal)  # does nothing to the first process of a container
     os._exit(exit_code)

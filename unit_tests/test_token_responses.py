@@ -15,7 +15,7 @@ LIFETIMES: dict[str, tuple[Any, str]] = {
     "text": ("two hours", ""),
     "fraction": (7200.9, "2026-11-02T13:59:00+00:00"),
     "zero": (0, ""),
-    "negative": (-5, ""),
+    "negative": (-1, ""),
     "ages": (10**13, ""),
     "more_than_a_float": (10**400, ""),
     "list": ([7200], ""),
@@ -126,6 +126,7 @@ def test_end_of_sign_in_is_warned_of_14_days_ahead(
         "into this source."
     )
     assert outcome.warnings == ([said] if day else [])
+    assert f"The sign-in to TikTok ends in {int(left) // 86_400} days." in str(outcome.messages)
 
 
 def test_stored_date_of_an_earlier_sign_in_warns_of_nothing(tiktok: TikTok, connector: Connector) -> None:

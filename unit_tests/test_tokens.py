@@ -185,8 +185,9 @@ def test_dead_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: C
     assert [part for part in parts if part not in status["message"]] == []
 
 
-def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.responds("token", {"json": {"error": "brand_new", "error_description": "?"}, "status_code": 200})
+@pytest.mark.parametrize("status", [200, 499])
+def test_undocumented_token_error_is_a_system_error(status: int, tiktok: TikTok, connector: Connector) -> None:
+    tiktok.responds("token", {"json": {"error": "brand_new", "error_description": "?"}, "status_code": status})
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert outcome.errors[0][0] == "system_error"
     assert "brand_new" in str(outcome.messages)
@@ -199,14 +200,14 @@ def test_undocumented_token_error_is_a_system_error(tiktok: TikTok, connector: C
         {"status_code": 200, "text": "<html>"},
         {"status_code": 200, "json": {}},
         {"status_code": 200, "json": []},
-        {"status_code": 503, "json": {"error": "brand_new"}},
+        {"status_code": 500, "json": {"error": "brand_new"}},
         {"text": "[" * 100_000},
         {"text": '{"access_token": ' + "7" * 5_000 + "}"},
         {"exc": requests.exceptions.ConnectTimeout},
         {"exc": requests.exceptions.ReadTimeout},
         {"exc": requests.exceptions.ConnectionError("reset")},
     ],
-    ids=["500", "html", "empty_object", "list", "503", "deep", "digits", "no_connection", "no_response", "reset"],
+    ids=["500", "html", "empty_object", "list", "500_with_error", "deep", "digits", "no_connection", "no_response", "reset"],
 )
 def test_passing_token_fault_is_retried(
     response: Any, tiktok: TikTok, connector: Connector, waits: list[float]

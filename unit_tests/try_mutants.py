@@ -77,7 +77,7 @@ INHERITED = [
     "pytest",
     "requests_mock",
 ]
-NO_TEST = 5  # pytest's exit code
+SURVIVED, NO_TEST = 0, 5  # pytest's exit codes
 TIMEOUT_S = 400  # a mutant that hangs is a mutant found, but on a busy machine it may only be slow
 
 
@@ -204,7 +204,7 @@ def survivors(mutants: list[Mutant]) -> Iterator[str]:
                 sys.stdout.write(f"hung: {what}\n")
             if ended:
                 del running[pid]
-                if os.waitstatus_to_exitcode(status) in (0, NO_TEST):
+                if os.waitstatus_to_exitcode(status) in (SURVIVED, NO_TEST):
                     yield what
 
 
@@ -212,6 +212,11 @@ def tried(mutants: list[Mutant]) -> int:
     """Report each survivor; returns 1 if one of them is not explained."""
     for name in INHERITED:
         importlib.import_module(name)
+    # Where the tests cannot run at all, every mutant would seem to be noticed.
+    none = {"file": "ending.py", "text": (PACKAGE / "ending.py").read_text() + "# the end"}
+    _, status = os.waitpid(start(none), 0)
+    if os.waitstatus_to_exitcode(status) != SURVIVED:
+        sys.exit("The tests fail without a mutant.")
     found = []
     for text in survivors(mutants):
         found.append(text)
