@@ -277,22 +277,22 @@ def test_response_that_trickles_in_is_abandoned(
 ) -> None:
     """No timeout of `requests` ends a response of which a byte comes now and then."""
 
-    minutes: list[int] = []
+    read: list[int] = []
 
     class Trickle(io.BytesIO):
-        """A body whose every byte takes a minute."""
+        """A body whose every byte takes half a minute, and a bit."""
 
         def read1(self, *_: Any) -> bytes:
-            clock.tick(60)
-            minutes.append(1)
+            clock.tick(30.5)
+            read.append(1)
             return super().read1(1)
 
     tiktok.with_an_account(*({"body": Trickle(b" " * 1000)} for _ in range(7)))
     tiktok.responds("token", *({"body": Trickle(b" " * 1000)} for _ in range(4)))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert outcome.errors[:-1] == [LASTING["no_response"][1:]]
-    assert len(minutes) == 3 * len(tiktok.bodies())
+    assert len(read) == 4 * len(tiktok.bodies())
 
-    minutes.clear()
+    read.clear()
     assert connector.read(OAUTH_CONFIG, "videos").errors[:-1] == [LASTING["no_response"][1:]]
-    assert len(minutes) == 2 * len(tiktok.forms()) == 8
+    assert len(read) == 2 * len(tiktok.forms()) == 8

@@ -52,13 +52,14 @@ def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connect
     assert len(tiktok.requests("user")) == 7
 
 
-def test_revocation_of_an_old_token_spares_the_new_one() -> None:
+@pytest.mark.parametrize("older", ["act.older", "act.tokens"])
+def test_revocation_of_an_old_token_spares_the_new_one(older: str) -> None:
     """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
     config, store = oauth(**VALID_TOKEN), TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
     sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
     authenticator = TikTokAuthenticator(config, "https://x", "/token", store, **sentences)
 
-    authenticator.expire("Bearer act.older")
+    authenticator.expire(f"Bearer {older}")
     assert config["credentials"]["token_expiry_date"] == VALID_TOKEN["token_expiry_date"]
     assert authenticator.get_access_token() == "act.stored"
 
