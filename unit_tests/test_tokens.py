@@ -272,6 +272,13 @@ def test_token_request_has_timeouts(tiktok: TikTok, connector: Connector) -> Non
     assert tiktok.requests("token")[0].timeout == (10, 30)
 
 
+def test_token_request_follows_no_redirect(tiktok: TikTok, connector: Connector) -> None:
+    """It would take the client secret along."""
+    tiktok.responds("token", {"status_code": 307, "headers": {"Location": "https://elsewhere.example.com/"}})
+    assert connector.read(OAUTH_CONFIG, "user_info").errors[:-1] == [NO_VALID_RESPONSE]
+    assert len(tiktok.forms()) == 4
+
+
 def test_failed_refresh_reveals_no_secret(tiktok: TikTok, connector: Connector) -> None:
     description = "token rft.first of client-secret is bad"
     tiktok.responds("token", {"json": {"error": "invalid_grant", "error_description": description}})
