@@ -18,7 +18,7 @@ from source_tiktok_organic.responses import parsed, sentence_for, whole_body
 
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
-REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 10 * 365 * 86_400
+REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 1_000_000_000
 LONG_AGO, NEVER = "1970-01-01T00:00:00+00:00", "9999-01-01T00:00:00+00:00"
 _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three times
 

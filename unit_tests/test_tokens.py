@@ -207,7 +207,18 @@ def test_undocumented_token_error_is_a_system_error(status: int, tiktok: TikTok,
         {"exc": requests.exceptions.ReadTimeout},
         {"exc": requests.exceptions.ConnectionError("reset")},
     ],
-    ids=["500", "html", "empty_object", "list", "500_with_error", "deep", "digits", "no_connection", "no_response", "reset"],
+    ids=[
+        "500",
+        "html",
+        "empty_object",
+        "list",
+        "500_with_error",
+        "deep",
+        "digits",
+        "no_connection",
+        "no_response",
+        "reset",
+    ],
 )
 def test_passing_token_fault_is_retried(
     response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
