@@ -78,7 +78,7 @@ INHERITED = [
     "requests_mock",
 ]
 SURVIVED, NO_TEST = 0, 5  # pytest's exit codes
-TIMEOUT_S = 400  # a mutant that hangs is a mutant found, but on a busy machine it may only be slow
+TIMEOUT_S = 180  # a mutant that hangs is a mutant found, but on a busy machine it may only be slow
 
 
 def tests(file: str) -> list[str]:
