@@ -8,6 +8,9 @@ from typing import Any
 from unittest import mock
 
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as module
+from airbyte_cdk.sources.utils import schema_helpers, transform
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
 
 _ANY_ADDRESS = "https://any.address"
 _SOURCE = module.ConcurrentDeclarativeSource
@@ -17,9 +20,14 @@ _validate, _resolve = module.validate_manifest, _SOURCE._pre_process_manifest
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Let the CDK parse its schema once, and validate and resolve each manifest once."""
+    """Let the CDK parse its schema once, check each spec, and validate and resolve each manifest, once."""
     replaced = {"get_declarative_component_schema": _schema, "validate_manifest": _validated}
-    with mock.patch.multiple(module, **replaced), mock.patch.object(_SOURCE, "_pre_process_manifest", _resolved):
+    with (
+        mock.patch.multiple(module, **replaced),
+        mock.patch.object(_SOURCE, "_pre_process_manifest", _resolved),
+        mock.patch.object(schema_helpers, "validate", _fits),
+        mock.patch.object(transform.TypeTransformer, "__init__", _change_nothing),
+    ):
         yield
 
 
@@ -45,3 +53,23 @@ def _validate_once(manifest: str) -> None:
 @cache
 def _resolve_once(manifest: str) -> str:
     return json.dumps(_resolve(_SOURCE.__new__(_SOURCE), json.loads(manifest)))
+
+
+def _change_nothing(transformer: transform.TypeTransformer, config: transform.TransformConfig) -> None:
+    """A transformer that leaves records as they are also makes a class of validators, and never uses it."""
+    assert config is transform.TransformConfig.NoTransform
+    transformer._config = config
+
+
+def _fits(instance: Any, schema: Mapping[str, Any]) -> None:
+    """What `jsonschema.validate` does, but for checking the same schema again."""
+    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
+        raise error
+
+
+@cache
+def _validator(schema: str) -> Any:
+    parsed = json.loads(schema)
+    validator = validator_for(parsed)
+    validator.check_schema(parsed)
+    return validator(parsed)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from examples.demo.story import READINGS, SETTINGS, Story
 from sandbox import Sandbox
+
+pytestmark = pytest.mark.thorough
 
 
 def told() -> list[Any]:

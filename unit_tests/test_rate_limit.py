@@ -43,6 +43,7 @@ def read(connector: Connector, workers: int) -> Outcome:
     return connector.read(config, "videos")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("status", [200, 429, 503])
 @pytest.mark.parametrize(("limit", "workers"), [(1, 2), (5, 2), (30, 2), (5, 20), (30, 20), (30, 30)])
 def test_any_limit_is_read_to_the_end(

@@ -152,6 +152,7 @@ def test_redirect_does_not_get_the_client_secret(tiktok: TikTok, connector: Conn
     assert len(tiktok.requests("token")) == 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", ["--debug", "LOG_LEVEL"])
 @pytest.mark.parametrize("case", ["good", "failed_refresh", "echoed", "refused", "unauthorized", "gateway"])
 @pytest.mark.parametrize("command", ["check", "read"])

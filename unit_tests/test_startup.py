@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.thorough
+
 COUNT = """
 import attributes_doc, gc, inspect
 from pydantic.v1 import class_validators

@@ -156,6 +156,7 @@ def with_pinned(tiktok: TikTok, posted: list[int], pinned: int | None) -> set[in
     return refused_cursors
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pinned", [None, 5, 200], ids=["none_pinned", "new_pinned", "old_pinned"])
 @pytest.mark.parametrize("failing", ["head", "0.1", "1.2", "3.1"])
 @pytest.mark.parametrize("workers", [2, 20])

@@ -8,13 +8,7 @@ import requests
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import (
-    ACCESS_TOKEN_CONFIG,
-    OAUTH_CONFIG,
-    TOKEN_RESPONSE,
-    TikTok,
-    recorded,
-)
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, recorded
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T12:00:01Z"}
 EXPIRED_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T11:59:59Z"}
@@ -281,13 +275,6 @@ def test_token_request_has_timeouts(tiktok: TikTok, connector: Connector) -> Non
     tiktok.with_an_account()
     connector.check(OAUTH_CONFIG)
     assert tiktok.requests("token")[0].timeout == (10, 30)
-
-
-def test_token_request_follows_no_redirect(tiktok: TikTok, connector: Connector) -> None:
-    """It would take the client secret along."""
-    tiktok.responds("token", {"status_code": 307, "headers": {"Location": "https://elsewhere.example.com/"}})
-    assert connector.read(OAUTH_CONFIG, "user_info").errors[:-1] == [NO_VALID_RESPONSE]
-    assert len(tiktok.forms()) == 4
 
 
 def test_failed_refresh_reveals_no_secret(tiktok: TikTok, connector: Connector) -> None:

@@ -55,6 +55,7 @@ def test_newest_window_carries_no_cursor(tiktok: TikTok, connector: Connector) -
     assert tiktok.bodies() == [{"max_count": 20}]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("count", "every"),
     [*itertools.product([180, 400], [1, 60, 3600, 6 * 3600, DAY]), (1500, 60), (1500, 6 * 3600)],

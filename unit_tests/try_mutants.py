@@ -53,6 +53,7 @@ NAMES = [
     "files",
     "token_store",
     "token_store_faults",
+    "security",
     "run",
 ]
 LAST = "integration_tests/test_from_python.py"  # what only a source that is made without a config shows
