@@ -64,8 +64,8 @@ mutants: $(DEV)/installed ## changes of the package that no unit test notices (O
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python $(PIP) 'cosmic-ray>=8.4,<9' pyyaml
 	@$(MUTANTS)/bin/python -m unit_tests.make_mutants $(ONLY) > $(MUTANTS)/mutants.json
-	@COVERAGE_FILE=$(MUTANTS)/coverage $(DEV)/bin/python -m pytest --quiet --numprocesses 2 --cov --cov-context=test --cov-report= --cov-fail-under=0 unit_tests integration_tests/test_from_python.py
-	@COVERAGE_FILE=$(MUTANTS)/coverage $(DEV)/bin/python -m unit_tests.try_mutants $(MUTANTS)/mutants.json
+	@COVERAGE_FILE=$(abspath $(MUTANTS))/coverage $(DEV)/bin/python -m pytest --quiet --numprocesses 2 --cov --cov-context=test --cov-report= --cov-fail-under=0 unit_tests integration_tests/test_from_python.py
+	@COVERAGE_FILE=$(abspath $(MUTANTS))/coverage $(DEV)/bin/python -m unit_tests.try_mutants $(MUTANTS)/mutants.json
 
 nightly: $(DEV)/installed ## 500 new accounts for each property, of up to 2,000 videos, and the memory of 200,000 videos
 	@HYPOTHESIS_PROFILE=nightly $(DEV)/bin/python -m pytest --quiet -rs --numprocesses 2 integration_tests/test_properties.py
