@@ -1,5 +1,6 @@
 """The source: manifest.yaml for one config, catalog and state. Only this file touches private parts of the CDK."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -43,7 +44,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
             workers.shutdown(wait=False, cancel_futures=True)
             with queue.not_full:
-                queue.maxsize = 10**9
+                queue.maxsize = sys.maxsize
                 queue.not_full.notify_all()
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
@@ -73,8 +74,8 @@ class AccountCursor(ConcurrentPerPartitionCursor):
     def observe(self, record: cdk.Record) -> None:
         """Let the state follow a record, if its time lies in its window; pages begin with the newest one."""
         window: Any = record.associated_slice
-        second, end = record.data.get("create_time"), int(window["end_time"])
-        if isinstance(second, int) and int(window["start_time"]) <= second <= end and second > self._newest.get(end, 0):
+        second, start, end = record.data.get("create_time"), int(window["start_time"]), int(window["end_time"])
+        if isinstance(second, int) and self._newest.get(end, start) <= second <= end:
             self._newest[end] = second
             super().observe(record)
 
