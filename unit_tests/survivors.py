@@ -10,4 +10,5 @@ EXPLAINED: dict[str, str] = {
     "authenticators.py: if error.failure_type != cdk.FailureType.transient_error:": ENUM,
     "source.py: if isinstance(second, int) and self._newest.get(end, start) < second <= end:": FIRST_SECOND,
     "source.py: if isinstance(second, int) and self._newest.get(end, start) is not second <= end:": OLDER,
+    "source.py: if isinstance(second, int) and self._newest.get(end, start) != second <= end:": OLDER,
 }
