@@ -77,12 +77,14 @@ def test_unfit_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -
 def test_reader_that_stops_leaves_no_thread_behind(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers with more records than the queue takes must not wait for ever."""
+    """Workers wait to put records on a full queue; those that have not begun must not begin."""
     sandbox = start_sandbox(videos=2000)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
     config = sandbox.config()
-    messages = SourceTiktokOrganic(CATALOG, config, []).read(LOGGER, config, CATALOG, [])
-    for _ in range(50):
+    source = SourceTiktokOrganic(CATALOG, config, [])
+    messages = source.read(LOGGER, config, CATALOG, [])
+    for _ in range(300):
         next(messages)
-    messages.close()
+    wait_for(source._concurrent_source._queue.full, 20)
+    threading.Thread(target=messages.close, daemon=True).start()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)

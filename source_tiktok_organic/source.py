@@ -40,7 +40,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             messages = super(SourceTiktokOrganic, source).read(logger, config, catalog, state)
             yield from count_videos(messages, catalog, source._config, state, source.resolved_manifest)
         finally:
-            # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_ends.py)
+            # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_from_python.py)
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
             workers.shutdown(wait=False, cancel_futures=True)
             with queue.not_full:

@@ -15,14 +15,14 @@ def quick_import() -> Iterator[None]:
     class's file for them, again and again, to put them into JSON schemas that nobody asks for. A sixth goes to the
     search for garbage, of which an import leaves none, and a twentieth to the same few validators of 1,300 fields.
     """
-    originals = [(module, name, getattr(module, name)) for module, name, _ in _quicker()]
-    for module, name, quick in _quicker():
+    replaced = [(module, name, getattr(module, name), quick) for module, name, quick in _quicker()]
+    for module, name, _, quick in replaced:
         setattr(module, name, quick)
     gc.disable()
     try:
         yield
     finally:
-        for module, name, original in originals:
+        for module, name, original, _ in replaced:
             setattr(module, name, original)
         gc.freeze()
         gc.enable()
