@@ -11,7 +11,7 @@ from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerialize
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.waiting import wait_for
-from sandbox.facts import TOKEN_PATH
+from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
 from source_tiktok_organic import SourceTiktokOrganic
 from unit_tests.outcome import catalog
 
@@ -80,7 +80,7 @@ def test_reader_that_stops_leaves_no_thread_behind(
     """Workers wait to put records on a full queue; those that have not begun must not begin."""
     sandbox = start_sandbox(videos=2000)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
-    config = sandbox.config()
+    config = sandbox.config(num_workers=2)
     source = SourceTiktokOrganic(CATALOG, config, [])
     messages = source.read(LOGGER, config, CATALOG, [])
     for _ in range(300):
@@ -88,3 +88,4 @@ def test_reader_that_stops_leaves_no_thread_behind(
     wait_for(source._concurrent_source._queue.full, 20)
     threading.Thread(target=messages.close, daemon=True).start()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)
+    assert len(sandbox.requests_to(VIDEO_LIST_PATH)) < 50  # of 100 pages: two windows are read on, two never begin
