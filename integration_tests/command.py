@@ -16,8 +16,8 @@ LONGEST_RUN = 120  # s
 HURRIED = """
 from source_tiktok_organic import run, source
 load = source.load_manifest
-def hurried():
-    manifest = load()
+def hurried(**kwargs):
+    manifest = load(**kwargs)
     manifest["definitions"]["api_budget"]["window_in_seconds"] = 2
     return manifest
 source.load_manifest = hurried

@@ -81,9 +81,9 @@ class InProcess(Connector):
             stack.enter_context(mock.patch.object(source, "load_manifest", self._manifest(source.load_manifest)))
             yield
 
-    def _manifest(self, load: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-        def changed() -> dict[str, Any]:
-            manifest = load()
+    def _manifest(self, load: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def changed(**kwargs: Any) -> dict[str, Any]:
+            manifest = load(**kwargs)
             self.change_manifest(manifest)
             return manifest
 

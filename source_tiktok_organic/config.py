@@ -24,9 +24,14 @@ ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date") 
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
 
 
-def load_manifest() -> dict[str, Any]:
-    """The manifest as it stands in the package, but for the API's address, which the environment may replace."""
+def load_manifest(in_check: bool = False) -> dict[str, Any]:
+    """The manifest as it stands in the package, but for the API's address, which the environment may replace.
+
+    With `in_check`, its definitions have the differences that stand there under `in_check`.
+    """
     manifest: dict[str, Any] = json.loads(_packaged())
+    for part, difference in manifest["definitions"]["in_check"].items() if in_check else ():
+        manifest["definitions"][part].update(difference)
     if address := os.environ.get(BASE_URL_VARIABLE):
         url = urlsplit(address)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):

@@ -84,17 +84,11 @@ def _catalog(documents: list[Any]) -> cdk.ConfiguredAirbyteCatalog:
     return ConfiguredAirbyteCatalogSerializer.load({"streams": configured})
 
 
-def _every_stream() -> list[dict[str, Any]]:
+def _every_stream() -> Iterator[dict[str, Any]]:
     manifest = load_manifest()
-    modes = {name: "incremental_sync" in stream for name, stream in manifest["definitions"]["streams"].items()}
-    return [
-        {
-            "name": name,
-            "json_schema": manifest["schemas"][name],
-            "supported_sync_modes": ["full_refresh", "incremental"] if is_incremental else ["full_refresh"],
-        }
-        for name, is_incremental in modes.items()
-    ]
+    for name, stream in manifest["definitions"]["streams"].items():
+        modes = ["full_refresh", "incremental"] if "incremental_sync" in stream else ["full_refresh"]
+        yield {"name": name, "json_schema": manifest["schemas"][name], "supported_sync_modes": modes}
 
 
 def _whole(stream: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The source: manifest.yaml for one config, catalog and state. Only this file touches private parts of the CDK."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -9,7 +8,6 @@ from typing import Any
 import airbyte_cdk as cdk
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
-from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
 from source_tiktok_organic.account import check_account, count_videos
 from source_tiktok_organic.config import check_request, load_manifest, prepared
@@ -19,9 +17,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     """Reads a TikTok account's profile and public videos, with the config, catalog and state of its constructor."""
 
     def __init__(self, catalog: Any = None, config: Mapping[str, Any] | None = None, state: Any = None) -> None:
-        manifest = load_manifest()
-        for part, difference in manifest["definitions"]["in_check"].items() if catalog is None else ():
-            manifest["definitions"][part].update(difference)
+        manifest = load_manifest(in_check=catalog is None)
         super().__init__(catalog=catalog, config=config, state=state, source_config=manifest)
         # The CDK has no setting for this: it lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
         self._concurrent_source._queue.maxsize = 200
@@ -44,19 +40,17 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
             workers.shutdown(wait=False, cancel_futures=True)
             with queue.not_full:
-                queue.maxsize = sys.maxsize
+                queue.maxsize = 10**9
                 queue.not_full.notify_all()
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
         """The streams of the manifest; that of `videos` with an `AccountCursor`."""
         streams: list[Any] = super().streams(config)
-        for stream in streams:
-            if isinstance(stream.cursor, ConcurrentPerPartitionCursor):
-                cursor: Any = stream.cursor
-                # The CDK has no hook for this: it creates the cursor itself, always of this class. (test_windows.py)
-                cursor.__class__ = AccountCursor
-                cursor.create = stream._stream_partition_generator._partition_factory.create
-                cursor.enqueue = self._concurrent_source._queue.put
+        for stream in (s for s in streams if isinstance(s.cursor, ConcurrentPerPartitionCursor)):
+            # The CDK has no hook for this: it creates the cursor itself, always of this class. (test_windows.py)
+            stream.cursor.__class__ = AccountCursor
+            stream.cursor.create = stream._stream_partition_generator._partition_factory.create
+            stream.cursor.enqueue = self._concurrent_source._queue.put
         return streams
 
 
@@ -67,41 +61,40 @@ class AccountCursor(ConcurrentPerPartitionCursor):
     its own window, or a pinned post would carry it past unread videos. And a worker shares the pages ahead of it.
     """
 
-    create: Callable[[cdk.StreamSlice], Partition]
-    enqueue: Callable[[Partition], None]
+    create: Callable[[cdk.StreamSlice], Any]
+    enqueue: Callable[[Any], None]
     _throttle_state_message = staticmethod(time.time)
 
     def observe(self, record: cdk.Record) -> None:
         """Let the state follow a record, if its time lies in its window; pages begin with the newest one."""
         window: Any = record.associated_slice
-        second, start, end = record.data.get("create_time"), int(window["start_time"]), int(window["end_time"])
-        if isinstance(second, int) and self._newest.get(end, start) <= second <= end:
-            self._newest[end] = second
+        second, newest = record.data.get("create_time"), window.extra_fields.get("newest", int(window["start_time"]))
+        if isinstance(second, int) and newest <= second <= int(window["end_time"]):
+            window.extra_fields["newest"] = second
             super().observe(record)
 
     def _generate_slices_from_partition(self, partition: Any, parent_state: Any) -> Iterator[Any]:
-        self._shortened: dict[cdk.StreamSlice, Partition] = {}
-        self._newest: dict[int, int] = {}  # the newest create_time in each window, by its end (s)
         partition.extra_fields["share"] = self.share
         yield from super()._generate_slices_from_partition(partition, parent_state)
 
-    def share(self, window: cdk.StreamSlice, oldest: int, parts: int) -> None:
+    def share(self, window: Any, oldest: int, parts: int) -> None:
         """Leave the second `oldest` and what lies before it in a window to other workers, in equal parts."""
-        start, key = int(window["start_time"]), self._to_partition_key(window.partition)
+        start, end = int(window["start_time"]), int(window["end_time"]) + 1
         edges = [start + (oldest + 1 - start) * n // parts for n in range(parts + 1)]
-        kept = self._shortened[window] = self._part(window, edges[-1], int(window["end_time"]))
+        *older, kept = [self._part(window, begin, end - 1) for begin, end in pairwise([*edges, end])]
+        key = self._to_partition_key(window.partition)
         latest = self._cursor_per_partition[key]._most_recent_cursor_value_per_partition
-        latest[kept.to_slice()] = latest.get(window)
-        for begin, end in pairwise(edges):
+        window.extra_fields["kept"], latest[kept.to_slice()] = kept, latest.get(window)
+        for part in older:
             self._semaphore_per_partition[key].release()
-            self.enqueue(self._part(window, begin, end - 1))
+            self.enqueue(part)
 
-    def _part(self, window: cdk.StreamSlice, begin: int, end: int) -> Partition:
-        times, extra = {"start_time": str(begin), "end_time": str(end)}, {**window.extra_fields}
+    def _part(self, window: Any, begin: int, end: int) -> Any:
+        times, extra = {"start_time": str(begin), "end_time": str(end)}, {**window.extra_fields, "newest": begin}
         return self.create(cdk.StreamSlice(partition=window.partition, cursor_slice=times, extra_fields=extra))
 
-    def close_partition(self, partition: Partition) -> None:
+    def close_partition(self, partition: Any) -> None:
         """Advance the state to the end of a window that was read, or of the part of it that was kept."""
-        window: Any = partition.to_slice()
-        if not window.extra_fields.get("unread"):
-            super().close_partition(self._shortened.pop(window, partition))
+        extra = partition.to_slice().extra_fields
+        if not extra.get("unread"):
+            super().close_partition(extra.get("kept", partition))
