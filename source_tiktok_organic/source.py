@@ -40,7 +40,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
             workers.shutdown(wait=False, cancel_futures=True)
             with queue.not_full:
-                queue.maxsize = 10**9
+                queue.maxsize = float("inf")
                 queue.not_full.notify_all()
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
