@@ -1,5 +1,6 @@
 """The source: manifest.yaml for one config, catalog and state. Only this file touches private parts of the CDK."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -17,8 +18,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     """Reads a TikTok account's profile and public videos, with the config, catalog and state of its constructor."""
 
     def __init__(self, catalog: Any = None, config: Mapping[str, Any] | None = None, state: Any = None) -> None:
-        manifest = load_manifest(in_check=catalog is None)
-        super().__init__(catalog=catalog, config=config, state=state, source_config=manifest)
+        super().__init__(catalog, config, state, source_config=load_manifest(in_check=catalog is None))
         # The CDK has no setting for this: it lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
         self._concurrent_source._queue.maxsize = 200
 
@@ -40,7 +40,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
             workers.shutdown(wait=False, cancel_futures=True)
             with queue.not_full:
-                queue.maxsize = float("inf")
+                queue.maxsize = sys.maxsize
                 queue.not_full.notify_all()
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:

@@ -4,7 +4,7 @@ ONLY_SPEED = "How many dates are kept parsed changes the time that a sync takes,
 ENUM = "Each member of an enum exists once, so that it is equal to nothing else."
 OLDER = "A record from before its window, or older than the newest one of it, cannot lower the state."
 FIRST_SECOND = "A video in the first second of its window leaves the state where the window begins."
-ONE_SECOND_MORE = "A window's end only tells whether it meets the next one, and a second that belongs to both leaves no gap."
+ONE_SECOND_MORE = "A window's end only tells whether it meets the next one, which a second of both does not change."
 EXPLAINED: dict[str, str] = {
     "authenticators.py: _parsed = lru_cache(maxsize= 7)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
     "authenticators.py: _parsed = lru_cache(maxsize= 9)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
