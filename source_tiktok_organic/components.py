@@ -160,7 +160,7 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 0)
         most = max(self.pages_of_a_window, known / self.page_size / self.windows)
         pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
-        if not share or pages <= most or not start < oldest < end:
+        if not share or pages <= most or oldest >= end:
             return False
         share(window, oldest, min(self.parts, math.ceil(pages / most)))
         return True

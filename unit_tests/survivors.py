@@ -5,6 +5,11 @@ ENUM = "Each member of an enum exists once, so that it is equal to nothing else.
 OLDER = "A record from before its window, or older than the newest one of it, cannot lower the state."
 FIRST_SECOND = "A video in the first second of its window leaves the state where the window begins."
 ONE_SECOND_MORE = "A window's end only tells whether it meets the next one, which a second of both does not change."
+MOST = "Where the count of the videos is unknown, the greater number of pages decides."
+PINNED = "For 20 videos and up to three pinned posts, the difference and the exclusive or are the same."
+SCOPES = "There is no stream without a scope."
+LISTS = "Of the lists that a scope can be split into, none is smaller."
+GROWING = "A set that is added to cannot shrink."
 EXPLAINED: dict[str, str] = {
     "authenticators.py: _parsed = lru_cache(maxsize= 7)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
     "authenticators.py: _parsed = lru_cache(maxsize= 9)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
@@ -13,4 +18,14 @@ EXPLAINED: dict[str, str] = {
     "source.py: if isinstance(second, int) and newest is not second <= int(window['end_time']):": OLDER,
     "source.py: if isinstance(second, int) and newest != second <= int(window['end_time']):": OLDER,
     "source.py: start, end = int(window['start_time']), int(window['end_time']) + 2": ONE_SECOND_MORE,
+    "components.py: left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 1)": MOST,
+    "components.py: left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, -1)": MOST,
+    "components.py: return cursor if cursor < previous and not 0 <= crowd ^ self.page_size <= self.pinned_posts "
+    "else None": PINNED,
+    "components.py: of_the_keys = error.failure_type is not cdk.FailureType.system_error and "
+    "len(self.fields_by_scope) <= 1": SCOPES,
+    "components.py: of_the_keys = error.failure_type != cdk.FailureType.system_error and "
+    "len(self.fields_by_scope) == 1": ENUM,
+    "components.py: if granted <= [''] or scope in granted:": LISTS,
+    "components.py: return len(self._seen) != known": GROWING,
 }

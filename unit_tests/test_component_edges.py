@@ -5,12 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airbyte_cdk import FailureType, StreamSlice
+from airbyte_cdk import FailureType
 from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic.components import (
     AccountStateMigration,
-    BackwardCursorPaginationStrategy,
     FieldsRequester,
     StreamError,
 )
@@ -184,99 +183,3 @@ def test_closing_repr_of_an_error_is_its_sentence() -> None:
     """The CDK sums a sync's errors up by their `repr`, which else names the class and an internal message."""
     error = StreamError("internal", "What to do.", FailureType.config_error)
     assert (repr(error), error.internal_message) == ("What to do.", "internal")
-
-
-def page_of(*cursors: Any, size: int = 20, **data: Any) -> Any:
-    body = {"data": {"has_more": True, "cursor": cursors[0], "videos": [{"id": n} for n in range(size)], **data}}
-    return SimpleNamespace(json=lambda: body)
-
-
-@pytest.mark.parametrize(
-    ("cursor", "previous", "size", "following"),
-    [
-        (5_000, None, 20, 6_000),
-        (5_001, None, 20, 6_000),
-        (5_999, None, 20, 6_000),
-        (1, None, 20, 1_000),
-        (5_000, 7_000, 20, 6_000),
-        (5_000, 6_001, 20, 6_000),
-        (5_000, 6_000, 19, 5_000),
-        (5_001, 6_000, 20, 5_002),
-        (5_001, 5_500, 20, 5_002),
-        (5_000, 5_500, 19, 5_000),
-        (5_000, 6_000, 24, 5_000),
-    ],
-)
-def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: int, following: int) -> None:
-    """From the same second, only TikTok's own cursor leads on, unless it would skip what is left of a full page."""
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    found = strategy().next_page_token(page_of(cursor, size=size), last_page_token_value=previous, stream_slice=window)
-    assert found == following
-
-
-@pytest.mark.parametrize(
-    ("cursor", "previous"),
-    [(0, None), (-5, None), (None, None), ("5000", None), (5.5, None), (5_000, 6_000), (6_000, 6_000), (9_000, 6_000)],
-)
-def test_cursor_that_leads_nowhere_is_an_error(cursor: Any, previous: Any) -> None:
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    with pytest.raises(StreamError, match="Nowhere") as raised:
-        strategy().next_page_token(page_of(cursor), last_page_token_value=previous, stream_slice=window)
-    assert raised.value.internal_message == f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
-
-
-@pytest.mark.parametrize("size", [20, 21, 23])
-def test_full_second_is_an_error_also_below_pinned_posts(size: int) -> None:
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    with pytest.raises(StreamError, match="Nowhere"):
-        strategy().next_page_token(page_of(5_000, size=size), last_page_token_value=6_000, stream_slice=window)
-
-
-@pytest.mark.parametrize(
-    ("oldest", "size", "parts"),
-    [
-        (83, 20, 0),
-        (84, 20, 2),
-        (90, 20, 2),
-        (91, 20, 3),
-        (94, 20, 4),
-        (99, 20, 4),
-        (100, 20, 0),
-        (95, 10, 2),
-        (95, 1, 0),
-        (95, 0, 0),
-    ],
-)
-def test_window_is_shared_by_its_first_page(oldest: int, size: int, parts: int) -> None:
-    """Of a window of 100 s; at 95 s, 19 pages as the first one fit into the rest."""
-    shared: list[Any] = []
-    times = {"start_time": "0", "end_time": "100"}
-    window = StreamSlice(partition={}, cursor_slice=times, extra_fields={"share": lambda *a: shared.append(a)})
-    following = strategy().next_page_token(
-        page_of(oldest * 1000, size=size), last_page_token_value=None, stream_slice=window
-    )
-    assert shared == ([(window, oldest, parts)] if parts else [])
-    assert following == (None if parts else (oldest + 1) * 1000)
-
-
-@pytest.mark.parametrize(("count", "parts"), [(10_000, 4), (19_000, 2), (37_000, 2), (38_000, 0), (0, 4), ("many", 4)])
-def test_windows_of_a_large_account_are_longer(count: Any, parts: int) -> None:
-    """19 pages lie ahead; of 38,000 videos, a hundredth is as many."""
-    shared: list[Any] = []
-    extra = {"share": lambda *a: shared.append(a), "video_count": count}
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "100"}, extra_fields=extra)
-    strategy().next_page_token(page_of(95_000, size=20), last_page_token_value=None, stream_slice=window)
-    assert shared == ([(window, 95, parts)] if parts else [])
-
-
-def test_later_page_shares_nothing() -> None:
-    shared: list[Any] = []
-    times = {"start_time": "0", "end_time": "100"}
-    window = StreamSlice(partition={}, cursor_slice=times, extra_fields={"share": lambda *a: shared.append(a)})
-    following = strategy().next_page_token(page_of(99_000), last_page_token_value=101_000, stream_slice=window)
-    assert (following, shared) == (100_000, [])
-
-
-def strategy() -> BackwardCursorPaginationStrategy:
-    sizes = {"page_size": 20, "pinned_posts": 3, "pages_of_a_window": 5, "windows": 100, "parts": 4}
-    return BackwardCursorPaginationStrategy(**sizes, messages={"cursor_leads_nowhere": "Nowhere."})

@@ -33,6 +33,7 @@ NAMES = [
     "spec",
     "oauth_spec",
     "component_edges",
+    "pagination",
     "paging",
     "columns",
     "scopes",
@@ -60,7 +61,7 @@ LAST = "integration_tests/test_from_python.py"  # what only a source that is mad
 CONCERNS = {
     "account": ("completeness",),
     "authenticators": ("tokens", "token_responses"),
-    "components": ("component_edges", "paging", "columns", "scopes", "malformed_data"),
+    "components": ("pagination", "component_edges", "paging", "columns", "scopes", "malformed_data"),
     "config": ("spec", "command_line"),
     "ending": ("run",),
     "failures": ("run", "errors"),
@@ -196,6 +197,8 @@ def survivors(mutants: list[Mutant]) -> Iterator[str]:
         while waiting and len(running) < (os.cpu_count() or 1):
             mutant = waiting.pop(0)
             running[start(mutant)] = (mutant["change"], time.monotonic() + TIMEOUT_S)
+            if len(waiting) % 50 == 0:
+                print(len(waiting), "more to try", flush=True)  # noqa: T201
         time.sleep(0.05)
         for pid, (what, end) in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
