@@ -60,7 +60,7 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report=term-missing
 	@rm -f .coverage .coverage.*
 
-mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY=manifest for one file)
+mutants: $(DEV)/installed ## changes of the package that no unit test notices (ONLY="manifest source" for these files)
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python $(PIP) 'cosmic-ray>=8.4,<9' pyyaml
 	@$(MUTANTS)/bin/python -m unit_tests.make_mutants $(ONLY) > $(MUTANTS)/mutants.json

@@ -1,6 +1,6 @@
 """Makes mutants of the package: one that survives the unit tests shows what they do not test. `make mutants`.
 
-    python -m unit_tests.make_mutants [file] > mutants.json   with cosmic-ray, whose operators change the Python files
+    python -m unit_tests.make_mutants [file …] > mutants.json   with cosmic-ray, whose operators change the Python files
     python -m unit_tests.try_mutants mutants.json             with the development tools
 
 Of manifest.yaml each key is dropped and each value changed, but for schemas, texts for people and what only Airbyte's
@@ -35,12 +35,12 @@ MANIFEST = "manifest.yaml"
 Mutant = dict[str, str]  # file, text, change
 
 
-def made(only: str = "") -> Iterator[Mutant]:
-    """Every mutant, without duplicates, of the files whose names begin like this."""
+def made(*only: str) -> Iterator[Mutant]:
+    """Every mutant, without duplicates, of the files whose names begin like one of these; of all if there is none."""
     for module in MODULES:
-        if module.startswith(only):
+        if module.startswith(only or ""):
             yield from _of_module(PACKAGE / f"{module}.py")
-    if MANIFEST.startswith(only):
+    if MANIFEST.startswith(only or ""):
         yield from _of_manifest()
 
 
