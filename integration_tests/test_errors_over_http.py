@@ -18,6 +18,7 @@ from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.outcome import FIELD_REFUSED
 
 STREAMS = {USER: "user_info", LIST: "videos"}
 MORE = "During the sync, the following streams did not sync successfully: {}: {}"
@@ -102,7 +103,7 @@ def test_refused_optional_field_costs_its_column_only(start_sandbox: StartSandbo
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert outcome.warnings == ["TikTok refuses the field is_aigc of videos: the sync goes on without it."]
+    assert outcome.warnings == [FIELD_REFUSED]
     assert [video for video in outcome.records("videos") if "is_aigc" in video] == []
     assert video_ids(outcome) == ids_there_are(sandbox)
     assert [r.status for r in sandbox.requests_to(LIST)].count(400) == 1

@@ -24,7 +24,7 @@ from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
-from unit_tests.outcome import Outcome
+from unit_tests.outcome import FIELD_REFUSED, Outcome
 
 settings.register_profile(
     "everyday",
@@ -148,7 +148,7 @@ def sound(outcome: Outcome, sandbox: Sandbox) -> bool:
 
     Only over TLS does the CDK pool enough connections for 40 workers; over plain HTTP it warns above ten.
     """
-    harmless = ("Connection pool is full", "TikTok refuses the field is_aigc of videos")
+    harmless = ("Connection pool is full", FIELD_REFUSED)
     warnings = [text for text in outcome.warnings if not text.startswith(harmless)]
     return (outcome.exit_code, outcome.errors, warnings, sandbox.violations) == (0, [], [], [])
 

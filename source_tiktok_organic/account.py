@@ -28,7 +28,7 @@ def count_videos(
     for message in messages:
         if message.record and message.record.stream == "videos":
             listed += 1
-        elif message.record:
+        elif message.record and message.record.stream == "user_info":
             counted = message.record.data.get("video_count")
         yield message
     if is_whole and isinstance(counted, int):

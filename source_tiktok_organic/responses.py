@@ -33,7 +33,7 @@ class OneReadingErrorHandler(DefaultErrorHandler):
     """
 
     no_response: Mapping[str, str] = field(default_factory=dict)  # what to say, by the name of the exception's class
-    longest_response_in_seconds: float = 120
+    longest_response_in_seconds: float = math.inf
     whole_response: str = "{{ true }}"  # the condition on a response that can be used
     retries_without_response: float = math.inf  # few in a check, as somebody waits; `max_retries` applies as well
     unanswered: int = field(default=0, init=False)

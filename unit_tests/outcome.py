@@ -9,6 +9,12 @@ from typing import Any
 from source_tiktok_organic.config import load_manifest
 
 PRIMARY_KEYS = {"user_info": [["open_id"]], "videos": [["id"]]}
+REQUESTERS = {name: s["retriever"]["requester"] for name, s in load_manifest()["definitions"]["streams"].items()}
+FIELDS = {
+    name: ",".join(f for fields in r["fields_by_scope"].values() for f in fields) for name, r in REQUESTERS.items()
+}
+OPTIONAL = ", ".join(REQUESTERS["videos"]["optional_fields"])
+FIELD_REFUSED = f"TikTok refuses the field {OPTIONAL} of videos: the sync goes on without it."
 
 
 @dataclass

@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from unit_tests.connector import Connector
+from unit_tests.outcome import FIELD_REFUSED
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TikTok, page, refused, video
-
-FIELD_REFUSED = "TikTok refuses the field is_aigc of videos: the sync goes on without it."
 
 
 def refuse_is_aigc(tiktok: TikTok, code: str, times: list[int]) -> None:

@@ -3,8 +3,17 @@
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteRecordMessage,
+    ConfiguredAirbyteCatalogSerializer,
+    Type,
+)
 
+from source_tiktok_organic.account import count_videos
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
+from unit_tests.outcome import catalog
 from unit_tests.posts import DAY, NOW_S, config, posts, state_of
 from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good, refused
 
@@ -37,6 +46,17 @@ def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Co
     tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": count}}))
     outcome = connector.read(OAUTH_CONFIG)
     assert (said(outcome), outcome.errors) == ([], [])
+
+
+def test_record_of_another_stream_hides_no_comparison(caplog: pytest.LogCaptureFixture) -> None:
+    records = [
+        AirbyteRecordMessage(name, data, 0) for name, data in (("user_info", {"video_count": 1}), ("videos", {}))
+    ]
+    messages = [AirbyteMessage(Type.RECORD, record=r) for r in [*records, AirbyteRecordMessage("another", {}, 0)]]
+    everything = ConfiguredAirbyteCatalogSerializer.load(catalog())
+    with caplog.at_level("INFO"):
+        passed = list(count_videos(iter(messages), everything, {}, None, load_manifest()))
+    assert (passed, caplog.messages) == (messages, ["TikTok counts 1 videos; 1 were listed."])
 
 
 def test_part_of_the_videos_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
