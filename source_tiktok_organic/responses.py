@@ -108,7 +108,7 @@ class ReadResponseExtractor(RecordExtractor):
 def whole_body(response: Response, longest_s: float) -> bytes:
     """A streamed response's body; a timeout of `requests` bounds each wait, but not a response that trickles in."""
     end, body = time.monotonic() + longest_s, bytearray()
-    while chunk := response.raw.read1(2**16, decode_content=True):
+    while chunk := response.raw.read1(65_536, decode_content=True):
         body += chunk
         if time.monotonic() > end:
             response.close()
