@@ -65,33 +65,33 @@ class AccountCursor(ConcurrentPerPartitionCursor):
     enqueue: Callable[[Any], None]
     _throttle_state_message = staticmethod(time.time)
 
-    def observe(self, record: cdk.Record) -> None:
+    def observe(self, record: Any) -> None:
         """Let the state follow a record, if its time lies in its window; pages begin with the newest one."""
-        window: Any = record.associated_slice
-        second, newest = record.data.get("create_time"), window.extra_fields.get("newest", int(window["start_time"]))
-        if isinstance(second, int) and newest <= second <= int(window["end_time"]):
-            window.extra_fields["newest"] = second
+        second, extra = record.data.get("create_time"), record.associated_slice.extra_fields
+        if isinstance(second, int) and extra["newest"] <= second <= int(record.associated_slice["end_time"]):
+            extra["newest"] = second
             super().observe(record)
 
     def _generate_slices_from_partition(self, partition: Any, parent_state: Any) -> Iterator[Any]:
-        partition.extra_fields["share"] = self.share
-        yield from super()._generate_slices_from_partition(partition, parent_state)
+        for window in super()._generate_slices_from_partition(partition, parent_state):
+            yield self._window(window, int(window["start_time"]), int(window["end_time"]))
 
     def share(self, window: Any, oldest: int, parts: int) -> None:
         """Leave the second `oldest` and what lies before it in a window to other workers, in equal parts."""
         start, end = int(window["start_time"]), int(window["end_time"]) + 1
         edges = [start + (oldest + 1 - start) * n // parts for n in range(parts + 1)]
-        *older, kept = [self._part(window, begin, end - 1) for begin, end in pairwise([*edges, end])]
+        *older, kept = [self._window(window, begin, end - 1) for begin, end in pairwise([*edges, end])]
         key = self._to_partition_key(window.partition)
         latest = self._cursor_per_partition[key]._most_recent_cursor_value_per_partition
-        window.extra_fields["kept"], latest[kept.to_slice()] = kept, latest.get(window)
+        window.extra_fields["kept"], latest[kept] = self.create(kept), latest.get(window)
         for part in older:
             self._semaphore_per_partition[key].release()
-            self.enqueue(part)
+            self.enqueue(self.create(part))
 
-    def _part(self, window: Any, begin: int, end: int) -> Any:
-        times, extra = {"start_time": str(begin), "end_time": str(end)}, {**window.extra_fields, "newest": begin}
-        return self.create(cdk.StreamSlice(partition=window.partition, cursor_slice=times, extra_fields=extra))
+    def _window(self, whole: Any, begin: int, end: int) -> cdk.StreamSlice:
+        extra = {**whole.extra_fields, "share": self.share, "newest": begin}  # newest: of its create_times, in s
+        times = {"start_time": str(begin), "end_time": str(end)}
+        return cdk.StreamSlice(partition=whole.partition, cursor_slice=times, extra_fields=extra)
 
     def close_partition(self, partition: Any) -> None:
         """Advance the state to the end of a window that was read, or of the part of it that was kept."""

@@ -10,13 +10,16 @@ PINNED = "For 20 videos and up to three pinned posts, the difference and the exc
 SCOPES = "There is no stream without a scope."
 LISTS = "Of the lists that a scope can be split into, none is smaller."
 GROWING = "A set that is added to cannot shrink."
+NEWEST = (
+    "source.py: if isinstance(second, int) and extra['newest'] {} second <= int(record.associated_slice['end_time']):"
+)
 EXPLAINED: dict[str, str] = {
     "authenticators.py: _parsed = lru_cache(maxsize= 7)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
     "authenticators.py: _parsed = lru_cache(maxsize= 9)(ab_datetime_parse) # each request asks three times": ONLY_SPEED,
     "authenticators.py: if error.failure_type != cdk.FailureType.transient_error:": ENUM,
-    "source.py: if isinstance(second, int) and newest < second <= int(window['end_time']):": FIRST_SECOND,
-    "source.py: if isinstance(second, int) and newest is not second <= int(window['end_time']):": OLDER,
-    "source.py: if isinstance(second, int) and newest != second <= int(window['end_time']):": OLDER,
+    NEWEST.format("<"): FIRST_SECOND,
+    NEWEST.format("is not"): OLDER,
+    NEWEST.format("!="): OLDER,
     "source.py: start, end = int(window['start_time']), int(window['end_time']) + 2": ONE_SECOND_MORE,
     "components.py: left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 1)": MOST,
     "components.py: left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, -1)": MOST,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from source_tiktok_organic import source
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 from unit_tests.posts import DAY, NOW_S, at, config, day_of, edges_of_parts, posts, state_of, times, windows
 from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good, page, video
@@ -137,3 +139,17 @@ def test_pinned_post_comes_once(tiktok: TikTok, connector: Connector) -> None:
 def test_slow_clock_misses_no_video(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S + 3600, NOW_S - 3600)
     assert times(connector.read(config(), "videos")) == [NOW_S - 3600, NOW_S + 3600]
+
+
+def test_each_window_keeps_what_was_found_in_it(tiktok: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one, as long as the manifest's `step` is; with more, a post of one must not hide those of another."""
+    manifest = load_manifest()
+    manifest["definitions"]["streams"]["videos"]["incremental_sync"]["step"] = "P2000D"
+    monkeypatch.setattr(source, "load_manifest", lambda **_: manifest)
+    tiktok.with_an_account()
+    _, videos = source.SourceTiktokOrganic(None, {**OAUTH_CONFIG}).streams(OAUTH_CONFIG)
+
+    found = [window.extra_fields for window in videos.cursor.stream_slices()]
+
+    starts = [at("2014-01-01"), at("2014-01-01") + 2000 * DAY, at("2014-01-01") + 4000 * DAY]
+    assert [extra["newest"] for extra in found] == starts
