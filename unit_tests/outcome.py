@@ -13,8 +13,9 @@ REQUESTERS = {name: s["retriever"]["requester"] for name, s in load_manifest()["
 FIELDS = {
     name: ",".join(f for fields in r["fields_by_scope"].values() for f in fields) for name, r in REQUESTERS.items()
 }
-OPTIONAL = ", ".join(REQUESTERS["videos"]["optional_fields"])
-FIELD_REFUSED = f"TikTok refuses the field {OPTIONAL} of videos: the sync goes on without it."
+FIELD_REFUSED = "TikTok refuses the field {} of videos: the sync goes on without it.".format(
+    ", ".join(REQUESTERS["videos"]["optional_fields"])
+)
 
 
 @dataclass

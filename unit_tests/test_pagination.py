@@ -9,13 +9,32 @@ from airbyte_cdk import StreamSlice
 from source_tiktok_organic.components import BackwardCursorPaginationStrategy, StreamError
 
 
-def page_of(*cursors: Any, size: int = 20, **data: Any) -> Any:
-    body = {"data": {"has_more": True, "cursor": cursors[0], "videos": [{"id": n} for n in range(size)], **data}}
+def page_of(cursor: Any, size: int = 20, **data: Any) -> Any:
+    body = {"data": {"has_more": True, "cursor": cursor, "videos": [{"id": n} for n in range(size)], **data}}
     return SimpleNamespace(json=lambda: body)
 
 
+def following(page: Any, previous: Any) -> Any:
+    """The cursor after a page of a window that nobody shares."""
+    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
+    return strategy().next_page_token(page, last_page_token_value=previous, stream_slice=window)
+
+
+def shared(page: Any, end: int, previous: Any = None, **extra: Any) -> tuple[Any, Any]:
+    """The cursor after a page of a window from 0 to `end`, and what its worker leaves to others: (oldest, parts)."""
+    left: list[Any] = []
+
+    def share(of: Any, *what: int) -> None:
+        assert of is window
+        left.append(what)
+
+    extra["share"] = share
+    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": str(end)}, extra_fields=extra)
+    return strategy().next_page_token(page, last_page_token_value=previous, stream_slice=window), left
+
+
 @pytest.mark.parametrize(
-    ("cursor", "previous", "size", "following"),
+    ("cursor", "previous", "size", "expected"),
     [
         (5_000, None, 20, 6_000),
         (5_001, None, 20, 6_000),
@@ -32,11 +51,9 @@ def page_of(*cursors: Any, size: int = 20, **data: Any) -> Any:
         (5_501, 5_502, 19, 5_501),
     ],
 )
-def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: int, following: int) -> None:
+def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: int, expected: int) -> None:
     """From the same second, only TikTok's own cursor leads on, unless it would skip what is left of a full page."""
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    found = strategy().next_page_token(page_of(cursor, size=size), last_page_token_value=previous, stream_slice=window)
-    assert found == following
+    assert following(page_of(cursor, size), previous) == expected
 
 
 @pytest.mark.parametrize(
@@ -55,25 +72,21 @@ def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: 
     ],
 )
 def test_cursor_that_leads_nowhere_is_an_error(cursor: Any, previous: Any) -> None:
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
     with pytest.raises(StreamError, match="Nowhere") as raised:
-        strategy().next_page_token(page_of(cursor), last_page_token_value=previous, stream_slice=window)
+        following(page_of(cursor), previous)
     assert raised.value.internal_message == f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
 
 
 @pytest.mark.parametrize("size", [20, 21, 23])
 def test_full_second_is_an_error_also_below_pinned_posts(size: int) -> None:
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
     with pytest.raises(StreamError, match="Nowhere"):
-        strategy().next_page_token(page_of(5_000, size=size), last_page_token_value=6_000, stream_slice=window)
+        following(page_of(5_000, size), 6_000)
 
 
 @pytest.mark.parametrize("pinned", [4, 6])
 def test_pinned_posts_do_not_fill_a_second(pinned: int) -> None:
     videos = [{"id": n, "create_time": pinned if n < 3 else 5} for n in range(20)]
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    page = page_of(5_000, videos=videos)
-    assert strategy().next_page_token(page, last_page_token_value=6_000, stream_slice=window) == 5_000
+    assert following(page_of(5_000, videos=videos), 6_000) == 5_000
 
 
 @pytest.mark.parametrize(
@@ -95,24 +108,15 @@ def test_pinned_posts_do_not_fill_a_second(pinned: int) -> None:
 )
 def test_window_is_shared_by_its_first_page(oldest: int, size: int, parts: int) -> None:
     """Of a window of 100 s; at 95 s, 19 pages as the first one fit into the rest."""
-    shared: list[Any] = []
-    times = {"start_time": "0", "end_time": "100"}
-    window = StreamSlice(partition={}, cursor_slice=times, extra_fields={"share": lambda *a: shared.append(a)})
-    following = strategy().next_page_token(
-        page_of(oldest * 1000, size=size), last_page_token_value=None, stream_slice=window
-    )
-    assert shared == ([(window, oldest, parts)] if parts else [])
-    assert following == (None if parts else (oldest + 1) * 1000)
+    expected = (None, [(oldest, parts)]) if parts else ((oldest + 1) * 1000, [])
+    assert shared(page_of(oldest * 1000, size), 100) == expected
 
 
 @pytest.mark.parametrize(("count", "parts"), [(10_000, 4), (19_000, 2), (37_000, 2), (38_000, 0), (0, 4), ("many", 4)])
 def test_windows_of_a_large_account_are_longer(count: Any, parts: int) -> None:
     """19 pages lie ahead; of 38,000 videos, a hundredth is as many."""
-    shared: list[Any] = []
-    extra = {"share": lambda *a: shared.append(a), "video_count": count}
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "100"}, extra_fields=extra)
-    strategy().next_page_token(page_of(95_000, size=20), last_page_token_value=None, stream_slice=window)
-    assert shared == ([(window, 95, parts)] if parts else [])
+    expected = (None, [(95, parts)]) if parts else (96_000, [])
+    assert shared(page_of(95_000), 100, video_count=count) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,19 +125,12 @@ def test_windows_of_a_large_account_are_longer(count: Any, parts: int) -> None:
 )
 def test_more_pages_than_fit_into_a_window_are_shared(oldest: int, count: int | None, is_shared: bool) -> None:
     """Of 1,000 s with pages of 20: five pages lie ahead at 833.3 s, and 18.608 at 949 s."""
-    shared: list[Any] = []
-    extra = {"share": lambda *a: shared.append(a), "video_count": count}
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "1000"}, extra_fields=extra)
-    strategy().next_page_token(page_of(oldest * 1000), last_page_token_value=None, stream_slice=window)
-    assert shared == ([(window, oldest, 2)] if is_shared else [])
+    expected = (None, [(oldest, 2)]) if is_shared else ((oldest + 1) * 1000, [])
+    assert shared(page_of(oldest * 1000), 1000, video_count=count) == expected
 
 
 def test_later_page_shares_nothing() -> None:
-    shared: list[Any] = []
-    times = {"start_time": "0", "end_time": "100"}
-    window = StreamSlice(partition={}, cursor_slice=times, extra_fields={"share": lambda *a: shared.append(a)})
-    following = strategy().next_page_token(page_of(99_000), last_page_token_value=101_000, stream_slice=window)
-    assert (following, shared) == (100_000, [])
+    assert shared(page_of(99_000), 100, previous=101_000) == (100_000, [])
 
 
 def strategy() -> BackwardCursorPaginationStrategy:

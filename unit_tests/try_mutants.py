@@ -198,7 +198,8 @@ def survivors(mutants: list[Mutant]) -> Iterator[str]:
             mutant = waiting.pop(0)
             running[start(mutant)] = (mutant["change"], time.monotonic() + TIMEOUT_S)
             if len(waiting) % 50 == 0:
-                print(len(waiting), "more to try", flush=True)  # noqa: T201
+                sys.stdout.write(f"{len(waiting)} more to try\n")
+                sys.stdout.flush()
         time.sleep(0.05)
         for pid, (what, end) in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
