@@ -1,66 +1,105 @@
 """What the log says about the account: whose it is, what its owner granted, how many of its videos were listed."""
 
 import logging
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import airbyte_cdk as cdk
 
 logger = logging.getLogger("airbyte")
+Manifest = Mapping[str, Any]
+COUNTS = ("view_count", "like_count", "comment_count", "share_count")
 
 
-def check_account(streams: Sequence[Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
-    """An AirbyteConnectionStatus: whether the profile can be read, which is the manifest's stream to check."""
-    (stream,) = (s for s in streams if s.name in manifest["check"]["stream_names"])
+def check_account(streams: Sequence[Any], manifest: Manifest) -> cdk.AirbyteConnectionStatus:
+    """Whether the profile can be read; a message, if scopes are missing for the rest. The log says whose profile it is.
+
+    It asks TikTok for the profile, and for one video: only the responses say which scopes are granted.
+    """
+    profile, videos = streams
     try:
-        user = next(iter(next(iter(stream.generate_partitions())).read())).data
+        user = next(iter(next(iter(profile.generate_partitions())).read())).data
+        missing = [*_missing_scopes(user, manifest), *_missing_video_scope(videos, user["open_id"], manifest)]
     except cdk.AirbyteTracedException as error:
+        logger.error(f"{error.message} ({error.internal_message})")  # all that Airbyte shows of a failed check
         return cdk.AirbyteConnectionStatus(cdk.Status.FAILED, error.message or error.internal_message)
-    return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED, _account_found(user, config, manifest))
+    granted = [scope for scope in _scopes(manifest) if scope not in missing]
+    texts = manifest["definitions"]["messages"]
+    logger.info(f"{texts['authenticated_as'].format(**_names(user))} Granted scopes: {', '.join(granted)}.")
+    if not missing:
+        return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED)
+    named = [f"{scope} (stream {_scopes(manifest)[scope]})" for scope in missing]
+    message = texts["scopes_not_granted"].format(scopes=", ".join(named))
+    logger.warning(message)
+    return cdk.AirbyteConnectionStatus(cdk.Status.SUCCEEDED, message)
 
 
-def count_videos(
-    messages: Iterator[cdk.AirbyteMessage], catalog: Any, config: Mapping[str, Any], state: Any, manifest: Any
+def report_account(
+    messages: Iterator[cdk.AirbyteMessage], catalog: Any, config: Mapping[str, Any], state: Any, manifest: Manifest
 ) -> Iterator[cdk.AirbyteMessage]:
-    """Pass messages on; after a read of all videos, say how many of those that TikTok counts were listed."""
-    is_whole, listed, counted = _covers_all(catalog, config, state, manifest), 0, None
+    """Pass a sync's messages on; log whose account it is, which counts were missing, how many videos were listed."""
+    texts = manifest["definitions"]["messages"]
+    listed = 0
+    counted = None
+    missing = Counter[str]()
     for message in messages:
         if message.record and message.record.stream == "videos":
+            data = message.record.data
+            if not listed and counted is None:
+                logger.info(texts["authenticated_as"].format(name=data["open_id"], open_id=data["open_id"]))
             listed += 1
+            missing.update(name for name in COUNTS if data.get(name, 0) is None)
         elif message.record and message.record.stream == "user_info":
-            counted = message.record.data.get("video_count")
+            counted = message.record.data.get("video_count", "unknown")
+            logger.info(texts["authenticated_as"].format(**_names(message.record.data)))
         yield message
-    if is_whole and isinstance(counted, int):
+    for name, times in sorted(missing.items()):
+        logger.info(texts["counts_missing"].format(name=name, missing=f"{times:,}", listed=f"{listed:,}"))
+    if isinstance(counted, int) and _covers_all(catalog, config, state, manifest):
         level = logging.WARNING if listed < 0.9 * counted else logging.INFO
-        text = manifest["definitions"]["messages"]["videos_listed"]
-        logger.log(level, text.format(counted=f"{counted:,}", listed=f"{listed:,}"))
+        logger.log(level, texts["videos_listed"].format(counted=f"{counted:,}", listed=f"{listed:,}"))
 
 
-def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Mapping[str, Any]) -> bool:
-    """Whether all videos are read: from the first day on, with no state or with a lookback that goes back to it."""
+def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Manifest) -> bool:
+    """Whether this sync reads all videos itself: a sync that continues a stopped one does not."""
     reading = manifest["definitions"]["streams"]["videos"]["incremental_sync"]
-    lookback = cdk.InterpolatedString.create(reading["lookback_window"], parameters={}).eval(config)  # P…D
-    longest = manifest["spec"]["connection_specification"]["properties"]["lookback_window_days"]["maximum"]
-    earlier = {s.stream.stream_descriptor.name for s in state or [] if s.stream}
-    # A longer lookback than a config can ask for is that of an additional full sync.
-    from_the_first = "videos" not in earlier or int(lookback.strip("PD")) > longest
-    is_selected = "videos" in {s.stream.name for s in catalog.streams}
+    modes = {configured.stream.name: configured.sync_mode for configured in catalog.streams}
     starts_early = (config.get("start_date") or "") <= reading["start_datetime"]["min_datetime"]
-    return is_selected and from_the_first and starts_early
+    states = [s.stream.stream_state for s in state or [] if s.stream and s.stream.stream_descriptor.name == "videos"]
+    if not starts_early or "videos" not in modes or "slices" in str(states):
+        return False
+    if not states or modes["videos"] is cdk.SyncMode.full_refresh:
+        return True
+    # A longer lookback than a config can ask for is that of an additional full sync.
+    lookback = cdk.InterpolatedString.create(reading["lookback_window"], parameters={}).eval(config)  # P…D
+    longest: int = manifest["spec"]["connection_specification"]["properties"]["lookback_window_days"]["maximum"]
+    return int(lookback.strip("PD")) > longest
 
 
-def _account_found(user: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-    """Log whose profile was read, and warn about scopes that its owner did not grant; None if none is missing."""
-    granted = re.split(r"[,\s]+", config["credentials"].get("scope") or "")
+def _names(user: Mapping[str, Any]) -> dict[str, str]:
+    """What people call an account, and what TikTok calls it."""
     name = f"@{user['username']}" if user.get("username") else user.get("display_name") or user["open_id"]
-    logger.info(f"TikTok accepts the sign-in of {name}; permissions: {', '.join(granted) or 'unknown'}.")
-    needed = [
-        (scope, s["name"]) for s in manifest["streams"] for scope in s["retriever"]["requester"]["fields_by_scope"]
-    ]
-    missing = [f"{scope} (stream {name})" for scope, name in needed if granted != [""] and scope not in granted]
-    if not missing:
-        return None
-    message: str = manifest["definitions"]["messages"]["scopes_not_granted"].format(scopes=", ".join(missing))
-    logger.warning(message)
-    return message
+    return {"name": name, "open_id": user["open_id"]}
+
+
+def _scopes(manifest: Manifest) -> dict[str, str]:
+    """The stream that needs each scope."""
+    streams = {stream["name"]: stream["retriever"]["requester"] for stream in manifest["streams"]}
+    return {scope: name for name, requester in streams.items() for scope in requester["fields_by_scope"]}
+
+
+def _missing_scopes(user: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    """The scopes of which no column has come: without them, the requester leaves them out."""
+    (requester,) = (s["retriever"]["requester"] for s in manifest["streams"] if s["name"] == "user_info")
+    return [scope for scope, names in requester["fields_by_scope"].items() if user.keys().isdisjoint(names)]
+
+
+def _missing_video_scope(videos: Any, open_id: str, manifest: Manifest) -> list[str]:
+    try:
+        next(iter(videos.cursor.newest_window(open_id).read()), None)
+    except cdk.AirbyteTracedException as error:
+        if error.failure_type is not cdk.FailureType.config_error:
+            raise
+        return [scope for scope, stream in _scopes(manifest).items() if stream == "videos"]
+    return []

@@ -1,5 +1,6 @@
-"""Sign-in to TikTok: how requests get their access token. Named in manifest.yaml under `authenticator`."""
+"""Authentication: how requests get their access token. Named in manifest.yaml under `authenticator`."""
 
+import json
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secre
 from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now, ab_datetime_parse
 from urllib3.exceptions import HTTPError
 
-from source_tiktok_organic.responses import parsed, sentence_for, whole_body
+from source_tiktok_organic.responses import parse, read_body, sentence_for
 
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
@@ -48,7 +49,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def __init__(self, config: Any, url_base: str, token_path: str, token_store: Any, **sentences: Any) -> None:
         self._credentials, self._store, self._sentences = config.get("credentials", {}), token_store, sentences
         # While one thread writes these, others walk through the config: its size must not change.
-        written = ("access_token", "token_expiry_date", "scope") if "refresh_token" in self._credentials else ()
+        written = ("access_token", "token_expiry_date") if "refresh_token" in self._credentials else ()
         self._credentials.update({name: self._credentials.get(name) or "" for name in written})
         self._given_up: cdk.AirbyteTracedException | None = None
         self._waits = WAITS_S[: sentences.pop("retries", None)]
@@ -87,7 +88,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def expire(self, authorization: str) -> None:
         """Mark the token in this header as refused by TikTok; raises a config error if it cannot be renewed."""
         if "refresh_token" not in self._credentials:
-            message = self._sentences["messages"]["access_token_ended"]
+            message = self._sentences["messages"]["access_token_expired"]
             raise cdk.AirbyteTracedException("access_token_invalid", message, cdk.FailureType.config_error)
         with self.refreshing:
             if authorization == f"Bearer {self._credentials['access_token']}":
@@ -99,10 +100,10 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         end = _seconds(self._response.get("refresh_expires_in"))
         if end is None:
             return
-        logger.info(f"The sign-in to TikTok ends in {end // 86_400} days.")
+        logger.info(f"The refresh token expires in {end // 86_400} days.")
         if end < SIGN_IN_WARNING_S:
             day = (ab_datetime_now() + timedelta(seconds=end)).date()
-            logger.warning(self._sentences["messages"]["sign_in_ends"].format(day=day))
+            logger.warning(self._sentences["messages"]["refresh_token_expires"].format(day=day))
 
     def refresh_access_token(self) -> tuple[str, Any, str | None]:  # type: ignore[override]
         """Access token, lifetime (s) and refresh token, which the CDK stores and emits under its lock."""
@@ -112,12 +113,13 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         try:
             self._response = self._fetch()
         except cdk.AirbyteTracedException as error:
+            logger.info(f"Token refresh failed: {error.internal_message}")
             self._given_up = error
             raise
-        for name in ("access_token", "refresh_token", "scope"):
+        for name in ("access_token", "refresh_token"):
             self._credentials[name] = _text(self._response.get(name)) or self._credentials[name]
-        add_to_secrets(self._credentials["access_token"])
-        add_to_secrets(self._credentials["refresh_token"])
+        hide(self._credentials["access_token"])
+        hide(self._credentials["refresh_token"])
         self.set_token_expiry_date(self._response.get("expires_in"))
         self._store.keep(self._credentials)  # first, as emitting fails when the reader has gone away
         return self._credentials["access_token"], self._response.get("expires_in"), None
@@ -129,16 +131,19 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             except cdk.AirbyteTracedException as error:
                 if error.failure_type is not cdk.FailureType.transient_error:
                     raise
-                logger.info(f"Token refresh failed ({error.internal_message}); trying again in {wait} s.")
+                logger.info(f"Token refresh failed ({error.internal_message}); retrying in {wait} s.")
             time.sleep(wait)
         return self._post()
 
     def _post(self) -> Mapping[str, Any]:
         url, form = self.get_token_refresh_endpoint() or "", self.build_refresh_request_body()
         try:
-            # A redirect would take the client secret to wherever it points.
-            response = requests.post(url, data=form, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
-            body = parsed(whole_body(response, LONGEST_RESPONSE_S))
+            # A redirect would take the client secret to wherever it points. Without an `auth`, requests would send a
+            # password from ~/.netrc.
+            response = requests.post(
+                url, data=form, timeout=TIMEOUT_S, allow_redirects=False, stream=True, auth=lambda request: request
+            )
+            body = parse(read_body(response, LONGEST_RESPONSE_S))
         except (OSError, ValueError, HTTPError) as error:
             message = sentence_for(error, self._sentences["no_response"])
             raise cdk.AirbyteTracedException(type(error).__name__, message, cdk.FailureType.transient_error) from None
@@ -153,6 +158,12 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             code = "no_valid_response" if not code or status >= 500 else "unknown"
         failure_type = cdk.FailureType[errors[code]["failure_type"]]
         return cdk.AirbyteTracedException(filter_secrets(detail), errors[code]["message"], failure_type)
+
+
+def hide(secret: str) -> None:
+    """Mask a secret in all output, also as it stands in JSON."""
+    add_to_secrets(secret)
+    add_to_secrets(json.dumps(secret)[1:-1])
 
 
 def _text(value: Any) -> str:

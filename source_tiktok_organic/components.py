@@ -1,209 +1,244 @@
-"""The custom parts of manifest.yaml for requests, pages, records and state."""
+"""The custom parts of manifest.yaml for pages, records and state. All times are in s, TikTok's cursors in ms."""
 
 import logging
 import math
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import airbyte_cdk as cdk
 import requests
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
-from airbyte_cdk.sources.declarative.requesters.query_properties.property_selector import PropertySelector
-from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
+
+from source_tiktok_organic.responses import StreamError
 
 logger = logging.getLogger("airbyte")
+DAY_S = 86_400
 
 
-class StreamError(cdk.AirbyteTracedException):
-    """An error that ends a stream. The CDK's summary of a sync shows each error's `repr`: here, only the message."""
+class PageToken(TypedDict):
+    """What a request of the video list asks for; see `request_body_json` in the manifest.
 
-    __repr__ = cdk.AirbyteTracedException.__str__
-
-
-@dataclass
-class FieldsRequester(cdk.HttpRequester):
-    """Asks for the columns that are selected, granted and known, in the query parameter `fields` that TikTok demands.
-
-    Why not YAML: one field whose scope was not granted fails the whole request, and which ones are granted comes with
-    each token response. And the CDK encodes commas, which TikTok may not take.
+    Attributes:
+        cursor: in ms; None in a window's first request, which gets its cursor from the manifest.
+        max_count: the page size, or 1 in a probe.
+        after_probes: the cursors of the probes that are left, and last the cursor to go on from.
     """
 
-    fields_by_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    keys: Sequence[str] = ()
-    optional_fields: Sequence[str] = ()  # what a request can do without, should TikTok refuse it
-    columns: PropertySelector | None = None  # those selected in the catalog; none, as in `check`, means all
-    request_body_json: dict[str, Any] | None = None
-    messages: Mapping[str, str] = field(default_factory=dict)
-    error_handler: Any = None
-    api_budget: Any = None
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        options = InterpolatedRequestOptionsProvider(parameters, self.config, request_body_json=self.request_body_json)
-        self.request_options_provider = options
-        super().__post_init__(parameters)
-        self.error_handler.requester = self
-        self._failed, self._left_out, self._said = False, set[str](), set[str]()
-
-    def send_request(self, **kwargs: Any) -> requests.Response | None:  # type: ignore[override]
-        """Send a request; raises StreamError only once: after that the stream sends none, and slices stay unread."""
-        try:
-            if not self._failed:
-                return self._send(**kwargs)
-        except cdk.AirbyteTracedException as error:
-            if not self._failed:
-                self._failed = self.api_budget.is_over = True
-                raise StreamError(error.internal_message, error.message, error.failure_type) from error
-        kwargs["stream_slice"].extra_fields["unread"] = True
-        return None
-
-    def _send(self, **kwargs: Any) -> requests.Response | None:
-        self.get_authenticator().get_auth_header()  # which may renew the token, and so tell the granted scopes
-        optional = [name for name in self._fields() if name in self.optional_fields]
-        try:
-            return super().send_request(**kwargs)
-        except self.error_handler.RequestRefused as error:
-            of_the_keys = error.failure_type is not cdk.FailureType.system_error and len(self.fields_by_scope) == 1
-            if not optional or of_the_keys:  # the missing scope is that of the keys
-                raise
-            self._left_out.update(optional)
-            response = self._send(**kwargs)
-            self._warn_once("field_refused", names=", ".join(optional))
-            return response
-        except cdk.AirbyteTracedException as error:
-            given_up = error.__context__
-            if not isinstance(given_up, cdk.BaseBackoffException):
-                raise
-            # A request refused for the rate limit is sent again; the budget says when, and when to give up.
-            if self.api_budget.is_refused(given_up.request):
-                return self._send(**kwargs)
-            raise StreamError(error.internal_message, str(given_up), given_up.failure_type) from error
-
-    def get_path(self, **context: Any) -> str:
-        """The path with its `fields`; a config error if the scope of a key was not granted."""
-        return f"{super().get_path(**context)}?fields={','.join(self._fields())}"
-
-    def _fields(self) -> list[str]:
-        selected = self.columns.select() if self.columns else None
-        granted = re.split(r"[,\s]+", self.config["credentials"].get("scope") or "")
-        fields: list[str] = []
-        for scope, names in self.fields_by_scope.items():
-            wanted = [n for n in names if n in self.keys or not selected or n in selected]
-            if granted == [""] or scope in granted:
-                fields += [name for name in wanted if name not in self._left_out]
-            elif any(name in self.keys for name in wanted):
-                message = self.messages["key_not_granted"].format(stream=self.name, scope=scope)
-                raise StreamError(f"{scope} is not granted", message, cdk.FailureType.config_error)
-            elif lost := [name for name in wanted if name not in self.optional_fields]:
-                self._warn_once("columns_not_granted", scope=scope, names=", ".join(lost))
-        return fields
-
-    def _warn_once(self, message: str, **words: str) -> None:
-        sentence = self.messages[message].format(stream=self.name, **words)
-        if sentence not in self._said:
-            self._said.add(sentence)
-            logger.warning(sentence)
+    cursor: int | None
+    max_count: int
+    after_probes: Sequence[int]
 
 
 @dataclass
 class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
-    """Follows TikTok's cursor into the past, one page at a time, to the window's start, and refuses to go in circles.
+    """Follows TikTok's cursor into the past, one page at a time, to the window's start.
 
-    Why not YAML: whether "before the cursor" includes its own second is not known, and videos can share one second. So
-    the next page is asked for from the *end* of the last video's second, and `OnceRecordFilter` drops what comes again.
+    Why not YAML: whether the cursor is inclusive is unknown, and videos can share one second. So the next page is
+    requested from the *end* of the last video's second, and `DeduplicatingFilter` drops what comes again. A page that
+    lies within one second needs more: see `_after_probe`.
+
+    It also tells the window (`AccountCursor`) how far it was read, and splits one that has many pages ahead of it.
+
+    Attributes:
+        page_size: `max_count`.
+        pinned_posts: how many posts a page may list on top, besides its own.
+        first_post: no cursor can be earlier (s).
+        pages_per_worker: an account with fewer pages left to read is not split.
+        max_pages_per_window: a window with fewer pages ahead of it is not split.
+        max_windows: of an account with more pages than fill all windows, each may have more pages.
+        max_splits: into how many windows one is split at most.
+        max_extra_requests: how many windows may be split off, as a share of the pages read: each may cost a request.
     """
 
     page_size: int
     pinned_posts: int
-    pages_of_a_window: int
-    windows: int
-    parts: int
+    first_post: int
+    pages_per_worker: int
+    max_pages_per_window: int
+    max_windows: int
+    max_splits: int
+    max_extra_requests: float
     messages: Mapping[str, str]
-    initial_token = None  # the request body in the manifest gives a window's first request its cursor
+
+    @property
+    def initial_token(self) -> PageToken:
+        """The token of a window's first request."""
+        return {"cursor": None, "max_count": self.page_size, "after_probes": ()}
 
     def get_page_size(self) -> int | None:
         """The value of `max_count`."""
         return self.page_size
 
-    def next_page_token(self, response: requests.Response, *_: Any, **context: Any) -> int | None:
-        """The cursor (ms) of the window's next request, or None; a system error when TikTok's does not lead on."""
-        data, window, previous = response.json()["data"], context["stream_slice"], context["last_page_token_value"]
+    def next_page_token(self, response: requests.Response, *_: Any, **context: Any) -> PageToken | None:
+        """The token of the window's next request, or None at its end; a system error for an invalid cursor."""
+        data = response.json()["data"]
+        videos = data.get("videos") or ()
+        stream_slice = context.get("stream_slice") or cdk.StreamSlice(partition={}, cursor_slice={})
+        window = stream_slice.extra_fields.get("window")
+        start = window.start if window else int(stream_slice.get("start_time") or 0)
+        token = self._following(data, context.get("last_page_token_value") or self.initial_token)
+        # All that lies at or after the token's cursor was read: these are the whole seconds of it.
+        second = -(-(token["cursor"] or 0) // 1000) if token else start
+        if token and token["after_probes"]:
+            return token
+        if token is None or second <= start:
+            if window:
+                window.finish(videos)
+            return None
+        if window:
+            self._split(window, videos, window.read_down_to(second, videos))
+        return token
+
+    def _following(self, data: Mapping[str, Any], token: PageToken) -> PageToken | None:
+        """The token that reads on, whatever the window's start; None at the end of the list."""
+        if token["after_probes"]:
+            return self._after_probe(data, token)
         if not data["has_more"]:
             return None
-        cursor, videos = data.get("cursor"), data["videos"]
-        following = self._following(cursor, previous, videos)
-        if following is None:
-            detail = f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
-            raise StreamError(detail, self.messages["cursor_leads_nowhere"], cdk.FailureType.system_error)
-        is_shared = previous is None and self._share(window, cursor // 1000, len(videos))
-        return None if is_shared or cursor < int(window["start_time"]) * 1000 else following
-
-    def _following(self, cursor: Any, previous: int | None, videos: list[Any]) -> int | None:
-        if not isinstance(cursor, int) or cursor <= 0:
-            return None
+        previous = token["cursor"]
+        cursor = self._cursor(data, previous)
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
-            return end_of_second
-        # Apart from pinned posts, the whole page lies in one second: only TikTok's own cursor leads out of it, from the
-        # end of its millisecond, unless that second fills the page below them and the cursor would skip its rest.
-        if cursor % 1000 and cursor + 1 < previous:
-            return cursor + 1
-        crowd = len({v.get("id") for v in videos if v.get("create_time", cursor // 1000) == cursor // 1000})
-        return cursor if cursor < previous and not 0 <= crowd - self.page_size <= self.pinned_posts else None
+            return self._token(end_of_second)
+        videos = data.get("videos") or ()
+        if not videos:
+            return self._token(cursor)
+        if cursor + 1 < previous:  # the page lies in one second: with real ms, the end of its ms leads on
+            return self._token(cursor + 1)
+        if cursor % 1000 and len(videos) <= 1 + self.pinned_posts:  # of one ms, in which no page can be cut
+            return self._token(cursor)
+        return {"cursor": previous, "max_count": 1, "after_probes": (cursor, cursor)}
 
-    def _share(self, window: cdk.StreamSlice, oldest: int, size: int) -> bool:
-        """Leave the rest of a window to other workers if, going by its first page, many pages follow."""
-        start, end = int(window["start_time"]), int(window["end_time"])
-        count, share = (window.extra_fields.get(name) for name in ("video_count", "share"))
-        left, known = (count - size, count) if isinstance(count, int) and count else (math.inf, 0)
-        most = max(self.pages_of_a_window, known / self.page_size / self.windows)
-        pages = min(left, (oldest - start) * size / max(1, end - oldest)) / self.page_size
-        if not share or pages <= most or oldest >= end:
-            return False
-        share(window, oldest, min(self.parts, math.ceil(pages / most)))
-        return True
+    def _after_probe(self, data: Mapping[str, Any], token: PageToken) -> PageToken:
+        """Go on from the cursor that ends in a crowded second, if a probe shows that no page is cut inside a second.
+
+        Only TikTok's own cursor leads out of such a second, and it excludes its rest. That loses nothing if TikTok
+        fills a page beyond `max_count` rather than cut a second, or if the cursor is inclusive. A page of one video,
+        requested before and after the second, shows either: it then has more videos of one second than were requested.
+        """
+        *probes, cursor = token["after_probes"]
+        if not data.get("videos") and data["has_more"]:
+            return {**token, "cursor": self._cursor(data, token["cursor"])}
+        seconds = [video.get("create_time") for video in data.get("videos") or ()]
+        most = max((seconds.count(second) for second in seconds), default=0)
+        if most > token["max_count"] + self.pinned_posts:
+            return self._token(cursor)
+        if not probes:
+            raise self._invalid_cursor(cursor, token["cursor"])
+        return {"cursor": probes[0], "max_count": 1, "after_probes": (*probes[1:], cursor)}
+
+    def _token(self, cursor: int) -> PageToken:
+        return {**self.initial_token, "cursor": cursor}
+
+    def _cursor(self, data: Mapping[str, Any], previous: int | None) -> int:
+        """TikTok's cursor (ms): an int, or its digits, that lies before the last one and after the first post."""
+        given = data.get("cursor")
+        cursor: Any = int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,19}", given) else given
+        if type(cursor) is not int or not self.first_post * 1000 <= cursor < (previous or math.inf):
+            raise self._invalid_cursor(given, previous)
+        return cursor
+
+    def _invalid_cursor(self, cursor: Any, previous: int | None) -> StreamError:
+        detail = f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
+        return StreamError(detail, self.messages["invalid_cursor"], cdk.FailureType.system_error)
+
+    def _split(self, window: Any, videos: Sequence[Any], span: int) -> None:
+        """Leave what lies far ahead in a window to other workers, going by how dense its last `span` seconds were."""
+        account = window.account
+        ahead = window.end + 1 - window.start
+        left = account.videos_left()
+        expected = min(len(videos) / max(1, span) * ahead, left) / self.page_size
+        to_read = expected if left is math.inf else left / self.page_size
+        pages = max(self.max_pages_per_window, account.video_count / self.page_size / self.max_windows)
+        allowed = self.max_splits + int(self.max_extra_requests * account.pages_read) - account.windows_split
+        parts = min(self.max_splits, math.ceil(expected / pages), allowed)
+        if parts < 2 or to_read <= self.pages_per_worker:
+            return
+        # Where the videos that are left end going by their density, and a young account began to post.
+        length = min(ahead, expected * self.page_size * span / len(videos)) / parts
+        window.split([window.end + 1 - round(length * part) for part in range(1, parts)])
 
 
 @dataclass
-class OnceRecordFilter(cdk.RecordFilter):
+class DeduplicatingFilter(cdk.RecordFilter):
     """Lets each video pass once, and none from before the window or the start date.
 
     Why not YAML: pages overlap, so the filter needs a memory, 100 bytes a video. And pinned posts may be listed out of
     order: an old video above one of the window passes, while the page's tail belongs to an older window.
+
+    Attributes:
+        start_date: in s, as a template.
+        first_post: no video can be older (s).
     """
 
     condition: str = ""
-    start_date: str = ""  # in s, as is what follows
+    start_date: str = ""
     first_post: int = 0
     messages: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._start = int(cdk.InterpolatedString.create(self.start_date, parameters=parameters).eval(self.config))
-        self._seen, self._lock = set[bytes](), threading.Lock()
+        self._seen = set[bytes]()
+        self._warned = set[str]()
+        self._lock = threading.RLock()
 
-    def filter_records(self, records: Iterable[Any], *_: Any, **context: Any) -> Iterable[Mapping[str, Any]]:
+    def filter_records(self, records: Iterable[Any], *_: Any, **context: Any) -> Iterator[Mapping[str, Any]]:
         """The records of a page that have not passed before; a system error for one without an id."""
-        page, start = list(records), int(context["stream_slice"]["start_time"])
+        page = list(records)
+        stream_slice = context["stream_slice"]
+        window = stream_slice.extra_fields.get("window")
+        start = window.start if window else int(stream_slice["start_time"])
+        end = int(stream_slice["end_time"])
         while page and self._posted(page[-1], default=start) < start:
             page.pop()
-        return [r for r in page if self._posted(r, default=start) >= self._start and self._is_new(r)]
+        for video in page:
+            posted = self._posted(video, default=start)
+            if posted < self._start:
+                continue
+            if start <= posted <= end:
+                if self._is_new(video):
+                    yield video
+            else:
+                # A pinned post: the worker that reads its own window must not drop it, and count its second as read,
+                # before it is in the queue. It is once the reader asks for the next record.
+                with self._lock:
+                    if self._is_new(video):
+                        yield video
 
     def _posted(self, video: Any, default: int) -> int:
         """When a video was posted (s); `default` if its create_time is impossible, so that it belongs to the window."""
         posted = video.get("create_time") if isinstance(video, Mapping) else None
-        return posted if isinstance(posted, int) and posted >= self.first_post else default
+        if type(posted) is not int:
+            self._warn(video, "missing")
+        elif posted < self.first_post:
+            self._warn(video, "too early")
+        elif posted > time.time() + DAY_S:
+            self._warn(video, "too late")
+        else:
+            return posted
+        return default
+
+    def _warn(self, video: Any, kind: str) -> None:
+        """One warning for each kind of create_time that cannot be."""
+        if kind not in self._warned and isinstance(video, Mapping):
+            self._warned.add(kind)
+            words = {"id": video.get("id"), "value": video.get("create_time")}
+            logger.warning(self.messages["invalid_create_time"].format(**words))
 
     def _is_new(self, video: Any) -> bool:
         video_id = video.get("id") if isinstance(video, Mapping) else None
-        if type(video_id) not in (int, str) or not video_id:  # a float has lost digits
+        if type(video_id) not in (int, str) or video_id in (0, "0", ""):  # a float has lost digits
             detail = f"a video without id, but {sorted(video) if isinstance(video, Mapping) else type(video).__name__}"
             raise StreamError(detail, self.messages["video_without_id"], cdk.FailureType.system_error)
+        key = str(video_id).encode(errors="surrogatepass")  # less memory than a string
         with self._lock:
-            known = len(self._seen)
-            self._seen.add(str(video_id).encode(errors="surrogatepass"))  # less memory than a string
-            return len(self._seen) > known
+            is_new = key not in self._seen
+            self._seen.add(key)
+            return is_new
 
 
 class VideoKeysTransformation(cdk.RecordTransformation):
@@ -214,22 +249,28 @@ class VideoKeysTransformation(cdk.RecordTransformation):
 
     def transform(self, record: dict[str, Any], *_: Any, **context: Any) -> None:
         """Change `record` in place."""
-        record.update(id=str(record["id"]), open_id=context["stream_slice"]["open_id"])
+        record["id"] = str(record["id"])
+        record["open_id"] = context["stream_slice"]["open_id"]
 
 
 @dataclass
 class AccountStateMigration(StateMigration):
-    """Keeps the parts of a state that belong to an account, and warns if it drops anything.
+    """Keeps the parts of a state that belong to an account, and warns if it drops or changes anything.
 
     Why not YAML: the CDK starts an account that has no state where the others stand (the key `state`), so its older
     videos would never be read; and it recognizes an account only with the key `parent_slice`.
-    Example: {"partition": {"open_id": "_000abc", "parent_slice": {}}, "cursor": {"create_time": "1759333357"}} (s)
+    Examples of a `cursor` (s): {"create_time": "1759333357"} after a complete sync, and while there are gaps
+    {"state_type": "date-range", "slices": [{"start": "1759000000", "end": "1759333360"}]}.
+
+    Attributes:
+        now: as a template (s).
     """
 
     messages: Mapping[str, str]
+    now: str
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        """Whenever there is a state: a sound one stays as it is."""
+        """Whenever there is a state: a valid one stays as it is."""
         return bool(stream_state)
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -240,11 +281,30 @@ class AccountStateMigration(StateMigration):
             logger.warning(self.messages["state_dropped"])
         return {"states": [account for account in accounts if account]}
 
-    @staticmethod
-    def _account(state: Any) -> Mapping[str, Any] | None:
+    def _account(self, state: Any) -> Mapping[str, Any] | None:
         try:
-            open_id, second = state["partition"]["open_id"], int(state["cursor"]["create_time"])
-        except (KeyError, TypeError, ValueError):
+            open_id = state["partition"]["open_id"]
+            cursor = self._cursor(state["cursor"])
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
-        sound = {"partition": {"open_id": open_id, "parent_slice": {}}, "cursor": {"create_time": str(second)}}
-        return sound if isinstance(open_id, str) and second >= 0 else None
+        if not isinstance(open_id, str):
+            return None
+        return {"partition": {"open_id": open_id, "parent_slice": {}}, "cursor": cursor}
+
+    def _cursor(self, cursor: Any) -> Mapping[str, Any]:
+        if "slices" not in cursor:
+            return {"create_time": self._second(cursor["create_time"])}
+        slices = [{name: self._second(second) for name, second in part.items()} for part in cursor["slices"]]
+        if not all(int(part["start"]) <= int(part["end"]) for part in slices):
+            raise ValueError("a slice that ends before it starts")
+        return {"state_type": "date-range", "slices": slices}
+
+    def _second(self, value: Any) -> str:
+        """A time (s) as text, at most now; ValueError for what is none, such as ms."""
+        now = int(cdk.InterpolatedString.create(self.now, parameters={}).eval({}))
+        second = int(value) if type(value) in (int, str) else -1
+        if not 0 <= second < 100 * now:  # ms are a thousand times as many
+            raise ValueError("not a time in s")
+        if second > now:
+            logger.warning(self.messages["state_in_the_future"].format(second=second))
+        return str(min(second, now))

@@ -19,8 +19,10 @@ from jsonschema.exceptions import best_match
 
 logger = logging.getLogger("airbyte")
 BASE_URL_VARIABLE, LOOPBACK = "TIKTOK_API_BASE_URL", ("localhost", "127.0.0.1", "::1")
-TOKEN_BEGINNINGS = {"access_token": "act.", "refresh_token": "rft."}
-ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date")  # by version 0.1.0
+TOKEN_PREFIXES = {"access_token": "act.", "refresh_token": "rft."}
+# By earlier versions.
+ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date", "credentials.scope")
+INJECTED_PREFIX = "__injected"
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
 
 
@@ -37,6 +39,9 @@ def load_manifest(in_check: bool = False) -> dict[str, Any]:
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
             message = f"The environment variable {BASE_URL_VARIABLE} must be an https address, or http on this machine."
             raise config_error(message, f"the scheme {url.scheme!r} and the host {url.hostname!r}")
+        if "@" in url.netloc:  # which logs and error messages would quote
+            message = f"The environment variable {BASE_URL_VARIABLE} must not contain a user name or a password."
+            raise config_error(message, f"the host {url.hostname!r}")
         manifest["definitions"]["url_base"] = address.rstrip("/")
     return manifest
 
@@ -47,9 +52,10 @@ def _packaged() -> str:
     return json.dumps(safe_load_yaml(pkgutil.get_data(__package__, "manifest.yaml") or b""))
 
 
-def prepared(given: dict[str, Any]) -> dict[str, Any]:
+def validate_config(given: dict[str, Any]) -> dict[str, Any]:
     """The given config, cleaned in place; raises a config error when it does not fit the spec."""
-    manifest, config = load_manifest(), normalized(given)
+    manifest = load_manifest()
+    config = strip_nulls(given)
     spec = manifest["spec"]["connection_specification"]
     cdk.AirbyteEntrypoint.set_up_secret_filter(config, spec)
     warn_of_unknown(config, spec, manifest["definitions"]["messages"]["unknown_property"])
@@ -59,30 +65,36 @@ def prepared(given: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def normalized(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without nulls, which some clients write for absent values, or white space around credentials.
+def strip_nulls(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without what some clients write for absent values, and without white space around credentials.
 
-    It is changed in place, as callers from Python look for renewed tokens in it.
+    It is changed in place, as callers from Python look for refreshed tokens in it. Keys that begin with `__injected`
+    are dropped: with AIRBYTE_ENABLE_UNSAFE_CODE, the CDK runs the code in them, and many people may edit a config.
     """
     credentials = config.get("credentials")
     for part in (config, credentials if isinstance(credentials, dict) else {}):
         for name, value in [*part.items()]:
-            if value is None:
+            is_absent = value is None or (value == "" and part is config)
+            if is_absent or str(name).startswith(INJECTED_PREFIX):
                 del part[name]
             elif part is credentials and isinstance(value, str):
                 part[name] = value.strip()
     return config
 
 
-def check_request(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Raise a config error when the catalog asks for a stream that does not exist: the CDK only marks it INCOMPLETE."""
-    start_date, messages = config.get("start_date") or "", manifest["definitions"]["messages"]
+def validate_catalog(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Raise a config error when the catalog has an unknown stream, which the CDK marks INCOMPLETE, or one twice."""
+    messages = manifest["definitions"]["messages"]
+    start_date = config.get("start_date") or ""
     if start_date > str(ab_datetime_now().date()):
         logger.warning(messages["starts_in_the_future"].format(day=start_date))
     known = [stream["name"] for stream in manifest["streams"]]
-    if unknown := [s.stream.name for s in catalog.streams if s.stream.name not in known]:
+    names = [configured.stream.name for configured in catalog.streams]
+    if unknown := [name for name in names if name not in known]:
         message = messages["unknown_stream"].format(unknown=", ".join(unknown), known=" and ".join(known))
         raise config_error(message, f"unknown: {unknown}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise config_error(messages["duplicate_stream"].format(names=", ".join(twice)), f"duplicate: {twice}")
 
 
 def check_config(config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
@@ -90,10 +102,11 @@ def check_config(config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
 
     The CDK's own message quotes the whole `credentials` object, secrets included, when one of its properties is wrong.
     """
-    schema = {**spec, "properties": {**spec["properties"], "credentials": _chosen(config.get("credentials"), spec)}}
+    credentials = _auth_option(config.get("credentials"), spec)
+    schema = {**spec, "properties": {**spec["properties"], "credentials": credentials}}
     error = best_match(Draft7Validator(schema, format_checker=FormatChecker()).iter_errors(config))
     if error:
-        raise config_error(f"The configuration of this source is not valid: {_sentence(error)}", error.json_path)
+        raise config_error(f"The configuration of this source is not valid: {_describe(error)}", error.json_path)
     for name, value in config["credentials"].items():
         if problem := _credential_problem(name, str(value)):
             message = f"The configuration of this source is not valid: `credentials.{name}` {problem}."
@@ -118,7 +131,7 @@ def config_error(message: str, detail: str) -> cdk.AirbyteTracedException:
     return cdk.AirbyteTracedException(detail, message, cdk.FailureType.config_error)
 
 
-def _chosen(credentials: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def _auth_option(credentials: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The option of `credentials` that `auth_type` chooses; if it chooses none, a schema that says so."""
     options = {o["properties"]["auth_type"]["const"]: o for o in spec["properties"]["credentials"]["oneOf"]}
     none = {"type": "object", "required": ["auth_type"], "properties": {"auth_type": {"enum": list(options)}}}
@@ -127,15 +140,21 @@ def _chosen(credentials: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _credential_problem(name: str, value: str) -> str | None:
-    if name in ("client_key", "client_secret", *TOKEN_BEGINNINGS) and len(value.split()) > 1:
-        return "must be one word: it has a line break or another space in it"
-    for other, beginning in TOKEN_BEGINNINGS.items():
-        if name in TOKEN_BEGINNINGS and name != other and value.startswith(beginning):
-            return f"begins with {beginning}, so it is the {other}, which has a property of its own"
+    if name not in ("client_key", "client_secret", *TOKEN_PREFIXES):
+        return None
+    if value.strip("*") == "" and value:
+        return "is a mask of asterisks, as Airbyte shows a secret: enter the value itself"
+    if re.fullmatch(r"\$\{.*\}|\$\w+", value):
+        return "is a placeholder for a variable, which was not filled in"
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "must be one word of ASCII characters: it has a line break, a space or an invisible character in it"
+    for other, prefix in TOKEN_PREFIXES.items():
+        if name in TOKEN_PREFIXES and name != other and value.startswith(prefix):
+            return f"begins with {prefix}, so it is the {other}, which has a property of its own"
     return None
 
 
-def _sentence(error: Any) -> str:
+def _describe(error: Any) -> str:
     path, wanted, schema = [str(part) for part in error.absolute_path], error.validator_value, error.schema
     if error.validator == "required":
         return f"`{'.'.join([*path, *[name for name in wanted if name not in error.instance][:1]])}` is missing."
@@ -147,6 +166,6 @@ def _sentence(error: Any) -> str:
         "minLength": "must not be empty",
         "pattern": form,
         # If both are wrong, either may be reported.
-        "format": "must be a day that exists: there is no such day" if is_well_formed else form,
+        "format": "is not a valid date" if is_well_formed else form,
     }.get(error.validator, f"must be between {schema.get('minimum')} and {schema.get('maximum')}")
     return f"`{'.'.join(path) or 'config'}` {expectation}."

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import airbyte_cdk as cdk
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 EXPLAINED = (cdk.FailureType.config_error, cdk.FailureType.transient_error)
@@ -22,9 +23,11 @@ def set_up_log() -> None:
 def tell(error: Exception) -> None:
     """Say why the command failed, wherever that is possible: the disk behind stdout or stderr may be full."""
     sentence = str(error) if isinstance(error, cdk.AirbyteTracedException) else f"{type(error).__name__}: {error}"
+    # After a full disk, the CDK's print buffer still stands in for sys.stderr.
+    stderr = sys.stderr if sys.stderr is not PRINT_BUFFER else sys.__stderr__
     with suppress(OSError):
-        if sys.stderr:
-            sys.stderr.write(f"{filter_secrets(sentence)}\n")
+        if stderr:
+            stderr.write(f"{filter_secrets(sentence)}\n")
     with suppress(OSError):
         sys.excepthook(type(error), error, error.__traceback__)
 

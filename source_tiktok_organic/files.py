@@ -1,6 +1,7 @@
 """The files given to a command, in every form in which a person may have them."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 import airbyte_cdk as cdk
 from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
-from source_tiktok_organic.config import config_error, load_manifest, prepared
+from source_tiktok_organic.config import config_error, load_manifest, validate_config
 
+logger = logging.getLogger("airbyte")
 WHAT_FITS = {
     "config": "must hold one JSON object",
-    "catalog": "holds no catalog: it may be what `discover` printed; without --catalog everything is read",
-    "state": "holds no state: it may be what `read` printed; without --state everything is read",
+    "catalog": "is not a catalog. Give the output of `discover`, or leave --catalog out to read everything",
+    "state": "is not a state. Give the output of `read`, or leave --state out to read everything",
 }
 
 
@@ -33,11 +35,11 @@ def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
                 message = f"The {kind} file {paths[kind]} {WHAT_FITS[kind]}."
                 raise config_error(message, type(error).__name__) from None  # as the original may quote a secret
     if "config" in contents:
-        contents["config"] = prepared(contents["config"])
+        contents["config"] = validate_config(contents["config"])
     return contents
 
 
-def hand_over(contents: Mapping[str, Any], source: cdk.Source) -> None:
+def inject_files(contents: Mapping[str, Any], source: cdk.Source) -> None:
     """Let a source have its files' contents: the CDK would read each file again, and a pipe can be read only once."""
     for kind, content in contents.items():
         setattr(source, f"read_{kind}", lambda _, content=content: content)
@@ -49,12 +51,14 @@ def _documents(kind: str, path: str) -> list[Any]:
         documents = list(_parsed(Path(path).read_text(encoding="utf-8-sig")))
         problem = "" if documents else "is empty"
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
+        problem = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
-        problem = "is no text in UTF-8"
+        problem = "is not valid UTF-8"
     except json.JSONDecodeError as error:
-        problem = f"is no valid JSON, at line {error.lineno}, column {error.colno}: {error.msg}"
-    if problem:
+        problem = f"is not valid JSON, at line {error.lineno}, column {error.colno}: {error.msg}"
+    if problem == "is empty" and kind == "state":
+        logger.warning(f"The state file {path} is empty: everything is read.")
+    elif problem:
         raise config_error(f"The {kind} file {path} {problem}.", problem)
     return documents
 
@@ -80,8 +84,21 @@ def _catalog(documents: list[Any]) -> cdk.ConfiguredAirbyteCatalog:
     """A configured catalog, or the one from `discover`, with or without its message; all streams if there is none."""
     found = [d["catalog"] if d.get("type") == "CATALOG" else d for d in documents if d.get("type") in (None, "CATALOG")]
     streams = found[-1]["streams"] if documents else _every_stream()
-    configured = [stream if "stream" in stream else _whole(stream) for stream in streams]
+    configured = [stream if "stream" in stream else _configure_stream(stream) for stream in streams]
+    for stream in configured:
+        _check_mode(stream)
     return ConfiguredAirbyteCatalogSerializer.load({"streams": configured})
+
+
+def _check_mode(stream: Mapping[str, Any]) -> None:
+    """Raise a config error for a destination sync mode that the CDK's protocol does not know."""
+    known = [mode.value for mode in cdk.DestinationSyncMode]
+    mode = stream.get("destination_sync_mode")
+    if mode is not None and mode not in known:
+        message = (
+            f"The catalog has the unknown destination_sync_mode {mode}. Use {', '.join(known[:-1])} or {known[-1]}."
+        )
+        raise config_error(message, f"unknown: {mode}")
 
 
 def _every_stream() -> Iterator[dict[str, Any]]:
@@ -91,7 +108,7 @@ def _every_stream() -> Iterator[dict[str, Any]]:
         yield {"name": name, "json_schema": manifest["schemas"][name], "supported_sync_modes": modes}
 
 
-def _whole(stream: Mapping[str, Any]) -> dict[str, Any]:
+def _configure_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
     """A stream with all its columns; incremental if it can be, which without a state is everything."""
     mode = "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh"
     return {"stream": stream, "sync_mode": mode, "destination_sync_mode": "append"}

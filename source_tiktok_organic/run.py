@@ -9,9 +9,9 @@ from source_tiktok_organic.startup import quick_import
 with quick_import():
     import airbyte_cdk as cdk
 
-    from source_tiktok_organic.ending import end, end_by_signal
+    from source_tiktok_organic.ending import end, end_by_signal, on_signal
     from source_tiktok_organic.failures import set_up_log, tell
-    from source_tiktok_organic.files import hand_over, read_files
+    from source_tiktok_organic.files import inject_files, read_files
     from source_tiktok_organic.source import SourceTiktokOrganic
 
 
@@ -40,7 +40,8 @@ def execute(argv: Sequence[str]) -> int:
     try:
         contents = read_files(parsed)
         source = SourceTiktokOrganic(**contents)
-        hand_over(contents, source)
+        inject_files(contents, source)
+        on_signal[:] = [source.emit_state]
         cdk.launch(source, argv)
     except cdk.AirbyteTracedException as error:
         status = error.as_connection_status_message() if parsed["command"] == "check" else None

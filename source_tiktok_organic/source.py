@@ -1,40 +1,55 @@
 """The source: manifest.yaml for one config, catalog and state. Only this file touches private parts of the CDK."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import airbyte_cdk as cdk
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
-from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
+from airbyte_cdk.sources.message import NoopMessageRepository
 
-from source_tiktok_organic.account import check_account, count_videos
-from source_tiktok_organic.config import check_request, load_manifest, prepared
+from source_tiktok_organic.account import check_account, report_account
+from source_tiktok_organic.config import load_manifest, strip_nulls, validate_catalog, validate_config
+from source_tiktok_organic.cursor import AccountCursor, Period, State
 
 
 class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     """Reads a TikTok account's profile and public videos, with the config, catalog and state of its constructor."""
 
-    def __init__(self, catalog: Any = None, config: Mapping[str, Any] | None = None, state: Any = None) -> None:
-        super().__init__(catalog, config, state, source_config=load_manifest(in_check=catalog is None))
+    def __init__(
+        self, catalog: Any = None, config: Mapping[str, Any] | None = None, state: Any = None, *, in_check: bool = False
+    ) -> None:
+        if isinstance(config, dict):
+            strip_nulls(config)
+        super().__init__(catalog, config, state, source_config=load_manifest(in_check=in_check))
+        self._catalog = catalog
+        self._cursors: list[AccountCursor] = []
+        self._awaited: cdk.AirbyteMessage | None = None
+        self._has_arrived = threading.Event()
+        # The CDK has no hook for its cursor. (test_state.py)
+        self._constructor.create_concurrent_cursor_from_perpartition_cursor = self._create_cursor  # type: ignore
         # The CDK has no setting for this: it lets 10,000 records of 5 KB wait to be emitted. (test_process.py: memory)
         self._concurrent_source._queue.maxsize = 200
 
     def check(self, logger: Any, config: Any) -> cdk.AirbyteConnectionStatus:
         """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
         # The CDK takes the config from its constructor, and its methods ignore theirs.
-        source = self if self._config else type(self)(None, prepared(config))
-        return check_account(source.streams(config), source._config, source.resolved_manifest)
+        source = type(self)(None, self._config or validate_config(config), in_check=True)
+        return check_account(source.streams(config), source.resolved_manifest)
 
     def read(self, logger: Any, config: Any, catalog: Any, state: Any = None) -> Iterator[cdk.AirbyteMessage]:
         """Yield the messages of a sync."""
-        source = self if self._config else type(self)(catalog, prepared(config), state)
-        check_request(catalog, source._config, source.resolved_manifest)
+        source = self if self._config else type(self)(catalog, validate_config(config), state)
+        validate_catalog(catalog, source._config, source.resolved_manifest)
+        source._note_reader()
         try:
             messages = super(SourceTiktokOrganic, source).read(logger, config, catalog, state)
-            yield from count_videos(messages, catalog, source._config, state, source.resolved_manifest)
+            for message in report_account(messages, catalog, source._config, state, source.resolved_manifest):
+                yield message
+                source._note_reader()
+                if message is source._awaited:
+                    source._has_arrived.set()
         finally:
             # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_from_python.py)
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
@@ -43,58 +58,52 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 queue.maxsize = sys.maxsize
                 queue.not_full.notify_all()
 
+    def emit_state(self, timeout: float) -> None:
+        """Emit the state of what was read, and return when the reader has it, or after `timeout` (s)."""
+        for cursor in self._cursors:
+            cursor.ensure_at_least_one_state_emitted()
+            self._has_arrived.wait(timeout)
+
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
         """The streams of the manifest; that of `videos` with an `AccountCursor`."""
         streams: list[Any] = super().streams(config)
-        for stream in (s for s in streams if isinstance(s.cursor, ConcurrentPerPartitionCursor)):
-            # The CDK has no hook for this: it creates the cursor itself, always of this class. (test_windows.py)
-            stream.cursor.__class__ = AccountCursor
-            stream.cursor.create = stream._stream_partition_generator._partition_factory.create
-            stream.cursor.enqueue = self._concurrent_source._queue.put
+        for stream in (s for s in streams if isinstance(s.cursor, AccountCursor)):
+            # The CDK has no hook for windows that are found while others are read. (test_windows.py)
+            stream.cursor.create_partition = stream._stream_partition_generator._partition_factory.create
+            stream.cursor.start_reading = self._concurrent_source._queue.put
         return streams
 
+    def _create_cursor(self, **component: Any) -> AccountCursor:
+        """An `AccountCursor` for what the CDK would give a ConcurrentPerPartitionCursor."""
+        name, manager = component["stream_name"], component.pop("state_manager")
 
-class AccountCursor(ConcurrentPerPartitionCursor):
-    """The CDK's cursor, with three changes, for which it has no hook (test_state.py, test_windows.py).
+        def of_the_cdk(state: State) -> Any:
+            changed = {**component, "stream_state": dict(state), "message_repository": NoopMessageRepository()}
+            return self._constructor.create_concurrent_cursor_from_datetime_based_cursor(**changed)
 
-    The state comes after each window, not every 600 s, or a killed sync would start over. A record moves it only within
-    its own window, or a pinned post would carry it past unread videos. And a worker shares the pages ahead of it.
-    """
+        def period(state: State) -> Period:
+            (window,) = of_the_cdk(state).stream_slices()
+            return int(window["start_time"]), int(window["end_time"])
 
-    create: Callable[[cdk.StreamSlice], Any]
-    enqueue: Callable[[Any], None]
-    _throttle_state_message = staticmethod(time.time)
+        def emit(state: State) -> None:
+            manager.update_state_for_stream(name, None, state)
+            message = manager.create_state_message(name, None)
+            self._awaited = message
+            self._has_arrived.clear()
+            self._message_repository.emit_message(message)
 
-    def observe(self, record: Any) -> None:
-        """Let the state follow a record, if its time lies in its window; pages begin with the newest one."""
-        second, extra = record.data.get("create_time"), record.associated_slice.extra_fields
-        if isinstance(second, int) and extra["newest"] <= second <= int(record.associated_slice["end_time"]):
-            extra["newest"] = second
-            super().observe(record)
+        states = component["stream_state"].get("states", ())
+        modes = {s.stream.name: s.sync_mode for s in self._catalog.streams} if self._catalog else {}
+        is_full_refresh = modes.get(name) is cdk.SyncMode.full_refresh
+        cursor = AccountCursor(
+            component["partition_router"], period, states, of_the_cdk({}).cursor_field, emit, is_full_refresh
+        )
+        self._cursors.append(cursor)
+        return cursor
 
-    def _generate_slices_from_partition(self, partition: Any, parent_state: Any) -> Iterator[Any]:
-        for window in super()._generate_slices_from_partition(partition, parent_state):
-            yield self._window(window, int(window["start_time"]), int(window["end_time"]))
+    def _note_reader(self) -> None:
+        """Tell the CDK in which thread its messages are read: it takes the constructor's for that.
 
-    def share(self, window: Any, oldest: int, parts: int) -> None:
-        """Leave the second `oldest` and what lies before it in a window to other workers, in equal parts."""
-        start, end = int(window["start_time"]), int(window["end_time"]) + 1
-        edges = [start + (oldest + 1 - start) * n // parts for n in range(parts + 1)]
-        *older, kept = [self._window(window, begin, end - 1) for begin, end in pairwise([*edges, end])]
-        key = self._to_partition_key(window.partition)
-        latest = self._cursor_per_partition[key]._most_recent_cursor_value_per_partition
-        window.extra_fields["kept"], latest[kept] = self.create(kept), latest.get(window)
-        for part in older:
-            self._semaphore_per_partition[key].release()
-            self.enqueue(self.create(part))
-
-    def _window(self, whole: Any, begin: int, end: int) -> cdk.StreamSlice:
-        extra = {**whole.extra_fields, "share": self.share, "newest": begin}  # newest: of its create_times, in s
-        times = {"start_time": str(begin), "end_time": str(end)}
-        return cdk.StreamSlice(partition=whole.partition, cursor_slice=times, extra_fields=extra)
-
-    def close_partition(self, partition: Any) -> None:
-        """Advance the state to the end of a window that was read, or of the part of it that was kept."""
-        extra = partition.to_slice().extra_fields
-        if not extra.get("unread"):
-            super().close_partition(extra.get("kept", partition))
+        It lets that thread never wait for room on the queue, and every other one, so the reader would wait for itself.
+        """
+        self._message_repository._consumer_thread_id = threading.get_ident()  # type: ignore[attr-defined]

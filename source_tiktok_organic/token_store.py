@@ -4,16 +4,18 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import airbyte_cdk as cdk
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 logger = logging.getLogger("airbyte")
+LONGEST_LOCK_S, LOCK_INTERVAL_S = 180, 0.5
 
 
 @dataclass
@@ -24,7 +26,7 @@ class TokenStore:
     a sign-in ever had leads to its file, as other clients store some configs and lose others.
 
     File, named by the hash of the first one that was seen (0600; dates as in the config):
-        {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "scope": "…", "hashes": ["…"]}
+        {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "hashes": ["…"]}
     """
 
     variable: str
@@ -42,6 +44,8 @@ class TokenStore:
             if self._is_used and "refresh_token" in credentials:
                 try:
                     self._open(credentials, stack)
+                except cdk.AirbyteTracedException:
+                    raise
                 except (OSError, ImportError) as error:  # Windows has no fcntl
                     names = {"variable": self.variable, "folder": self._folder, "reason": error.args[-1]}
                     message = self.messages["token_store_unusable"].format(**names)
@@ -56,11 +60,9 @@ class TokenStore:
             logger.warning(self.messages["token_not_stored"].format(folder=self._folder, reason=error.args[-1]))
 
     def _open(self, credentials: dict[str, Any], stack: ExitStack) -> None:
-        import fcntl
-
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = self._path or self._find(self._hash(credentials))
-        fcntl.flock(stack.enter_context(self._path.with_suffix(".lock").open("a")), fcntl.LOCK_EX)
+        self._lock(stack.enter_context(self._path.with_suffix(".lock").open("a")))
         stored = self._read(self._path)
         self._hashes, newest = stored["hashes"], stored["access_token"]
         # The same token may have been refused meanwhile, which only these credentials show.
@@ -70,6 +72,22 @@ class TokenStore:
             add_to_secrets(credentials["refresh_token"])
         self._write(credentials)  # what cannot be stored must not be renewed
         self.is_due = False
+
+    def _lock(self, file: IO[str]) -> None:
+        """Wait for the lock of a file; a transient error if another process does not release it."""
+        import fcntl
+
+        end = time.monotonic() + LONGEST_LOCK_S
+        is_waiting = False
+        while time.monotonic() < end:
+            with suppress(BlockingIOError):
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not is_waiting:
+                logger.info(self.messages["token_store_wait"].format(folder=self._folder))
+            is_waiting = True
+            time.sleep(LOCK_INTERVAL_S)
+        message = self.messages["token_store_locked"].format(folder=self._folder)
+        raise cdk.AirbyteTracedException("lock not released", message, cdk.FailureType.transient_error)
 
     def _find(self, own: str) -> Path:
         path = self._folder / f"{own}.json"
@@ -82,7 +100,9 @@ class TokenStore:
             stored = json.loads(path.read_bytes()) if path.exists() else nothing
             return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in self.kept}}
         except (ValueError, KeyError, TypeError):
-            logger.warning(self.messages["token_file_damaged"].format(path=path))
+            aside = path.with_suffix(".damaged")
+            path.replace(aside)
+            logger.warning(self.messages["token_file_damaged"].format(path=path, aside=aside.name))
             return nothing
 
     def _write(self, credentials: Mapping[str, Any]) -> None:
