@@ -26,27 +26,38 @@ BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.
 
 # The failure types with which the code raises the manifest's `messages`; None: it only warns.
 MESSAGES = {
-    "access_token_ended": "config_error",
-    "sign_in_ends": None,
+    "access_token_expired": "config_error",
+    "refresh_token_expires": None,
     "token_store_unusable": "config_error",
     "token_file_damaged": None,
+    "token_store_wait": None,
+    "token_store_locked": "transient_error",
     "token_not_stored": None,
-    "key_not_granted": "config_error",
+    "gave_up": None,
+    "rate_limited": None,
+    "rate_limit_wait": None,
+    "key_scope_missing": "config_error",
     "columns_not_granted": None,
     "scopes_not_granted": None,
     "field_refused": None,
-    "cursor_leads_nowhere": "system_error",
+    "invalid_cursor": "system_error",
     "video_without_id": "system_error",
+    "invalid_value": None,
+    "invalid_create_time": None,
     "state_dropped": None,
+    "state_in_the_future": None,
     "unknown_stream": "config_error",
+    "duplicate_stream": "config_error",
     "unknown_property": None,
+    "counts_missing": None,
+    "authenticated_as": None,
     "videos_listed": None,
     "starts_in_the_future": None,
 }
 # Codes of the connector's own.
 OWN_CODES = {
     "unreadable": "no JSON object with an `error` object",
-    "incomplete": "`ok`, but with an HTTP error, or incomplete",
+    "incomplete": "`ok`, but with an HTTP error or missing fields",
     "no_valid_response": "no token and no known `error`",
     "unknown": "any other `error`",
 }
@@ -144,7 +155,7 @@ def scopes(manifest: Manifest) -> str:
 
 
 def _cost(streams: list[str]) -> str:
-    return f"{_code(streams)} cannot be read" if streams else "these columns stay empty, with one warning"
+    return f"{_code(streams)} can't be read" if streams else "these columns are null, with one warning"
 
 
 def _fields(manifest: Manifest) -> Iterator[tuple[str, str, list[str], list[str]]]:
@@ -230,16 +241,17 @@ def _stream_fates(manifest: Manifest) -> Iterator[Fate]:
 
 def _actions(manifest: Manifest) -> dict[str, tuple[str, str]]:
     """What each action of a filter does, and when it ends in an error."""
-    handler, budget = manifest["definitions"]["error_handler"], manifest["definitions"]["api_budget"]
-    factor, retries = handler["backoff_strategies"][0]["factor"], handler["max_retries"]
-    waits = ", ".join(f"{factor * 2**n:g}" for n in range(1, retries + 1))
+    definitions = manifest["definitions"]
+    retries = definitions["error_handler"]["max_retries"]
+    waits = ", ".join(str(2**n) for n in range(retries))  # as the CDK does without a backoff strategy
+    patience = sum(definitions["requester"]["rate_limit_waits"]) / 60
     return {
-        "SUCCESS": ("read on", ""),
-        "RETRY": (f"again after {waits} s", f" after {retries + 1} tries"),
-        "REFRESH_TOKEN_THEN_RETRY": ("the token is renewed, the request repeated", f" after {retries + 1} tries"),
+        "SUCCESS": ("success", ""),
+        "RETRY": (f"retry after {waits} s", f" after {retries + 1} attempts"),
+        "REFRESH_TOKEN_THEN_RETRY": ("refresh the access token, then retry", f" after {retries + 1} attempts"),
         "RATE_LIMITED": (
-            "waits for as long as the sync makes progress",
-            f" after {budget['patience_in_seconds'] / 60:g} minutes without progress",
+            "wait and retry, one request at a time",
+            f" after {patience:.0f} minutes without an accepted request",
         ),
         "FAIL": ("fail", ""),
     }
@@ -253,7 +265,8 @@ def _cause(rule: Manifest) -> str:
 
 
 def _token_fates(manifest: Manifest) -> Iterator[Fate]:
-    passing = f"again after {', '.join(map(str, WAITS_S))} s", f"transient_error after {len(WAITS_S) + 1} tries"
+    waits = ", ".join(map(str, WAITS_S))
+    passing = f"retry after {waits} s", f"transient_error after {len(WAITS_S) + 1} attempts"
     for code, error in manifest["definitions"]["authenticator"]["token_errors"].items():
         failure = error["failure_type"]
         fate = passing if failure == "transient_error" else ("fail", failure)
