@@ -1,83 +1,169 @@
-"""What a kill at half way costs: `python -m benchmarks.kill`, with the development tools; half a minute.
+"""What kills cost: `python -m benchmarks.kill`, about five minutes. With arguments, the rows whose names hold one.
 
-The sync ends when half of its records are out, and the next goes on from the last state. Costs are counted in requests,
-which decide the time: 100 % is a sync that starts over, 50 % the least there can be. The connector's state, emitted
-after each window, stands beside that of the CDK's cursor as it comes, every 600 s.
+An account of 5,000 videos is read again and again, each time from the last state printed, until a run exits 0. Each
+run but the last is killed: after a quota of list requests, where TikTok refuses all further ones, or at a random
+moment. Only complete lines count. A row is met when each video came, none twice within a run, and the list requests of
+all runs together that TikTok responded to with 200 are within the bar.
 """
 
 from __future__ import annotations
 
+import random
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import product
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
-from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
-
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from benchmarks import truth
+from benchmarks.command import Command, answered, catalog, pages, video_ids
+from benchmarks.report import table
 from sandbox import Sandbox
-from source_tiktok_organic.source import AccountCursor
-from unit_tests.outcome import Outcome
 
-ACCOUNTS, LATENCY_S = ((1_500, 3), (6_000, 11)), 0.1
-LIST, THROTTLE = "/v2/video/list/", "_throttle_state_message"
-Manifest = dict[str, Any]
+VIDEOS = 5_000
+YEARS = 3
+QUOTAS = (60, 100, 150, 200, 300)  # list requests a run
+QUOTA_LATENCY_S = 0.05
+# From the first refusal to the kill: responses under way arrive, and the connector waits by then.
+KILL_AFTER_REFUSAL_S = 2.0
+LATENCIES_S = (0.0, 0.05)  # of the runs killed at random moments
+SEEDS = (1, 2, 3)
+MOST_RUNS = 40
+LONGEST_RUN_S = 300.0
+POLL_S = 0.01
+ONE_WINDOW_S = 1e9  # a rate window that never ends: `Quota` raises the limit instead
+BAR = 1.35  # times the pages
+COLUMNS = ("case", "runs", "list requests", "bar", "refused", "verdict")
+
+
+@dataclass
+class Quota:
+    """Ends a run with a kill when a list request beyond its quota was refused."""
+
+    requests: int
+    extra: int = 5  # requests that a run may cost besides its pages
+
+    def end(self, sandbox: Sandbox, command: Command) -> None:
+        """Return when the process has ended or was killed."""
+        refused_before = answered(sandbox, 429)
+        _wait(command, lambda: answered(sandbox, 429) > refused_before, KILL_AFTER_REFUSAL_S)
+
+    def begin(self, sandbox: Sandbox) -> None:
+        """Let TikTok respond to as many list requests more."""
+        sandbox.set_rate_limit(answered(sandbox, 200) + self.requests)
+
+
+@dataclass
+class RandomMoment:
+    """Ends a run with a kill when TikTok has responded to some number of its list requests, below the pages of all."""
+
+    seed: int
+    extra: int = 40
+    _rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)
+
+    def begin(self, sandbox: Sandbox) -> None:
+        """Nothing to prepare."""
+
+    def end(self, sandbox: Sandbox, command: Command) -> None:
+        """Return when the process has ended or was killed."""
+        answered_before = answered(sandbox, 200)
+        moment = answered_before + self._rng.randrange(1, pages(VIDEOS))
+        _wait(command, lambda: answered(sandbox, 200) >= moment)
 
 
 @dataclass(frozen=True)
-class Design:
-    """A way to keep the state: a change of the manifest, and the cursor's throttle."""
+class Row:
+    """A way to end runs, and how long each request takes."""
 
     name: str
-    change: Callable[[Manifest], None] = lambda manifest: None
-    throttle: Any = AccountCursor._throttle_state_message
+    latency: float
+    way: Quota | RandomMoment
 
 
-DESIGNS = (
-    Design("a state for each account, after each window"),
-    Design("a state for each account, every 600 s", throttle=ConcurrentPerPartitionCursor._throttle_state_message),
+@dataclass
+class Chain:
+    """What came of the runs so far."""
+
+    runs: int = 0
+    ids: set[str] = field(default_factory=set)
+    state: list[truth.Message] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    complete: bool = False
+
+    def add(self, command: Command, held: Sequence[str]) -> None:
+        """Add a run that has ended."""
+        messages = command.messages()
+        ids = list(truth.airbyte_ids(messages))
+        self.runs += 1
+        self.ids.update(ids)
+        self.state = truth.last_state(messages) or self.state
+        self.problems += [f"run {self.runs}: {problem}" for problem in truth.problems(ids, held, ())]
+        self.complete = command.exit_code == 0
+        if not self.complete and command.exit_code != -9:
+            self.problems.append(f"run {self.runs}: exit code {command.exit_code}: {command.last_words()}")
+
+
+ROWS = (
+    *(Row(f"killed after {quota} list requests", QUOTA_LATENCY_S, Quota(quota)) for quota in QUOTAS),
+    *(
+        Row(f"killed at random, {1000 * latency:.0f} ms, seed {seed}", latency, RandomMoment(seed))
+        for latency in LATENCIES_S
+        for seed in SEEDS
+    ),
 )
 
 
-def cost(design: Design, videos: int, years: float, workers: int) -> tuple[int, int, bool]:
-    """Requests of a whole sync, requests of the one after the kill, and whether both together have every video."""
-    with (
-        Sandbox(videos=videos, years=years, latency=LATENCY_S, rate_limit=0) as sandbox,
-        mock.patch.object(AccountCursor, THROTTLE, design.throttle),
-    ):
-        connector = InProcess(sandbox.base_url, design.change)
-        whole = connector.read(sandbox.config(num_workers=workers), "videos")
-        requests = len(sandbox.requests_to(LIST))
-        killed = half_of(whole, videos)
-        state = killed.states[-1] if killed.states else None
-        again = connector.read(sandbox.config(num_workers=workers), "videos", state=state)
-        ids = {*map(str, video_ids(killed)), *map(str, video_ids(again))}
-        complete = whole.exit_code == again.exit_code == 0 and sorted(ids) == ids_there_are(sandbox)
-        return requests, len(sandbox.requests_to(LIST)) - requests, complete
+def main(names: Sequence[str]) -> int:
+    """Print a table; 1 when a bar is missed."""
+    results = [measured(row) for row in ROWS if any(name in row.name for name in names or [""])]
+    sys.stdout.write(table(COLUMNS, results))
+    return int(any(cells[-1] != "met" for cells in results))
 
 
-def half_of(outcome: Outcome, videos: int) -> Outcome:
-    """What was emitted when half of the records were."""
-    records = 0
-    for place, message in enumerate(outcome.messages):
-        records += message["type"] == "RECORD"
-        if records == videos // 2:
-            return Outcome(outcome.messages[: place + 1])
-    return outcome
+def measured(row: Row) -> tuple[str, ...]:
+    """The cells of a row."""
+    with Sandbox(videos=VIDEOS, years=YEARS, latency=row.latency, rate_limit=0, rate_window=ONE_WINDOW_S) as sandbox:
+        chain = _runs(sandbox, row.way)
+        requests = answered(sandbox, 200)
+        refused = answered(sandbox, 429)
+        problems = [*chain.problems, *truth.problems(chain.ids, video_ids(sandbox.account), video_ids(sandbox.account))]
+    bar = int(BAR * pages(VIDEOS) + row.way.extra * chain.runs)
+    if not chain.complete:
+        problems.append(f"not complete after {chain.runs} runs")
+    if requests > bar:
+        problems.append("too many list requests")
+    return (row.name, str(chain.runs), str(requests), str(bar), str(refused), "; ".join(problems[:3]) or "met")
 
 
-def main() -> int:
-    """Print a table; 1 when a video was lost."""
-    lost = False
-    for (videos, years), workers, design in product(ACCOUNTS, (8, 20), DESIGNS):
-        whole, again, complete = cost(design, videos, years, workers)
-        lost = lost or not complete
-        told = f"{again:4} of {whole} = {again / whole:4.0%}{'' if complete else '  VIDEOS LOST'}"
-        sys.stdout.write(f"{videos:,} videos  {workers:2} workers  {design.name:44} {told}\n")
-    return int(lost)
+def _runs(sandbox: Sandbox, way: Quota | RandomMoment) -> Chain:
+    """Run the command until it exits 0, fails, or was run too often."""
+    files: dict[str, Any] = {"config": sandbox.access_token_config(), "catalog": catalog("incremental")}
+    held = video_ids(sandbox.account)
+    chain = Chain()
+    while not chain.complete and not chain.problems and chain.runs < MOST_RUNS:
+        state = {"state": chain.state} if chain.state else {}
+        way.begin(sandbox)
+        started = time.monotonic()
+        with Command(sandbox, "read", **files, **state) as command:
+            way.end(sandbox, command)
+            chain.add(command, held)
+        if time.monotonic() - started > LONGEST_RUN_S:
+            chain.problems.append(f"run {chain.runs}: neither an end nor a refusal in {LONGEST_RUN_S:.0f} s")
+    return chain
+
+
+def _wait(command: Command, is_due: Callable[[], bool], delay: float = 0.0) -> None:
+    """Wait until the process has ended, or kill it when that is due, after a delay (s)."""
+    latest = time.monotonic() + LONGEST_RUN_S
+    while command.exit_code is None and not is_due() and time.monotonic() < latest:
+        time.sleep(POLL_S)
+    if command.exit_code is None:
+        command.wait(delay)
+        command.kill()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,174 +1,247 @@
-"""Any limit: what syncs do against limits that they are not told. `python -m benchmarks.limits`, about ten minutes.
+"""Syncs against rate limits that the connector isn't told: `python -m benchmarks.limits`, about a quarter of an hour.
 
-Each row is a TikTok with 300 ms a request and real time, read by the installed command without a start date and with
-the default workers. A row is met when every sync exits 0 with each video once, within its bars.
+With arguments, only the rows whose names hold one of them: `python -m benchmarks.limits "719 videos"`. Each row has
+real time and 300 ms a request, and is read by the installed command without a start date and with the default workers.
+It is met when every sync exits 0 with each video once, within the bar. Rows that mostly wait run side by side, the
+others alone.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sandbox import Sandbox
-from source_tiktok_organic.config import load_manifest
-from unit_tests.outcome import catalog
+from benchmarks import truth
+from benchmarks.command import Command, answered, catalog, pages, video_ids
+from benchmarks.report import table
+from sandbox import Account, Sandbox
+from sandbox.client import Client
+from sandbox.facts import DATA_PATHS, VIDEO_FIELDS, VIDEO_LIST_PATH
 
-LIST, LATENCY_S, PAGE, LIMIT_OFF = "/v2/video/list/", 0.3, 20, 0
-WORKERS = load_manifest()["spec"]["connection_specification"]["properties"]["num_workers"]["default"]
-SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
+LATENCY_S = 0.3
+SIDE_BY_SIDE = 4
+LONGEST_S = 900.0  # of a row whose bar is no time; the others are stopped at twice their bar
+NO_LIMIT = 0
+DOCUMENTED_LIMIT = 600  # requests a minute
+AFTER_REFUSALS_S = 150.0  # from the end of the refusals to that of the sync
+LONGEST_CHECK_S = 60.0
+TIMES_AS_FAST = 12
+CONNECTIONS = 45  # over TLS: those of the largest number of workers, and a few more
+COLUMNS = ("case", "s", "bar", "list requests", "refused", "verdict")
+
+
+@dataclass
+class Measured:
+    """What came of a row.
+
+    Attributes:
+        seconds: those of the slowest sync.
+        requests: list requests that TikTok responded to with 200; `refused`: with 429.
+        bar: as the table shows it.
+    """
+
+    seconds: float
+    requests: int
+    refused: int
+    bar: str
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case: the sandbox's settings, what happens meanwhile, and its bars.
+    """One case.
 
     Attributes:
-        limit: requests a minute, for the time that the limit allows for the pages (`at_most` times as long).
-        admitted, refused: the most list requests that may be; `late` is the share refused after the first 30.
-        connections: the most TCP connections that may be opened, over TLS, as users have it.
+        longest: the s that it takes at most if it is met; the rows that take longest start first.
+        alone: it needs the processor for itself.
     """
 
     name: str
-    videos: int
-    years: float
-    limit: int = LIMIT_OFF
-    settings: dict[str, Any] = field(default_factory=dict)
-    accounts: int = 1
-    admitted: int | None = None
-    refused: int | None = None
-    at_most: float | None = None
-    late: float | None = None
-    connections: int | None = None
-    meanwhile: Callable[[Sandbox], None] = lambda sandbox: None
+    measure: Callable[[], Measured]
+    longest: float = 0.0
+    alone: bool = False
 
 
-def drop_and_return(sandbox: Sandbox) -> None:
-    """The limit falls to 30 in mid-sync, and two minutes later is as it was."""
-    while len(sandbox.requests_to(LIST)) < 40:
-        time.sleep(0.05)
-    sandbox.set_rate_limit(30)
-    time.sleep(120)
-    sandbox.set_rate_limit(600)
+def limited(name: str, videos: int, per_minute: int, times: float, lock: float = 0.0, **settings: Any) -> Row:
+    """A limit a minute; the bar is a multiple of the time that the pages take at it, and one lock."""
+    bar = times * (pages(videos) * 60 / per_minute + lock)
+    settings = {"videos": videos, "rate_limit": per_minute, "rate_lock": lock, **settings}
+    return Row(name, partial(_within, bar, settings), longest=bar)
 
 
-REFUSED_COUNT = {"count_refused": True}
-ROWS = (
-    Row("719 videos, 5 years, 30 a minute", 719, 5, 30, admitted=52, at_most=1.3, late=0.05),
-    Row("the same, refused requests count", 719, 5, 30, REFUSED_COUNT, admitted=52, at_most=1.3, late=0.05),
-    Row("2,530 videos, 6 years, 60 a minute", 2530, 6, 60, admitted=175, at_most=1.3, late=0.05),
-    Row("the same, refused requests count", 2530, 6, 60, REFUSED_COUNT, admitted=175, at_most=1.3, late=0.05),
-    Row("719 videos, 10 a minute", 719, 5, 10),
-    Row("2,530 videos, 600, then 30, then 600 a minute", 2530, 6, 600, meanwhile=drop_and_return),
-    Row("two accounts of 719 videos that share 60 a minute", 719, 5, 60, accounts=2),
-    *(
-        Row(f"{n:,} videos, no limit", n, 5, admitted=math.floor(1.35 * math.ceil(n / PAGE) + 3))
-        for n in (19, 100, 300)
-    ),
-    *(Row(f"{n:,} videos, no limit", n, 6, admitted=math.floor(1.35 * math.ceil(n / PAGE) + 3)) for n in (719, 2530)),
-    Row("10,000 videos, no limit, over TLS", 10_000, 3, settings={"tls": True}, admitted=678, connections=WORKERS + 5),
-)
-CROWD = Row("20 first syncs of 1,000 videos that share 600 a minute", 1000, 3, 600, accounts=20, refused=600)
+def refused(start: float, end: float) -> Row:
+    """All list requests are refused for a time."""
+    bar = end + AFTER_REFUSALS_S
+    when = f"from second {start:.0f} to {end:.0f}"
+    settings = {"videos": 3_000, "rate_limit": DOCUMENTED_LIMIT}
+    return Row(f"3,000 videos, refused {when}", partial(_within, bar, settings, (start, end)), longest=bar)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What came of a row: seconds of the slowest sync, list requests, connections, and what was wrong."""
-
-    seconds: float
-    admitted: int
-    refused: int
-    late: float
-    connections: int
-    problems: tuple[str, ...] = ()
+def unlimited(videos: int, **settings: Any) -> Row:
+    """No limit; the bar is a number of list requests."""
+    over_tls = ", over TLS" if settings.get("tls") else ""
+    settings = {"videos": videos, "rate_limit": NO_LIMIT, **settings}
+    return Row(f"{videos:,} videos, no limit{over_tls}", partial(_in_few_requests, settings), alone=videos >= 10_000)
 
 
-def measured(row: Row) -> Measured:
-    """Run all syncs of a row at once."""
-    settings = {"videos": row.videos, "years": row.years, "rate_limit": row.limit, "accounts": row.accounts}
-    with Sandbox(latency=LATENCY_S, **settings, **row.settings) as sandbox, ThreadPoolExecutor(row.accounts) as pool:
-        threading.Thread(target=row.meanwhile, args=[sandbox], daemon=True).start()
+def _within(bar: float, settings: dict[str, Any], refusals: tuple[float, float] | None = None) -> Measured:
+    with Sandbox(latency=LATENCY_S, **settings) as sandbox:
+        if refusals:
+            sandbox.refuse_between(VIDEO_LIST_PATH, *refusals)
+        found = _read_all(sandbox, f"{bar:.0f} s", 2 * bar)
+    if found.seconds > bar:
+        found.problems.append("too slow")
+    return found
+
+
+def _in_few_requests(settings: dict[str, Any]) -> Measured:
+    bar = math.floor(1.35 * pages(settings["videos"]) + 3)
+    with Sandbox(latency=LATENCY_S, **settings) as sandbox:
+        found = _read_all(sandbox, f"{bar} requests")
+        connections = sandbox.connections
+    if found.requests > bar:
+        found.problems.append("too many list requests")
+    if settings.get("tls") and connections > CONNECTIONS:
+        found.problems.append(f"{connections} TCP connections")
+    return found
+
+
+def faster_than_a_loop() -> Measured:
+    """The same account first by a plain loop, then by the connector."""
+    with Sandbox(videos=10_000, latency=LATENCY_S, rate_limit=DOCUMENTED_LIMIT) as sandbox:
+        loop = _loop_seconds(sandbox)
+        sandbox.reset()  # its requests would count against the limit of the connector
+        found = _read_all(sandbox, f"{TIMES_AS_FAST} times as fast as a loop ({loop:.0f} s)")
+    times = loop / found.seconds
+    if times < TIMES_AS_FAST:
+        found.problems.append(f"{times:.1f} times as fast")
+    return found
+
+
+def _loop_seconds(sandbox: Sandbox) -> float:
+    """Page after page in one session of `requests`, as long as there are more."""
+    started = time.perf_counter()
+    with Client(sandbox) as client:
+        for _ in client.pages(VIDEO_FIELDS):
+            pass
+    return time.perf_counter() - started
+
+
+def crowd() -> Measured:
+    """Many first syncs at once that share one app."""
+    with Sandbox(videos=1_000, latency=LATENCY_S, rate_limit=DOCUMENTED_LIMIT, accounts=20) as sandbox:
+        return _read_all(sandbox, "all complete")
+
+
+def check_fails() -> Measured:
+    """`check` while everything is refused."""
+    with Sandbox(videos=100, latency=LATENCY_S) as sandbox:
+        for path in DATA_PATHS:
+            sandbox.refuse_between(path, 0, math.inf)
         started = time.perf_counter()
-        syncs = list(pool.map(lambda account: _sync(sandbox, account), sandbox.accounts))
-        seconds = time.perf_counter() - started
-        statuses = [request.status for request in sandbox.requests_to(LIST)]
-        admitted, refused = statuses.count(200), statuses.count(429)
-        found = Measured(seconds, admitted, refused, _late_refusals(statuses), sandbox.connections)
-    return replace(found, problems=(*(problem for sync in syncs for problem in sync), *_missed(row, found)))
+        with Command(sandbox, "check", config=sandbox.config()) as command:
+            exit_code = command.wait(2 * LONGEST_CHECK_S)
+            seconds = time.perf_counter() - started
+            statuses = [m["connectionStatus"]["status"] for m in command.messages() if m["type"] == "CONNECTION_STATUS"]
+        refusals = sum(request.status == 429 for request in sandbox.requests)
+    problems = ["too slow"] if seconds > LONGEST_CHECK_S else []
+    if (exit_code, statuses) != (0, ["FAILED"]):
+        problems.append(f"exit code {exit_code}, status {statuses}")
+    return Measured(seconds, 0, refusals, f"{LONGEST_CHECK_S:.0f} s, FAILED", problems)
 
 
-def _sync(sandbox: Sandbox, account: Any) -> list[str]:
-    with TemporaryDirectory() as name:
-        files = {"config": sandbox.config(account=account), "catalog": catalog("videos")}
-        for kind, content in files.items():
-            Path(name, f"{kind}.json").write_text(json.dumps(content))
-        args = [part for kind in files for part in (f"--{kind}", f"{kind}.json")]
-        env = {**os.environ, "TIKTOK_API_BASE_URL": sandbox.base_url}
-        env |= {"REQUESTS_CA_BUNDLE": sandbox.ca_file} if sandbox.ca_file else {}
-        process = subprocess.run(
-            [SCRIPT, "read", *args], cwd=name, env=env, capture_output=True, text=True, check=False
-        )
-    ids = Counter(_ids(process.stdout))
-    right = Counter(str(video["id"]) for video in account.videos)
-    return [f"exit code {process.returncode}"] * (process.returncode != 0) + ["not each video once"] * (ids != right)
+def _read_all(sandbox: Sandbox, bar: str, longest: float = LONGEST_S) -> Measured:
+    """Read all accounts at once, in `longest` s at most."""
+    read = partial(_read, sandbox, longest)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(len(sandbox.accounts)) as pool:
+        problems = [problem for found in pool.map(read, sandbox.accounts) for problem in found]
+    seconds = time.perf_counter() - started
+    return Measured(seconds, answered(sandbox, 200), answered(sandbox, 429), bar, [*problems, *sandbox.violations])
 
 
-def _ids(stdout: str) -> Iterator[str]:
-    for line in stdout.splitlines():
-        message = json.loads(line)
-        if message["type"] == "RECORD":
-            yield message["record"]["data"]["id"]
+def _read(sandbox: Sandbox, longest: float, account: Account) -> list[str]:
+    """What is wrong with a sync of an account."""
+    held = video_ids(account)
+    with Command(sandbox, "read", config=sandbox.config(account=account), catalog=catalog()) as command:
+        exit_code = command.wait(longest)
+        problems = [*truth.problems(truth.airbyte_ids(command.messages()), held, held)]
+        if exit_code is None:
+            problems.append(f"still running after {longest:.0f} s")
+        elif exit_code:
+            problems.append(f"exit code {exit_code}: {command.last_words()}")
+    return problems
 
 
-def _late_refusals(statuses: list[int]) -> float:
-    """The share of requests that are refused after the first 30 refusals."""
-    refusals = [place for place, status in enumerate(statuses) if status == 429]
-    later = statuses[refusals[29] + 1 :] if len(refusals) > 30 else []
-    return later.count(429) / len(later) if later else 0.0
+ROWS = (
+    limited("719 videos, 30 a minute", 719, 30, 1.3),
+    limited("719 videos, 30 a minute, refused requests count", 719, 30, 1.3, count_refused=True),
+    limited("719 videos, 30 a minute, fixed windows", 719, 30, 1.3, rate_fixed_windows=True),
+    limited("2,530 videos, 60 a minute", 2_530, 60, 1.3, years=6),
+    limited("719 videos, 10 a minute", 719, 10, 1.3),
+    limited("300 videos, 5 a minute, refused requests count", 300, 5, 1.6, count_refused=True),
+    limited("60 videos, 1 a minute", 60, 1, 1.6),
+    *(limited(f"719 videos, 30 a minute, a refusal locks for {s} s", 719, 30, 1.6, s) for s in (5, 60, 110)),
+    refused(0, 15),
+    refused(3, 18),
+    refused(3, 63),
+    refused(0, 540),
+    Row("check while everything is refused", check_fails, longest=LONGEST_CHECK_S),
+    unlimited(19, years=5),
+    unlimited(100, years=5),
+    unlimited(300, years=5),
+    unlimited(719, years=6),
+    unlimited(2_530, years=6),
+    unlimited(10_000, tls=True),
+    Row("10,000 videos, 600 a minute", faster_than_a_loop, alone=True),
+    Row("20 accounts of 1,000 videos at once, 600 a minute", crowd, alone=True),
+)
 
 
-def _missed(row: Row, found: Measured) -> Iterator[str]:
-    if row.admitted is not None and found.admitted > row.admitted:
-        yield f"more than {row.admitted} admitted"
-    if row.refused is not None and found.refused > row.refused:
-        yield f"more than {row.refused} refused"
-    if row.late is not None and found.late > row.late:
-        yield f"more than {row.late:.0%} refused after the first 30 refusals"
-    if row.at_most is not None and found.seconds > row.at_most * allowed(row):
-        yield f"longer than {row.at_most} times {allowed(row):.0f} s"
-    if row.connections is not None and found.connections > row.connections:
-        yield f"more than {row.connections} connections"
+def main(names: Sequence[str]) -> int:
+    """Print a table; 1 when a bar is missed."""
+    chosen = [row for row in ROWS if any(name in row.name for name in names or [""])]
+    results = {row.name: found for row, found in _measured(chosen)}
+    sys.stdout.write("\n" + table(COLUMNS, [_cells(row.name, results[row.name]) for row in chosen]))
+    return int(any(found.problems for found in results.values()))
 
 
-def allowed(row: Row) -> float:
-    """How long the limit makes the pages of an account take, at its rate (s)."""
-    return math.ceil(row.videos / PAGE) * 60 / row.limit
+def _measured(rows: Sequence[Row]) -> Iterator[tuple[Row, Measured]]:
+    """Each row with what came of it, told as it ends."""
+    waiting = sorted((row for row in rows if not row.alone), key=lambda row: -row.longest)
+    alone = [row for row in rows if row.alone]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield from zip(waiting, pool.map(_told, waiting), strict=True)
+    for row in alone:
+        yield row, _told(row)
 
 
-def main() -> int:
-    """Measure every row: those that mostly wait side by side, the crowd alone; 1 when one is missed."""
-    with ThreadPoolExecutor(4) as pool:
-        results = list(zip(ROWS, pool.map(measured, ROWS), strict=True))
-    results.append((CROWD, measured(CROWD)))
-    lines = ["| case | s | admitted | refused | connections | verdict |", "|---|---|---|---|---|---|"]
-    for row, found in results:
-        verdict = "; ".join(found.problems) or "met"
-        counts = f"{found.seconds:.0f} | {found.admitted} | {found.refused} | {found.connections}"
-        lines.append(f"| {row.name} | {counts} | {verdict} |")
-    sys.stdout.write("\n".join(lines) + "\n")
-    return int(any(found.problems for _, found in results))
+def _told(row: Row) -> Measured:
+    found = row.measure()
+    sys.stderr.write(f"{found.seconds:5.0f} s  {row.name}: {_verdict(found)}\n")
+    return found
+
+
+def _cells(name: str, found: Measured) -> tuple[str, ...]:
+    return (
+        name,
+        f"{found.seconds:.0f}",
+        found.bar,
+        str(found.requests),
+        str(found.refused),
+        _verdict(found),
+    )
+
+
+def _verdict(found: Measured) -> str:
+    return "; ".join(found.problems[:3]) or "met"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

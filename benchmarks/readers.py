@@ -109,13 +109,13 @@ def launch(command: tuple[str | Path, ...], folder: Path, base_url: str = "") ->
 
 
 @cache
-def discovered() -> dict[str, Any]:
+def discovered(connector: Path = CONNECTOR) -> dict[str, Any]:
     """The stream `videos` as the connector itself describes it."""
     config = {"credentials": {"auth_type": "access_token", "access_token": "act.none"}}
     with NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(config, file)
         file.flush()
-        command = [CONNECTOR, "discover", "--config", file.name]
+        command = [connector, "discover", "--config", file.name]
         done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
     catalogs = [m["catalog"] for m in map(json.loads, done.stdout.splitlines()) if m["type"] == "CATALOG"]
     stream: dict[str, Any] = next(stream for stream in catalogs[0]["streams"] if stream["name"] == "videos")
@@ -125,7 +125,11 @@ def discovered() -> dict[str, Any]:
 def catalog(reader: str, sync_mode: str = "full_refresh") -> dict[str, Any]:
     """A configured catalog with all columns of `videos`."""
     described = {"name": "videos", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
-    stream = discovered() if reader == "connector" else described
-    configured = {"stream": stream, "sync_mode": sync_mode, "destination_sync_mode": "append"}
+    return configured(discovered() if reader == "connector" else described, sync_mode)
+
+
+def configured(stream: dict[str, Any], sync_mode: str) -> dict[str, Any]:
+    """A configured catalog with all columns of a stream."""
+    chosen = {"stream": stream, "sync_mode": sync_mode, "destination_sync_mode": "append"}
     cursor = {"cursor_field": stream.get("default_cursor_field")} if sync_mode == "incremental" else {}
-    return {"streams": [configured | cursor]}
+    return {"streams": [chosen | cursor]}

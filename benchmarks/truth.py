@@ -28,10 +28,10 @@ def problems(read: Iterable[str], held: Collection[str], wanted: Collection[str]
 
 
 def lines(path: Path) -> Iterator[Any]:
-    """The JSON values of a file, one a line; other lines are a reader's chatter."""
+    """The JSON values of a file, one a line; other lines are a reader's chatter, or cut off by a kill."""
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if line.startswith(("{", "[")):
+            if line.startswith(("{", "[")) and line.endswith("\n"):
                 yield json.loads(line)
 
 

@@ -19,6 +19,7 @@ _DESKTOP, _WEB = "http://127.0.0.1:8912/callback/", "https://app.example/callbac
 _VERIFIER = "sandbox-verifier_0123456789.abcdefghijklmnop~"
 _CHALLENGE = hashlib.sha256(_VERIFIER.encode()).hexdigest()
 _STATE = "state &=?*"
+BUTTONS = ["authorize", "cancel", "other_account"]
 
 
 class _Form(HTMLParser):
@@ -98,7 +99,7 @@ def test_the_consent_page_has_a_switch_for_each_scope(client: Client) -> None:
     response = client.send("GET", AUTHORIZE_PATH, params=_wish())
     form = _Form(response.text)
 
-    assert (response.status_code, form.methods, form.buttons) == (200, ["post"], ["authorize", "cancel"])
+    assert (response.status_code, form.methods, form.buttons) == (200, ["post"], BUTTONS)
     assert tuple(form.switches) == ALL_SCOPES
     assert all("checked" in switch for switch in form.switches.values())
     assert [scope for scope, switch in form.switches.items() if "disabled" in switch] == ["user.info.basic"]
@@ -140,6 +141,17 @@ def test_cancel_sends_access_denied_to_the_callback(client: Client) -> None:
     assert query == {
         "error": "access_denied",
         "error_description": "The user denied the request.",
+        "state": _STATE,
+    }
+
+
+def test_account_that_is_no_target_user_is_refused_by_type(client: Client) -> None:
+    _, query = _callback(_decide(client, "other_account"))
+
+    assert query == {
+        "error": "access_denied",
+        "error_description": "The user is not in the sandbox.",
+        "error_type": "non_sandbox_target",
         "state": _STATE,
     }
 
@@ -252,12 +264,38 @@ def test_the_consent_page_shows_what_is_wrong_with_a_request(
     assert bool(running.violations) is violation
 
 
-def test_a_scope_that_the_app_lacks_fails_the_authorization() -> None:
+def test_scope_that_the_app_lacks_fails_the_authorization() -> None:
     with Sandbox(app_scopes=("user.info.basic",), videos=0) as sandbox, Client(sandbox) as client:
-        response = client.send("GET", AUTHORIZE_PATH, params=_wish(scope="user.info.basic,video.list"))
-
-        assert (response.status_code, "<code>invalid_scope</code>" in response.text) == (400, True)
+        address, query = _callback(client.send("GET", AUTHORIZE_PATH, params=_wish()))
         sandbox.check()
+
+    assert (address, query) == (
+        _DESKTOP,
+        {
+            "error": "invalid_scope",
+            "error_description": "The app does not have the scope user.info.profile, user.info.stats, video.list.",
+            "error_type": "scope",
+            "state": _STATE,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_type"),
+    [
+        ({"client_key": "x"}, "client_key"),
+        ({"scope": "video.all"}, "scope"),
+        ({"redirect_uri": "http://app.example/"}, "redirect_uri"),
+        ({"code_challenge": _CHALLENGE[:43]}, "code_challenge"),
+        ({"response_type": "token"}, "invalid_request"),
+    ],
+)
+def test_error_page_names_the_type_of_the_error(
+    client: Client, changes: dict[str, str | None], error_type: str
+) -> None:
+    page = client.send("GET", AUTHORIZE_PATH, params=_wish(**changes)).text
+
+    assert f"<code>error_type={error_type}</code>" in page
 
 
 def test_markup_in_a_parameter_is_escaped(client: Client) -> None:

@@ -126,7 +126,7 @@ def test_without_id_takes_the_id_of_the_first_video_alone(sandbox: Sandbox) -> N
     assert spoiled == [{}, *whole[1:]]
 
 
-def test_cut_off_json_sends_half_as_a_whole_response(sandbox: Sandbox) -> None:
+def test_cut_off_json_sends_half_as_a_required_condition(sandbox: Sandbox) -> None:
     sandbox.fail(VIDEO_LIST_PATH, "cut_off_json", None)
     cut, whole = _list(sandbox), _list(sandbox)
 

@@ -54,7 +54,6 @@ _DATA_MISTAKES = {
         {"params": [("fields", "open_id"), ("fields", "username")]},
         "'fields' is given twice",
     ),
-    "user_by_post": ("POST", USER_INFO_PATH, {"params": {"fields": "open_id"}}, "method must be GET, not POST"),
     "videos_by_get": ("GET", VIDEO_LIST_PATH, {"params": _ID}, "method must be POST, not GET"),
     "fields_in_the_body": (
         "POST",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,11 @@ class Pin:
 
 
 class Account:
-    """One TikTok account: the ground truth of the API's responses."""
+    """One TikTok account: the ground truth of the API's responses.
+
+    Attributes:
+        claimed_video_count: the `video_count` of its profile; None for the right one.
+    """
 
     def __init__(self, settings: Settings, number: int, now: int, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -46,6 +50,7 @@ class Account:
         self._times = _make_posts(self._rng, settings, now)
         self._public = set(self._times)
         self.pins: tuple[Pin, ...] = ()
+        self.claimed_video_count: int | None = None
         self._list_anew()
 
     @property
@@ -56,7 +61,8 @@ class Account:
     @property
     def user(self) -> Json:
         """All user fields."""
-        return {**self._user, "video_count": len(self._public)}
+        count = len(self._public) if self.claimed_video_count is None else self.claimed_video_count
+        return {**self._user, "video_count": count}
 
     @property
     def videos(self) -> list[Json]:
@@ -67,7 +73,10 @@ class Account:
         """One video by its number, public or gone."""
         now = int(self._clock()) // 3_600 * 3_600 if self._settings.growing else self._now
         made = make_video(video_id, self._times[video_id], str(self._user["username"]), now)
-        return {**made, **self._changes.get(video_id, {})}
+        video = {**made, **self._changes.get(video_id, {})}
+        if video_id in self._without_view_count:
+            del video["view_count"]
+        return video
 
     def __contains__(self, video_id: int) -> bool:
         """Whether the account has a public video of this number."""
@@ -87,12 +96,24 @@ class Account:
         self._list_anew()
         return self.video(video_id)
 
+    def post_many(self, create_times: Iterable[int]) -> list[str]:
+        """Publish a video at each of these times (s) and return their ids; the account is listed anew only once."""
+        ids = []
+        for time in create_times:
+            video_id = _new_id(self._rng, time, self._times, self._settings)
+            self._times[video_id] = time
+            ids.append(video_id)
+        self._public.update(ids)
+        self._list_anew()
+        return [str(video_id) for video_id in ids]
+
     def add_videos(self, count: int) -> list[Json]:
         """Publish `count` videos, spread evenly between the newest one and now; newest first."""
         now = int(self._clock())
         newest = max((self._times[video_id] for video_id in self._public), default=now - 86_400)
         step = (now - newest) / (count + 1)
-        return [self.post(newest + int(step * number)) for number in range(count, 0, -1)]
+        ids = self.post_many(newest + int(step * number) for number in range(count, 0, -1))
+        return [self.video(int(video_id)) for video_id in ids]
 
     def pin(self, video_id: str, every_page: bool = False, *, listed_again: bool = True) -> None:
         """List a video on top of the first page, or of every page, besides or instead of its own place."""
@@ -122,6 +143,11 @@ class Account:
     def _list_anew(self) -> None:
         only_on_top = {pin.video_id for pin in self.pins if not pin.listed_again}
         self.timeline = self._timeline_of(self._public - only_on_top)
+        self._without_view_count = self._oldest(self._settings.missing_counts)
+
+    def _oldest(self, share: float) -> frozenset[int]:
+        number = round(len(self._public) * share)
+        return frozenset(self._timeline_of(self._public).ids[-number:]) if number else frozenset()
 
     def _timeline_of(self, ids: set[int]) -> Timeline:
         with_milliseconds = self._settings.cursor_milliseconds

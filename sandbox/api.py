@@ -23,6 +23,7 @@ from sandbox.facts import (
     VIDEO_SCOPE,
 )
 from sandbox.messages import Json, Request, Response, json_response
+from sandbox.settings import CURSOR_FORMS
 from sandbox.state import World
 from sandbox.timeline import find_page, position_after
 from sandbox.tokens import Grant
@@ -47,11 +48,17 @@ def video_list(world: World, request: Request, log_id: str) -> Response:
     cursor, size = read_cursor(body), read_page_size(body)
     _require_scopes(world, grant, {VIDEO_SCOPE})
     timeline = grant.account.timeline
+    # Pinned videos come on top of the page and leave its cursor alone.
+    pinned = grant.account.pinned_ids(first_page=cursor is None)
+    if world.settings.pins_counted:
+        # A later page keeps a place for another video: one full of pinned ones would not lead on.
+        pinned = pinned[: size if cursor is None else size - 1]
+        size -= len(pinned)
     start, stop = find_page(timeline, cursor, size, world.settings)
     position = position_after(timeline, start, stop, cursor, world.settings)
-    # Pinned videos come on top of the page and leave its cursor alone.
-    ids = [*grant.account.pinned_ids(first_page=cursor is None), *timeline.ids[start:stop]]
-    return _videos(world, grant, ids, fields, position, log_id)
+    if "cursor" in position:
+        position["cursor"] = CURSOR_FORMS[world.settings.cursor_form](position["cursor"])
+    return _videos(world, grant, [*pinned, *timeline.ids[start:stop]], fields, position, log_id)
 
 
 def video_query(world: World, request: Request, log_id: str) -> Response:
@@ -95,7 +102,7 @@ def _videos(
     world: World, grant: Grant, ids: list[int], fields: tuple[str, ...], position: Json, log_id: str
 ) -> Response:
     videos = [grant.account.video(video_id) for video_id in ids]
-    rows: list[Json] = [{field: video[field] for field in fields} for video in videos]
+    rows: list[Json] = [{field: video[field] for field in fields if field in video} for video in videos]
     if world.settings.ids_as_numbers and "id" in fields:
         rows = [{**row, "id": int(row["id"])} for row in rows]
     return _ok({**position, "videos": rows}, log_id, tuple(map(str, ids)))

@@ -11,6 +11,7 @@ from sandbox.facts import (
     FIRST_PLAUSIBLE_MILLISECOND,
     MAX_PAGE_SIZE,
     MAX_QUERY_IDS,
+    USER_INFO_PATH,
 )
 from sandbox.messages import JSON_TYPE, Json, Request
 from sandbox.settings import Settings
@@ -111,4 +112,6 @@ def _is_integer(value: Any) -> bool:
 
 def wrong_method(request: Request, expected: str) -> SandboxError:
     """The refusal of a method that the endpoint does not have."""
-    return bad_params(f"the method must be {expected}, not {request.method}")
+    # Seen live: TikTok has nothing at the profile's path for a POST.
+    status = 404 if (request.method, request.path) == ("POST", USER_INFO_PATH) else None
+    return bad_params(f"the method must be {expected}, not {request.method}", status=status)

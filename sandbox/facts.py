@@ -15,6 +15,9 @@ OAUTH_PATHS = (TOKEN_PATH, REVOKE_PATH)
 DATA_PATHS = (USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH)
 PATHS = (AUTHORIZE_PATH, *OAUTH_PATHS, *DATA_PATHS)
 
+# What TikTok's page calls the part of a request that it refuses.
+ERROR_TYPES = ("client_key", "redirect_uri", "code_challenge", "scope")
+
 BASIC_SCOPE = content.BASIC_SCOPE
 VIDEO_SCOPE = "video.list"
 

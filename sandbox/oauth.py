@@ -50,6 +50,8 @@ class Wish:
 def authorize(world: World, request: Request, log_id: str) -> Response:
     """`GET` shows the consent page or reuses an earlier consent, `POST` takes the person's decision."""
     wish = _read_wish(request, world.settings)
+    if refused := [scope for scope in wish.scopes if scope not in world.settings.app_scopes]:
+        return _refused(wish, "invalid_scope", f"The app does not have the scope {', '.join(refused)}.", "scope")
     if request.method == "POST":
         return _decide(world, request, wish)
     if request.method != "GET":
@@ -100,7 +102,7 @@ def _read_wish(request: Request, settings: Settings) -> Wish:
         raise bad_page_request("response_type must be 'code'")
     local = _check_redirect(query["redirect_uri"])
     challenge = _read_challenge(query, required=local or settings.require_pkce)
-    scopes = _read_scopes(query["scope"], settings)
+    scopes = _read_scopes(query["scope"])
     return Wish(scopes, query["redirect_uri"], query["state"], challenge, query.get("disable_auto_auth") == "1")
 
 
@@ -132,33 +134,38 @@ def _read_challenge(query: dict[str, str], *, required: bool) -> str:
     return challenge
 
 
-def _read_scopes(text: str, settings: Settings) -> tuple[str, ...]:
+def _read_scopes(text: str) -> tuple[str, ...]:
     scopes = tuple(text.split(","))
     problem = problem_with_names("scope", scopes, ALL_SCOPES)
     if problem:
         raise page_error("invalid_scope", problem, violation=problem)
-    refused = [scope for scope in scopes if scope not in settings.app_scopes]
-    if refused:
-        raise page_error("invalid_scope", f"the app does not have the scope {', '.join(refused)}")
     return scopes
 
 
 def _decide(world: World, request: Request, wish: Wish) -> Response:
     """Follow the consent page's form: `decision`, `account` and one `scope` for each switch that is on."""
     form = dict(request.form_pairs)
-    if form.get("decision") not in ("authorize", "cancel"):
+    if form.get("decision") not in ("authorize", "cancel", "other_account"):
         raise bad_page_request("the form has no decision")
+    if form["decision"] == "other_account":
+        return _refused(wish, "access_denied", "The user is not in the sandbox.", "non_sandbox_target")
     on = {value for name, value in request.form_pairs if name == "scope"} | {BASIC_SCOPE}
     granted = tuple(scope for scope in wish.scopes if scope in on)
     account = world.account_by_open_id(form.get("account", world.accounts[0].open_id))
     if account is None:
         raise bad_page_request("the form names an unknown account")
     if form["decision"] == "cancel" or not granted:
-        denied = {"error": "access_denied", "error_description": "The user denied the request.", "state": wish.state}
-        return redirect(f"{wish.redirect_uri}?{urlencode(denied)}", error_code="access_denied")
+        return _refused(wish, "access_denied", "The user denied the request.")
     world.consents.pop(account.open_id, None)
     world.consents[account.open_id] = granted
     return _consented(world, wish, account, granted)
+
+
+def _refused(wish: Wish, error: str, description: str, error_type: str = "") -> Response:
+    """Lead back to the app without a code; a refusal of the person's own has no `error_type`."""
+    query = {"error": error, "error_description": description, "error_type": error_type, "state": wish.state}
+    given = {name: value for name, value in query.items() if value}
+    return redirect(f"{wish.redirect_uri}?{urlencode(given)}", error_code=error)
 
 
 def _consented(world: World, wish: Wish, account: Account, consent: tuple[str, ...]) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from sandbox.facts import BASIC_SCOPE
+from sandbox.facts import BASIC_SCOPE, ERROR_TYPES
 
 SCOPE_TEXTS = {
     BASIC_SCOPE: ("Your profile", "Display name, avatar and an identifier for this app"),
@@ -56,15 +56,18 @@ def consent_page(scopes: Sequence[str], accounts: Sequence[tuple[str, str]]) -> 
         f'<form method="post">{_account_choice(accounts)}<fieldset><legend>The app asks for</legend>'
         f"{''.join(_switch(scope) for scope in scopes)}</fieldset>"
         '<button class="main" name="decision" value="authorize">Authorize</button>'
-        '<button name="decision" value="cancel">Cancel</button></form>',
+        '<button name="decision" value="cancel">Cancel</button>'
+        '<button name="decision" value="other_account">Use an account that is no target user</button></form>',
     )
 
 
 def error_page(code: str, message: str, log_id: str) -> str:
     """The page that a person sees when the app's request for consent is wrong."""
+    error_type = next((name for name in ERROR_TYPES if name in message), code)
     return _page(
         "We could not sign you in",
-        f"<p>{escape(message)}</p><p><code>{escape(code)}</code></p><small>Log id {escape(log_id)}</small>",
+        f"<p>{escape(message)}</p><p><code>{escape(code)}</code></p><p><code>error_type={escape(error_type)}</code></p>"
+        f"<small>Log id {escape(log_id)}</small>",
     )
 
 

@@ -77,7 +77,7 @@ RULES = (
     Rule(
         "600 requests a minute, sliding, each endpoint on its own; some apps meet 429 far earlier",
         "documented",
-        ("rate_limit", "rate_window"),
+        ("rate_limit", "rate_window", "rate_fixed_windows"),
         name="rate_limit",
     ),
     Rule("The limit is the app's, shared by its accounts", "assumed"),
@@ -93,6 +93,7 @@ RULES = (
     # Parameters.
     Rule("An unknown field is `invalid_params`", "assumed", name="unknown_field"),
     Rule("A wrong method is `invalid_params`", "assumed", name="wrong_method"),
+    Rule("A POST to `user/info` gets HTTP 404", "live"),
     Rule("`cursor` and `max_count` are refused in the query", "assumed", name="cursor_in_body"),
     Rule("`fields` is required, in the query, also for a POST", "documented", name="fields_required"),
     Rule("All documented fields may be asked for, `is_aigc` too", "documented", ("refused_fields",), name="fields"),
@@ -111,7 +112,7 @@ RULES = (
     Rule(
         "That cursor is create_time in whole seconds, as ms; real milliseconds were seen live too",
         "reported",
-        ("cursor_milliseconds",),
+        ("cursor_milliseconds", "cursor_form"),
         name="cursor_form",
     ),
     Rule(
@@ -132,7 +133,7 @@ RULES = (
     Rule(
         "Pages are full while more follow; short and empty ones were documented for v1",
         "assumed",
-        ("short_pages", "empty_pages"),
+        ("short_pages", "empty_pages", "empty_first_page"),
         name="full_pages",
     ),
     Rule(
@@ -142,7 +143,10 @@ RULES = (
         name="empty_account",
     ),
     Rule(
-        "A pinned video comes on top of the first page besides its own place (`account.pin`)", "assumed", name="pinned"
+        "A pinned video comes on top of the first page besides its own place (`account.pin`), and adds to `max_count`",
+        "assumed",
+        ("pins_counted",),
+        name="pinned",
     ),
     # Records.
     Rule(
@@ -168,6 +172,7 @@ RULES = (
         name="id_time",
     ),
     Rule("No field is null", "assumed", name="nulls"),
+    Rule("No field is absent; `view_count` of older videos was, seen live", "assumed", ("missing_counts",)),
     Rule("`video_count` is the number of listed videos", "documented", name="video_count"),
     # Tokens.
     Rule(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox import control
 from sandbox.accounts import Account
-from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET
+from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET, DATA_PATHS
 from sandbox.faults import check_names
 from sandbox.messages import Json
 from sandbox.server import Server
@@ -154,12 +154,26 @@ class Sandbox:
         with self._world.lock:
             self._world.rate_limits.set_limit(limit)
 
+    def refuse_between(self, path: str, start: float, end: float) -> None:
+        """Refuse every request to a data endpoint for the rate limit from `start` to `end`, until the next reset.
+
+        Both are in s of the sandbox's clock since the first request to the endpoint, which may come later. Several
+        periods add up.
+        """
+        if path not in DATA_PATHS:
+            raise ValueError(f"{path} has no rate limit; those that have: {', '.join(DATA_PATHS)}.")
+        with self._world.lock:
+            self._world.rate_limits.refuse_between(path, start, end)
+
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock forward by `seconds`: lifetimes of tokens and rate windows."""
         with self._world.lock:
             self._world.clock.advance(seconds)
 
     def reset(self) -> None:
-        """Forget all but the accounts: log, faults, tokens, consents, rate windows, moves of the clock, overrides."""
+        """Forget all but the accounts.
+
+        Gone are the log, faults, tokens, consents, rate windows, refused periods, moves of the clock and overrides.
+        """
         with self._world.lock:
             self._world.reset()

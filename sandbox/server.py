@@ -97,7 +97,10 @@ class Server:
             await runner.cleanup()
 
     async def _respond(self, web_request: web.BaseRequest) -> web.StreamResponse:
-        request = await _read(web_request)
+        try:
+            request = await _read(web_request)
+        except ConnectionResetError:  # by a client that was killed while it sent its request
+            return transport.reset(web_request)
         if request.path == "/favicon.ico":
             return web.Response(status=204)
         if request.path.startswith(control.PREFIX):

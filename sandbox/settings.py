@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from sandbox.facts import ALL_SCOPES, USER_FIELDS, VIDEO_FIELDS
 
 SECONDS_PER_YEAR = 31_557_600
 SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")
+# What a response makes of a cursor in ms, by the value of `cursor_form`.
+CURSOR_FORMS: dict[str, Callable[[int], Any]] = {
+    "number": lambda cursor: cursor,
+    "text": str,
+    "seconds": lambda cursor: cursor // 1000,
+    "true": lambda cursor: True,
+    "float": float,
+    "negative": lambda cursor: -cursor,
+    "small": lambda cursor: 5,
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,9 @@ class Settings:
     id_lag: Annotated[
         bool, "the time in an id's upper 32 bits lags create_time by 3 to 59 s, so that ids and times sort differently"
     ] = False
+    missing_counts: Annotated[float, "share (0 to 1) of an account's videos, the oldest, that have no `view_count`"] = (
+        0.0
+    )
 
     tls: Annotated[bool, "serve over https, with a certificate of its own: `ca_file`"] = False
     latency: Annotated[float, "s that each API request takes"] = 0.0
@@ -40,7 +54,10 @@ class Settings:
     hang_seconds: Annotated[float, "s without a response under the fault `hang`"] = 30.0
     trickle_seconds: Annotated[float, "s over which the fault `trickle` spreads a response body"] = 300.0
     rate_limit: Annotated[int, "requests to one endpoint that one rate window allows; 0: no limit"] = 600
-    rate_window: Annotated[float, "length of the sliding rate window, in s"] = 60.0
+    rate_window: Annotated[float, "length of the rate window, in s"] = 60.0
+    rate_fixed_windows: Annotated[
+        bool, "rate windows start at multiples of `rate_window` of the sandbox's clock, instead of sliding"
+    ] = False
     count_refused: Annotated[bool, "requests refused for the rate limit count into the window too"] = False
     rate_lock: Annotated[
         float, "s that an endpoint stays locked once the limit is hit; each request meanwhile doubles the rest; 0: off"
@@ -67,9 +84,14 @@ class Settings:
     cursor_milliseconds: Annotated[
         bool, "posts have a time in real milliseconds, in which cursors are returned and compared"
     ] = False
+    cursor_form: Annotated[str, f"form of the cursor in responses: {', '.join(CURSOR_FORMS)}"] = "number"
+    pins_counted: Annotated[bool, "pinned posts take up places of `max_count`, instead of coming in addition"] = False
     split_seconds: Annotated[bool, "cut a page at its size even between two videos of one second"] = False
     short_pages: Annotated[bool, "pages hold fewer videos than asked for although more follow"] = False
     empty_pages: Annotated[bool, "now and then a page is empty although more follow; its cursor moves"] = False
+    empty_first_page: Annotated[bool, "the page without a cursor is empty although videos follow; its cursor moves"] = (
+        False
+    )
     stuck_cursor: Annotated[bool, "the cursor does not move although more videos follow"] = False
     gone_without_cursor: Annotated[bool, "no cursor although more videos follow"] = False
 
@@ -86,11 +108,14 @@ class Settings:
             "same_second must be at least 1": self.same_second < 1,
             "rate_limit must not be negative": self.rate_limit < 0,
             "rate_lock must not be negative": self.rate_lock < 0,
+            "rate_window must be above 0": self.rate_window <= 0,
+            "missing_counts must be a share from 0 to 1": not 0 <= self.missing_counts <= 1,
             "trickle_seconds must be above 0": self.trickle_seconds <= 0,
             "years is too short: videos need a second each": self.videos > self.years * SECONDS_PER_YEAR / 2,
             "Either stuck_cursor or gone_without_cursor may be set, not both": self.stuck_cursor
             and self.gone_without_cursor,
             f"scope_error must be one of {', '.join(SCOPE_ERRORS)}": self.scope_error not in SCOPE_ERRORS,
+            f"cursor_form must be one of {', '.join(CURSOR_FORMS)}": self.cursor_form not in CURSOR_FORMS,
         }
         return [text for text, wrong in found.items() if wrong]
 

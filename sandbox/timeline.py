@@ -49,9 +49,12 @@ def millisecond_of(video_id: int) -> int:
 
 
 def find_page(timeline: Timeline, cursor: int | None, size: int, settings: Settings) -> tuple[int, int]:
-    """Positions of the first video of a page and of the first one after it; `cursor` is in ms."""
+    """Positions of the first video of a page and of the first one after it; `cursor` is in ms.
+
+    A page of the size 0, which pinned posts fill, is like an empty one.
+    """
     start = _first(timeline, cursor, settings)
-    if settings.empty_pages and _comes_empty(timeline, start, cursor):
+    if size == 0 or _comes_empty(timeline, start, cursor, settings):
         return start, start
     if settings.short_pages and start + size < len(timeline):
         size = max(1, size - 1 - start % max(1, size // 2))
@@ -80,9 +83,14 @@ def _first(timeline: Timeline, cursor: int | None, settings: Settings) -> int:
     return timeline.first_at_or_before(cursor if settings.cursor_inclusive else cursor - 1)
 
 
-def _comes_empty(timeline: Timeline, start: int, cursor: int | None) -> bool:
-    """Whether a page is held back: half of them, unless the cursor already stands right before its first video."""
-    if start == len(timeline) or timeline.ids[start] % 2:
+def _comes_empty(timeline: Timeline, start: int, cursor: int | None, settings: Settings) -> bool:
+    """Whether a page is held back.
+
+    With `empty_pages` half of them are, unless the cursor already stands right before the first video.
+    """
+    if settings.empty_first_page and cursor is None:
+        return True
+    if not settings.empty_pages or start == len(timeline) or timeline.ids[start] % 2:
         return False
     return cursor is None or cursor > timeline.time_at(start) + 1
 
