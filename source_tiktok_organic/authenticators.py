@@ -1,6 +1,5 @@
 """Authentication: how requests get their access token. Named in manifest.yaml under `authenticator`."""
 
-import json
 import logging
 import threading
 import time
@@ -11,11 +10,12 @@ from typing import Any
 
 import airbyte_cdk as cdk
 import requests
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now, ab_datetime_parse
 from urllib3.exceptions import HTTPError
 
 from source_tiktok_organic.responses import parse, read_body, sentence_for
+from source_tiktok_organic.token_store import TokenStore, hide
 
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
@@ -38,7 +38,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     config: Mapping[str, Any]
     url_base: str
     token_path: str
-    token_store: Any
+    token_store: str
     token_errors: Mapping[str, Mapping[str, str]]
     no_response: Mapping[str, str]
     messages: Mapping[str, str]
@@ -46,16 +46,46 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
 
     refreshing = threading.RLock()  # held while a token is fetched, until its config is emitted
 
-    def __init__(self, config: Any, url_base: str, token_path: str, token_store: Any, **sentences: Any) -> None:
-        self._credentials, self._store, self._sentences = config.get("credentials", {}), token_store, sentences
-        # While one thread writes these, others walk through the config: its size must not change.
+    def __init__(
+        self,
+        config: Any,
+        url_base: str,
+        token_path: str,
+        token_store: str,
+        token_errors: Mapping[str, Mapping[str, str]],
+        no_response: Mapping[str, str],
+        messages: Mapping[str, str],
+        retries: int | None = None,
+    ) -> None:
+        """Create an authenticator.
+
+        Args:
+            config: the config, whose credentials are changed in place.
+            url_base: TikTok's address.
+            token_path: of the token endpoint.
+            token_store: the environment variable that names the folder of the token store.
+            token_errors: failure type and message, by `error` of a token response.
+            no_response: what to say when there is none, by the name of the exception's class.
+            messages: those of the manifest.
+            retries: how often a token request that got no valid response is sent again; all waits if none is given.
+        """
+        self._credentials = config.get("credentials", {})
+        # While one thread writes these, others iterate over the config: its size must not change.
         written = ("access_token", "token_expiry_date") if "refresh_token" in self._credentials else ()
         self._credentials.update({name: self._credentials.get(name) or "" for name in written})
+        self._store = TokenStore(token_store, messages)
+        self._token_errors = token_errors
+        self._no_response = no_response
+        self._messages = messages
+        self._waits = WAITS_S[:retries]
         self._given_up: cdk.AirbyteTracedException | None = None
-        self._waits = WAITS_S[: sentences.pop("retries", None)]
-        client = {"client_id": self._credentials.get("client_key"), "client_id_name": "client_key"}
-        client["client_secret"] = self._credentials.get("client_secret")
-        super().__init__(config, url_base + token_path, **client)
+        super().__init__(
+            config,
+            url_base + token_path,
+            client_id=self._credentials.get("client_key"),
+            client_id_name="client_key",
+            client_secret=self._credentials.get("client_secret"),
+        )
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request. Redirects are not followed: TikTok has none, and some targets make `requests` fail."""
@@ -65,9 +95,9 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def get_access_token(self) -> str:
         """A token, valid as far as is known; raises AirbyteTracedException, see `token_errors` in the manifest."""
         with self.refreshing:
-            if not self._store.is_due and not self.token_has_expired():
+            if not self._store.needs_load and not self.token_has_expired():
                 return super().get_access_token()
-            with self._store.exclusively(self._credentials):
+            with self._store.locked(self._credentials):
                 return super().get_access_token()
 
     def get_token_expiry_date(self) -> AirbyteDateTime:
@@ -88,7 +118,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
     def expire(self, authorization: str) -> None:
         """Mark the token in this header as refused by TikTok; raises a config error if it cannot be renewed."""
         if "refresh_token" not in self._credentials:
-            message = self._sentences["messages"]["access_token_expired"]
+            message = self._messages["access_token_expired"]
             raise cdk.AirbyteTracedException("access_token_invalid", message, cdk.FailureType.config_error)
         with self.refreshing:
             if authorization == f"Bearer {self._credentials['access_token']}":
@@ -103,7 +133,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         logger.info(f"The refresh token expires in {end // 86_400} days.")
         if end < SIGN_IN_WARNING_S:
             day = (ab_datetime_now() + timedelta(seconds=end)).date()
-            logger.warning(self._sentences["messages"]["refresh_token_expires"].format(day=day))
+            logger.warning(self._messages["refresh_token_expires"].format(day=day))
 
     def refresh_access_token(self) -> tuple[str, Any, str | None]:  # type: ignore[override]
         """Access token, lifetime (s) and refresh token, which the CDK stores and emits under its lock."""
@@ -145,25 +175,20 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             )
             body = parse(read_body(response, LONGEST_RESPONSE_S))
         except (OSError, ValueError, HTTPError) as error:
-            message = sentence_for(error, self._sentences["no_response"])
+            message = sentence_for(error, self._no_response)
             raise cdk.AirbyteTracedException(type(error).__name__, message, cdk.FailureType.transient_error) from None
         if not _text(body.get("access_token")):
             raise self._refused(body, response.status_code)
         return body
 
     def _refused(self, body: Mapping[str, Any], status: int) -> cdk.AirbyteTracedException:
-        code, errors = _text(body.get("error")), self._sentences["token_errors"]
+        code = _text(body.get("error"))
+        errors = self._token_errors
         detail = f"HTTP {status}, error={code!r}, log_id={body.get('log_id')!r}, {body.get('error_description')!r}"
         if code not in errors:
             code = "no_valid_response" if not code or status >= 500 else "unknown"
         failure_type = cdk.FailureType[errors[code]["failure_type"]]
         return cdk.AirbyteTracedException(filter_secrets(detail), errors[code]["message"], failure_type)
-
-
-def hide(secret: str) -> None:
-    """Mask a secret in all output, also as it stands in JSON."""
-    add_to_secrets(secret)
-    add_to_secrets(json.dumps(secret)[1:-1])
 
 
 def _text(value: Any) -> str:

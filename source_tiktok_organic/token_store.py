@@ -1,11 +1,11 @@
-"""Keeps the newest tokens where nothing else does. Named in manifest.yaml under `token_store`."""
+"""Keeps the newest tokens where nothing else does, for the authenticator."""
 
 import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,14 @@ import airbyte_cdk as cdk
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 logger = logging.getLogger("airbyte")
+KEPT = ("access_token", "refresh_token", "token_expiry_date")
 LONGEST_LOCK_S, LOCK_INTERVAL_S = 180, 0.5
+
+
+def hide(secret: str) -> None:
+    """Mask a secret in all output, also as it stands in JSON."""
+    add_to_secrets(secret)
+    add_to_secrets(json.dumps(secret)[1:-1])
 
 
 @dataclass
@@ -30,15 +37,14 @@ class TokenStore:
     """
 
     variable: str
-    kept: Sequence[str]
     messages: Mapping[str, str]
 
     def __post_init__(self) -> None:
         self._folder = Path(os.environ.get(self.variable, "")).expanduser()
-        self.is_due = self._is_used = bool(os.environ.get(self.variable))  # due: nothing was looked up yet
+        self.needs_load = self._is_used = bool(os.environ.get(self.variable))  # nothing was loaded yet
         self._path: Path | None = None
 
-    def exclusively(self, credentials: dict[str, Any]) -> AbstractContextManager[Any]:
+    def locked(self, credentials: dict[str, Any]) -> AbstractContextManager[Any]:
         """Bring credentials up to date, and let no other process renew them; a config error if none could be stored."""
         with ExitStack() as stack:
             if self._is_used and "refresh_token" in credentials:
@@ -64,14 +70,15 @@ class TokenStore:
         self._path = self._path or self._find(self._hash(credentials))
         self._lock(stack.enter_context(self._path.with_suffix(".lock").open("a")))
         stored = self._read(self._path)
-        self._hashes, newest = stored["hashes"], stored["access_token"]
+        self._hashes = stored["hashes"]
+        newest = stored["access_token"]
         # The same token may have been refused meanwhile, which only these credentials show.
         if self._hash(credentials) in self._hashes and newest not in ("", credentials["access_token"]):
-            credentials.update({name: stored[name] for name in self.kept})
-            add_to_secrets(newest)
-            add_to_secrets(credentials["refresh_token"])
-        self._write(credentials)  # what cannot be stored must not be renewed
-        self.is_due = False
+            credentials.update({name: stored[name] for name in KEPT})
+            hide(newest)
+            hide(credentials["refresh_token"])
+        self._write(credentials)  # tokens that can't be stored must not be refreshed
+        self.needs_load = False
 
     def _lock(self, file: IO[str]) -> None:
         """Wait for the lock of a file; a transient error if another process does not release it."""
@@ -95,11 +102,13 @@ class TokenStore:
         return next((other for other in others if own in self._read(other)["hashes"]), path)
 
     def _read(self, path: Path) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"hashes": [], **dict.fromkeys(self.kept, "")}
+        nothing: dict[str, Any] = {"hashes": [], **dict.fromkeys(KEPT, "")}
         try:
             stored = json.loads(path.read_bytes()) if path.exists() else nothing
-            return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in self.kept}}
+            return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in KEPT}}
         except (ValueError, KeyError, TypeError):
+            if path != self._path:  # another account's
+                return nothing
             aside = path.with_suffix(".damaged")
             path.replace(aside)
             logger.warning(self.messages["token_file_damaged"].format(path=path, aside=aside.name))
@@ -110,7 +119,7 @@ class TokenStore:
             self._hashes = list(dict.fromkeys([*self._hashes, self._hash(credentials)]))
             draft = self._path.with_suffix(".new")
             with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                json.dump({**{name: credentials[name] for name in self.kept}, "hashes": self._hashes}, file)
+                json.dump({**{name: credentials[name] for name in KEPT}, "hashes": self._hashes}, file)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self._path)
