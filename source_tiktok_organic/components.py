@@ -241,15 +241,14 @@ class DeduplicatingFilter(cdk.RecordFilter):
             return is_new
 
 
-class VideoKeysTransformation(cdk.RecordTransformation):
-    """Gives a video its keys: `id` as a string, and `open_id`, the account it belongs to.
+class OpenIdTransformation(cdk.RecordTransformation):
+    """Adds `open_id`, the account that a video belongs to: {"id": "7"} becomes {"id": "7", "open_id": "_000abc"}.
 
-    Why not YAML: AddFields costs 0.25 ms a record. {"id": 75562} becomes {"id": "75562", "open_id": "_000abc"}.
+    Why not YAML: AddFields renders a template for each record, which costs 8 % of a sync's CPU time.
     """
 
     def transform(self, record: dict[str, Any], *_: Any, **context: Any) -> None:
         """Change `record` in place."""
-        record["id"] = str(record["id"])
         record["open_id"] = context["stream_slice"]["open_id"]
 
 

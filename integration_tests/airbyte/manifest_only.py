@@ -2,32 +2,41 @@
 
     python -m integration_tests.airbyte.manifest_only <folder>
 
-`manifest.yaml` is the package's with the class names of a manifest-only connector; `components.py` is what it names, in
-one module. What holds the package's own parts (source.py, config.py, run.py, ending.py) is lost: see LOST,
-of which tests assert the windows and the states alone.
+`manifest.yaml` is the package's with the class names of a manifest-only connector. `components.py` has the classes that
+it names, in one module. What is elsewhere in the package is lost: see LOST.
 """
 
 import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "source_tiktok_organic"
 CLASS_NAME = re.compile(rf"class_name: {PACKAGE.name}\.(\w+)\.")
 LAYOUT = ("--line-length=120", "--target-version=py310")
-LOST = """\
-What the two files lack, as it is in the package:
-- source.py: windows are not shared, so one worker reads all videos of an account, one page after the other; the state
-  comes every ten minutes and at the end, not after each window; a video with a time to come moves it past others;
-  10,000 records may wait in memory, not 200.
-- config.py: a config or catalog that does not fit is refused in the CDK's words, which may quote credentials; `check`
-  does not say which permissions are missing; TIKTOK_API_BASE_URL means nothing.
-- ending.py: SIGTERM does not wait for a token that is being renewed; a reader that goes away may leave workers waiting.
-- sign_in: the command tiktok-organic-sign-in.
-Outside an image of Airbyte's, custom classes need AIRBYTE_ENABLE_UNSAFE_CODE=true, and a config that is emitted carries
-the manifest as well."""
+BASE_CDK = "7.28.2"  # of the newest base image of manifest-only connectors
+MINIMUM_CDK = "@@MIN@@"
+BASE_IMAGE = f"docker.io/airbyte/source-declarative-manifest:{BASE_CDK}"  # its digest isn't known here
+LOST = f"""\
+What the two files lose, the worst first:
+- New refresh tokens: the CDK gives custom components no message repository, so the new config is printed to stdout and
+  goes nowhere else. Airbyte's syncs read it there. The Connector Builder and PyAirbyte's `source_manifest` don't: after
+  one use the refresh token is lost, unless TIKTOK_TOKEN_STORE is set, and the new tokens are in the server's log.
+- Connector Builder: YAML mode only, as UI mode deletes the inline parent stream. Each test read refreshes the tokens.
+- Custom code must be enabled (AIRBYTE_ENABLE_UNSAFE_CODE=true), except in Airbyte's own images. An emitted config also
+  contains the manifest.
+- Continuing a stopped sync: the state has no gaps, and comes every ten minutes and at the end. A sync that is stopped
+  earlier starts again. A video with a time in the future moves the state past others.
+- Before CDK 7.35, an incremental sync reads all pages: the paginator doesn't get the window.
+- Speed: one worker reads all videos of an account, page after page. 10,000 records may wait in memory, not 200.
+- `check`: it waits for rate limits as long as a sync does, up to eleven minutes, and doesn't report missing scopes.
+- Messages: an invalid config or catalog is refused in the CDK's words, which may quote credentials. Nothing says whose
+  account it is, and how many videos TikTok counts. TIKTOK_API_BASE_URL has no effect.
+- Exit: SIGTERM doesn't wait for a token refresh, nor emit the state. A closed pipe may leave workers waiting.
+- The command tiktok-organic-sign-in.
+They need airbyte-cdk {MINIMUM_CDK} or newer; Airbyte's newest base image has {BASE_CDK}."""
 
 
 def write(folder: Path) -> None:
@@ -46,8 +55,7 @@ def manifest() -> str:
 
 def components() -> str:
     """The modules as one: their imports, then what follows in each, but for what another one has said already."""
-    modules = dict.fromkeys(CLASS_NAME.findall(_manifest()))
-    sources = [(PACKAGE / f"{name}.py").read_text() for name in modules]
+    sources = [(PACKAGE / f"{name}.py").read_text() for name in _modules(CLASS_NAME.findall(_manifest()))]
     trees = [ast.parse(source) for source in sources]
     lines = {ast.unparse(node) for tree in trees for node in tree.body if _is_import(node)}
     imports = sorted(line for line in lines if PACKAGE.name not in line)
@@ -55,6 +63,17 @@ def components() -> str:
     for source, tree in zip(sources, trees, strict=True):
         said.update(dict.fromkeys(_statements(source, tree)))
     return "\n".join(['"""The custom components of manifest.yaml."""\n', *imports, "", *said, ""])
+
+
+def _modules(names: Iterable[str]) -> dict[str, None]:
+    """The modules of these names and those of the package that they import, which come first."""
+    found: dict[str, None] = {}
+    for name in names:
+        imported = re.findall(
+            rf"^from {PACKAGE.name}\.(\w+) import", (PACKAGE / f"{name}.py").read_text(), re.MULTILINE
+        )
+        found |= _modules(imported) | {name: None}
+    return found
 
 
 def _manifest() -> str:
