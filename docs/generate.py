@@ -91,10 +91,11 @@ def blocks(manifest: Manifest) -> dict[str, Callable[[Manifest], str]]:
 
 
 def config(manifest: Manifest) -> str:
-    """The properties that a person sets."""
+    """The properties that a person sets: a list, as the panel beside Airbyte's form is too narrow for a table."""
     properties = _properties_of(manifest, hidden=False)
-    rows = [(f"{d['title']}, `{path}`", _allowed(d, required), d["description"]) for path, d, required in properties]
-    return table(("title and key", "default, range", "meaning"), rows)
+    return "".join(
+        f"- {d['title']}, `{path}` ({_allowed(d, required)}): {d['description']}\n" for path, d, required in properties
+    )
 
 
 def written(manifest: Manifest) -> str:

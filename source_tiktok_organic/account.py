@@ -7,6 +7,8 @@ from typing import Any
 
 import airbyte_cdk as cdk
 
+from source_tiktok_organic.responses import MissingScopeError
+
 logger = logging.getLogger("airbyte")
 Manifest = Mapping[str, Any]
 COUNTS = ("view_count", "like_count", "comment_count", "share_count")
@@ -98,8 +100,6 @@ def _missing_scopes(user: Mapping[str, Any], manifest: Manifest) -> list[str]:
 def _missing_video_scope(videos: Any, open_id: str, manifest: Manifest) -> list[str]:
     try:
         next(iter(videos.cursor.newest_window(open_id).read()), None)
-    except cdk.AirbyteTracedException as error:
-        if error.failure_type is not cdk.FailureType.config_error:
-            raise
+    except MissingScopeError:
         return [scope for scope, stream in _scopes(manifest).items() if stream == "videos"]
     return []

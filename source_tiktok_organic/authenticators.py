@@ -25,10 +25,10 @@ _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three tim
 
 
 class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticator):
-    """Signs requests with an access token, and renews it with the refresh token, if there is one; that works only once.
+    """Signs requests with an access token, and refreshes it with the refresh token, if there is one; that works once.
 
     Why not YAML: TikTok may send a token error with HTTP 200, which the CDK takes for success; the CDK sets no timeout
-    and retries a single-use token for five minutes; and an odd lifetime would lose the tokens that came with it.
+    and retries a single-use token for five minutes; and an invalid lifetime would lose the tokens that came with it.
 
     Token response (recorded, integration_tests/recorded/token_refresh.json; both lifetimes in s):
         {"access_token": "act.…", "expires_in": 86400, "refresh_token": "rft.…", "refresh_expires_in": 31535980,
@@ -101,7 +101,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
                 return super().get_access_token()
 
     def get_token_expiry_date(self) -> AirbyteDateTime:
-        """When to renew the token; one without a date that can be read is valid until TikTok refuses it."""
+        """When to refresh the token; one without a readable date is valid until TikTok rejects it."""
         if not self._credentials.get("access_token"):
             return _parsed(LONG_AGO)
         try:
@@ -110,13 +110,13 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             return _parsed(NEVER)
 
     def set_token_expiry_date(self, new_token_expiry_date: Any) -> None:
-        """Store when to renew the token: a minute early, or a tenth of a short lifetime (s); "" if that is unknown."""
+        """Store when to refresh the token: a minute early, or a tenth of a short lifetime (s); "" if unknown."""
         lifetime = _seconds(new_token_expiry_date)
         end = ab_datetime_now() + timedelta(seconds=lifetime - min(REFRESH_AHEAD_S, lifetime / 10)) if lifetime else ""
         self._credentials["token_expiry_date"] = str(end)
 
     def expire(self, authorization: str) -> None:
-        """Mark the token in this header as refused by TikTok; raises a config error if it cannot be renewed."""
+        """Mark the token in this header as rejected by TikTok; raises a config error if it can't be refreshed."""
         if "refresh_token" not in self._credentials:
             message = self._messages["access_token_expired"]
             raise cdk.AirbyteTracedException("access_token_invalid", message, cdk.FailureType.config_error)
@@ -125,7 +125,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
                 self._credentials["token_expiry_date"] = LONG_AGO
 
     def refresh_and_set_access_token(self) -> None:
-        """Renew the tokens and emit the config; only then look at what else the response says."""
+        """Refresh the tokens and emit the config; only then read the rest of the response."""
         super().refresh_and_set_access_token()
         end = _seconds(self._response.get("refresh_expires_in"))
         if end is None:
@@ -196,7 +196,7 @@ def _text(value: Any) -> str:
 
 
 def _seconds(lifetime: Any) -> int | None:
-    """A lifetime in s, or None if it is not a valid one: whatever TikTok sends there, no token may be lost."""
+    """A lifetime in s, or None if it is invalid: whatever TikTok sends there, no token may be lost."""
     try:
         return seconds if 0 <= (seconds := int(lifetime)) <= LONGEST_LIFETIME_S else None
     except (TypeError, ValueError, OverflowError):

@@ -25,7 +25,7 @@ class PageToken(TypedDict):
     Attributes:
         cursor: in ms; None in a window's first request, which gets its cursor from the manifest.
         max_count: the page size, or 1 in a probe.
-        after_probes: the cursors of the probes that are left, and last the cursor to go on from.
+        after_probes: the cursors of the remaining probes, and last the cursor to continue from.
     """
 
     cursor: int | None
@@ -114,7 +114,7 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         return {"cursor": previous, "max_count": 1, "after_probes": (cursor, cursor)}
 
     def _after_probe(self, data: Mapping[str, Any], token: PageToken) -> PageToken:
-        """Go on from the cursor that ends in a crowded second, if a probe shows that no page is cut inside a second.
+        """Continue from the cursor of a crowded second, if a probe shows that no page is cut inside a second.
 
         Only TikTok's own cursor leads out of such a second, and it excludes its rest. That loses nothing if TikTok
         fills a page beyond `max_count` rather than cut a second, or if the cursor is inclusive. A page of one video,

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import airbyte_cdk as cdk
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_now
@@ -17,10 +16,11 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
+from source_tiktok_organic.sign_in.address import BASE_URL_VARIABLE, base_url
+
 logger = logging.getLogger("airbyte")
-BASE_URL_VARIABLE, LOOPBACK = "TIKTOK_API_BASE_URL", ("localhost", "127.0.0.1", "::1")
 TOKEN_PREFIXES = {"access_token": "act.", "refresh_token": "rft."}
-# By earlier versions.
+# By earlier versions, and by tiktok-organic-sign-in for its --check.
 ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date", "credentials.scope")
 INJECTED_PREFIX = "__injected"
 TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
@@ -34,15 +34,12 @@ def load_manifest(in_check: bool = False) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(_packaged())
     for part, difference in manifest["definitions"]["in_check"].items() if in_check else ():
         manifest["definitions"][part].update(difference)
-    if address := os.environ.get(BASE_URL_VARIABLE):
-        url = urlsplit(address)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
-            message = f"The environment variable {BASE_URL_VARIABLE} must be an https address, or http on this machine."
-            raise config_error(message, f"the scheme {url.scheme!r} and the host {url.hostname!r}")
-        if "@" in url.netloc:  # which logs and error messages would quote
-            message = f"The environment variable {BASE_URL_VARIABLE} must not contain a user name or a password."
-            raise config_error(message, f"the host {url.hostname!r}")
-        manifest["definitions"]["url_base"] = address.rstrip("/")
+    try:
+        replacement = base_url()
+    except ValueError as error:
+        raise config_error(str(error), BASE_URL_VARIABLE) from None
+    if replacement:
+        manifest["definitions"]["url_base"] = replacement
     return manifest
 
 
@@ -80,6 +77,16 @@ def strip_nulls(config: dict[str, Any]) -> dict[str, Any]:
             elif part is credentials and isinstance(value, str):
                 part[name] = value.strip()
     return config
+
+
+def complete(config: Mapping[str, Any]) -> None:
+    """Add an empty access token to OAuth 2.0 credentials, in place.
+
+    The spec requires one for the sake of Airbyte's form, and the CDK compares the config with the spec.
+    """
+    credentials = config.get("credentials")
+    if isinstance(credentials, dict) and credentials.get("auth_type") == "oauth2.0":
+        credentials.setdefault("access_token", "")
 
 
 def validate_catalog(catalog: Any, config: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -132,8 +139,13 @@ def config_error(message: str, detail: str) -> cdk.AirbyteTracedException:
 
 
 def _auth_option(credentials: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The option of `credentials` that `auth_type` chooses; if it chooses none, a schema that says so."""
+    """The option of `credentials` that `auth_type` chooses; if it chooses none, a schema that says so.
+
+    With OAuth 2.0 the spec requires an access token for the sake of Airbyte's form; the connector works without one.
+    """
     options = {o["properties"]["auth_type"]["const"]: o for o in spec["properties"]["credentials"]["oneOf"]}
+    required = [name for name in options["oauth2.0"]["required"] if name != "access_token"]
+    options["oauth2.0"] = {**options["oauth2.0"], "required": required}
     none = {"type": "object", "required": ["auth_type"], "properties": {"auth_type": {"enum": list(options)}}}
     kind = credentials.get("auth_type") if isinstance(credentials, Mapping) else None
     return next((option for name, option in options.items() if name == kind), none)

@@ -13,6 +13,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
 EMIT_AFTER_S, EMIT_AFTER_PAGES = 3, 10
+END_OF_TIME_S = 9_999_999_999  # of the newest window: TikTok's list begins where it begins
 Period = tuple[int, int]
 State = Mapping[str, Any]
 
@@ -200,7 +201,7 @@ class Window:
 
     def stream_slice(self) -> cdk.StreamSlice:
         """The window for the CDK; as long as it is read, its `window` is this object."""
-        times = {"start_time": str(self.start), "end_time": str(self.end)}
+        times = {"start_time": str(self.start), "end_time": str(self.end if not self.is_open else END_OF_TIME_S)}
         return cdk.StreamSlice(
             partition=self.account.partition.partition, cursor_slice=times, extra_fields={"window": self}
         )

@@ -13,7 +13,7 @@ import requests
 from airbyte_cdk.sources.declarative.requesters.query_properties.property_selector import PropertySelector
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
 
-from source_tiktok_organic.responses import NonRetryableError, RateLimitedError, StreamError
+from source_tiktok_organic.responses import MissingScopeError, NonRetryableError, RateLimitedError, StreamError
 
 logger = logging.getLogger("airbyte")
 LOG_INTERVAL_S = 30
@@ -45,7 +45,6 @@ class FieldsRequester(cdk.HttpRequester):
     full_width_after: float = 0
     messages: Mapping[str, str] = field(default_factory=dict)
     error_handler: Any = None
-    api_budget: Any = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         options = InterpolatedRequestOptionsProvider(parameters, self.config, request_body_json=self.request_body_json)
@@ -141,7 +140,8 @@ class FieldsRequester(cdk.HttpRequester):
         if isinstance(error, NonRetryableError) and error.is_scope_missing:
             scopes = [scope for scope in self.fields_by_scope if scope not in self._optional_scopes()]
             message = self.messages["key_scope_missing"].format(stream=self.name, scope=", ".join(scopes))
-        elif isinstance(retried := error.__context__, cdk.BaseBackoffException):
+            return MissingScopeError(error.internal_message, message, failure_type)
+        if isinstance(retried := error.__context__, cdk.BaseBackoffException):
             message, failure_type = str(retried), retried.failure_type
             if failure_type is cdk.FailureType.transient_error:
                 attempts = (self.error_handler.max_retries or 0) + 1
@@ -161,6 +161,7 @@ class RateLimit:
         self._full_width_after = full_width_after
         self._messages = messages
         self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._is_narrow = False
         self._was_logged = False
         self._refusals = 0  # in a row
@@ -172,8 +173,7 @@ class RateLimit:
             try:
                 return request()
             except RateLimitedError as error:
-                if not self._is_narrow:  # only the first of the requests under way
-                    self._back_off(error)
+                self._back_off(error, is_first_only=True)
         with self._one_at_a_time:
             while True:
                 self._wait()
@@ -186,15 +186,19 @@ class RateLimit:
                     self._is_narrow = time.monotonic() < self._resume_at + self._full_width_after
                     return response
 
-    def _back_off(self, error: RateLimitedError) -> None:
-        if self._refusals == len(self._waits):
-            raise error
-        self._resume_at = time.monotonic() + self._waits[self._refusals]
-        self._refusals += 1
-        self._is_narrow = True
-        if not self._was_logged:
-            self._was_logged = True
-            logger.info(self._messages["rate_limited"])
+    def _back_off(self, error: RateLimitedError, is_first_only: bool = False) -> None:
+        """Wait before the next request; of several refused while they were under way, only the first one counts."""
+        with self._lock:
+            if is_first_only and self._is_narrow:
+                return
+            if self._refusals == len(self._waits):
+                raise error
+            self._resume_at = time.monotonic() + self._waits[self._refusals]
+            self._refusals += 1
+            self._is_narrow = True
+            if not self._was_logged:
+                self._was_logged = True
+                logger.info(self._messages["rate_limited"])
 
     def _wait(self) -> None:
         while (left := self._resume_at - time.monotonic()) > 0:

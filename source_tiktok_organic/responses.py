@@ -41,6 +41,10 @@ class StreamError(cdk.AirbyteTracedException):
     __repr__ = cdk.AirbyteTracedException.__str__
 
 
+class MissingScopeError(StreamError):
+    """The account's owner did not grant a scope that the stream needs."""
+
+
 class NonRetryableError(cdk.AirbyteTracedException):
     """TikTok refuses this very request: sending it again does not help, asking for less may."""
 
@@ -59,8 +63,8 @@ class TikTokErrorHandler(DefaultErrorHandler):
     """Reads each response once and judges it once; later readers get the result from `response.json()`.
 
     Why not YAML: the CDK's filters, paginator and extractor each parse a response in their own way, and where they
-    disagree, records are silently lost; no timeout of `requests` ends a response that trickles in; and the CDK renews
-    the access token only once per request, so that a second revocation within seconds would end the sync.
+    disagree, records are silently dropped; no timeout of `requests` ends a response that trickles in; and the CDK
+    refreshes the access token only once per request, so a second revocation within seconds would end the sync.
     Result: the parsed body. Its `error.code` is `unreadable` where there is no JSON object with an `error` object, and
     `incomplete` where TikTok says ok, but the HTTP status does not, or `required_condition` does not hold.
     """

@@ -2,17 +2,22 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from source_tiktok_organic.startup import quick_import
 
 with quick_import():
     import airbyte_cdk as cdk
+    from airbyte_cdk.logger import PRINT_BUFFER
 
     from source_tiktok_organic.ending import end, end_by_signal, on_signal
     from source_tiktok_organic.failures import set_up_log, tell
     from source_tiktok_organic.files import inject_files, read_files
     from source_tiktok_organic.source import SourceTiktokOrganic
+
+FLUSH_INTERVAL_S = 1
 
 
 def run() -> None:
@@ -21,6 +26,8 @@ def run() -> None:
     sys.stdout = sys.__stdout__ = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end_by_signal)
+    is_over = threading.Event()
+    threading.Thread(target=_flush_output, args=[is_over], daemon=True).start()
     exit_code = 1
     try:
         exit_code = execute(sys.argv[1:])
@@ -28,7 +35,15 @@ def run() -> None:
         exit_code = 128 + signal.SIGPIPE
     except Exception as error:  # noqa: BLE001
         tell(error)
+    is_over.set()
     end(exit_code)
+
+
+def _flush_output(is_over: threading.Event) -> None:
+    """Print what the CDK's buffer holds, which otherwise waits for the next message."""
+    while not is_over.wait(FLUSH_INTERVAL_S):
+        with suppress(OSError):  # the next message ends the process
+            PRINT_BUFFER.flush()
 
 
 def execute(argv: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.message import NoopMessageRepository
 
 from source_tiktok_organic.account import check_account, report_account
-from source_tiktok_organic.config import load_manifest, strip_nulls, validate_catalog, validate_config
+from source_tiktok_organic.config import complete, load_manifest, strip_nulls, validate_catalog, validate_config
 from source_tiktok_organic.cursor import AccountCursor, Period, State
 
 
@@ -22,10 +22,12 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
     ) -> None:
         if isinstance(config, dict):
             strip_nulls(config)
+            complete(config)
         super().__init__(catalog, config, state, source_config=load_manifest(in_check=in_check))
         self._catalog = catalog
         self._cursors: list[AccountCursor] = []
-        self._awaited: cdk.AirbyteMessage | None = None
+        self._is_ending = False
+        self._last_state: cdk.AirbyteMessage | None = None
         self._has_arrived = threading.Event()
         # The CDK has no hook for its cursor. (test_state.py)
         self._constructor.create_concurrent_cursor_from_perpartition_cursor = self._create_cursor  # type: ignore
@@ -48,8 +50,9 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             for message in report_account(messages, catalog, source._config, state, source.resolved_manifest):
                 yield message
                 source._note_reader()
-                if message is source._awaited:
+                if message is source._last_state:
                     source._has_arrived.set()
+                    threading.Event().wait()  # for the end of the process: no record may follow the state
         finally:
             # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_from_python.py)
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
@@ -60,6 +63,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
     def emit_state(self, timeout: float) -> None:
         """Emit the state of what was read, and return when the reader has it, or after `timeout` (s)."""
+        self._is_ending = True
         for cursor in self._cursors:
             cursor.ensure_at_least_one_state_emitted()
             self._has_arrived.wait(timeout)
@@ -86,10 +90,12 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
             return int(window["start_time"]), int(window["end_time"])
 
         def emit(state: State) -> None:
+            if self._last_state:
+                return
             manager.update_state_for_stream(name, None, state)
             message = manager.create_state_message(name, None)
-            self._awaited = message
-            self._has_arrived.clear()
+            if self._is_ending:
+                self._last_state = message
             self._message_repository.emit_message(message)
 
         states = component["stream_state"].get("states", ())
@@ -98,7 +104,8 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         cursor = AccountCursor(
             component["partition_router"], period, states, of_the_cdk({}).cursor_field, emit, is_full_refresh
         )
-        self._cursors.append(cursor)
+        if name in modes:
+            self._cursors.append(cursor)
         return cursor
 
     def _note_reader(self) -> None:

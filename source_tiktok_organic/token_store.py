@@ -27,10 +27,10 @@ def hide(secret: str) -> None:
 
 @dataclass
 class TokenStore:
-    """A folder with a file for each sign-in, if the environment names one; otherwise the store does nothing.
+    """A folder with a file for each authorization, if the environment names one; otherwise the store does nothing.
 
     Why not YAML: a refresh token works once, and some clients throw each CONNECTOR_CONFIG away. Each refresh token that
-    a sign-in ever had leads to its file, as other clients store some configs and lose others.
+    an authorization ever had leads to its file, as other clients store some configs and lose others.
 
     File, named by the hash of the first one that was seen (0600; dates as in the config):
         {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "hashes": ["…"]}
@@ -45,7 +45,7 @@ class TokenStore:
         self._path: Path | None = None
 
     def locked(self, credentials: dict[str, Any]) -> AbstractContextManager[Any]:
-        """Bring credentials up to date, and let no other process renew them; a config error if none could be stored."""
+        """Load the newest credentials, and keep other processes from refreshing them; a config error if unusable."""
         with ExitStack() as stack:
             if self._is_used and "refresh_token" in credentials:
                 try:
@@ -59,7 +59,7 @@ class TokenStore:
             return stack.pop_all()
 
     def keep(self, credentials: Mapping[str, Any]) -> None:
-        """Store renewed credentials; should that fail, they are in the CONNECTOR_CONFIG alone."""
+        """Store refreshed credentials; should that fail, they are in the CONNECTOR_CONFIG alone."""
         try:
             self._write(credentials)
         except OSError as error:
@@ -72,7 +72,7 @@ class TokenStore:
         stored = self._read(self._path)
         self._hashes = stored["hashes"]
         newest = stored["access_token"]
-        # The same token may have been refused meanwhile, which only these credentials show.
+        # The same token may have been rejected meanwhile, which only these credentials show.
         if self._hash(credentials) in self._hashes and newest not in ("", credentials["access_token"]):
             credentials.update({name: stored[name] for name in KEPT})
             hide(newest)

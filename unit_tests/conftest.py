@@ -10,10 +10,8 @@ import pytest
 import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
-from source_tiktok_organic.pace import LearningAPIBudget
 from unit_tests.cdk_once import once
 from unit_tests.connector import Connector
-from unit_tests.pacing import WINDOW
 from unit_tests.stored import VARIABLE
 from unit_tests.tiktok import NOW, Adapter, TikTok
 
@@ -60,13 +58,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "of" / "tokens"
     monkeypatch.setenv(VARIABLE, str(folder))
     return folder
-
-
-@pytest.fixture
-def budget(caplog: pytest.LogCaptureFixture) -> LearningAPIBudget:
-    """A budget with the manifest's numbers."""
-    caplog.set_level(logging.INFO)
-    return LearningAPIBudget(requests_per_window=600, window_in_seconds=WINDOW, patience_in_seconds=600)
 
 
 @pytest.fixture

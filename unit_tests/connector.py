@@ -35,12 +35,12 @@ class Connector:
         """Run `read` with whole streams, or with some of their columns."""
         return self.read_catalog(config, catalog(*streams, columns=columns or {}))
 
-    def read_from(self, state: Any, config: Any, *others: str) -> Outcome:
-        """Run an incremental `read` of `videos` from a stream state, passed as it is, and perhaps of other streams."""
+    def read_from(self, state: Any, config: Any, *others: str, sync_mode: str = "incremental") -> Outcome:
+        """Run a `read` of `videos` from a stream state, passed as it is, and perhaps of other streams."""
         descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
         files = {
             "config": config,
-            "catalog": catalog("videos", *others, sync_mode="incremental"),
+            "catalog": catalog("videos", *others, sync_mode=sync_mode),
             "state": [descriptor],
         }
         paths = {name: self.file(name, body) for name, body in files.items()}

@@ -1,4 +1,4 @@
-"""Selected columns: these and the keys are requested from TikTok, and nothing else; and a field that it refuses."""
+"""Selected columns: these and the keys are requested from TikTok, and nothing else; and a field that it rejects."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELD_REFUSED
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TikTok, page, refused, video
+from unit_tests.outcome import FIELD_REFUSED, FIELDS
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused, video
 
 
-def refuse_is_aigc(tiktok: TikTok, code: str, times: list[int]) -> None:
-    """Prepare an account whose videos cannot be read with `is_aigc`."""
-    tiktok.with_videos(*times)
+def reject_is_aigc(tiktok: TikTok, times: list[int], code: str, status: int) -> None:
+    """Respond for an account with these videos as if TikTok did not know the field `is_aigc`."""
+    tiktok.with_an_account()
 
     def respond(request: Any, context: Any) -> Any:
         if "is_aigc" in urlsplit(request.url).query:
-            context.status_code = 400
-            return refused(code, 400)["json"]
+            context.status_code = status
+            return refused(code, status)["json"]
         found = [t for t in times if t * 1000 < request.json().get("cursor", 10**16)]
         return page([video(t) for t in found[:20]], has_more=len(found) > 20)["json"]
 
@@ -31,8 +31,8 @@ def test_only_selected_columns_and_keys_are_requested(tiktok: TikTok, connector:
         ACCESS_TOKEN_CONFIG, columns={"user_info": ["username", "follower_count"], "videos": ["view_count", "open_id"]}
     )
 
-    asked = sorted(q["fields"] for q in tiktok.queries("user"))
-    assert asked == ["open_id,username,follower_count", "open_id,video_count"]
+    requested = sorted(q["fields"] for q in tiktok.queries("user"))
+    assert requested == ["open_id,username,follower_count", "open_id,video_count"]
     assert [q["fields"] for q in tiktok.queries("videos")] == ["id,create_time,view_count"]
 
 
@@ -43,14 +43,6 @@ def test_videos_alone_need_the_account_and_a_count(tiktok: TikTok, connector: Co
 
     assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count"]
     assert outcome.records("user_info") == []
-
-
-def test_check_requests_every_profile_field(tiktok: TikTok, connector: Connector) -> None:
-    """A check with fewer fields than the sync would not notice a permission that the sync needs."""
-    tiktok.with_an_account()
-    connector.check(ACCESS_TOKEN_CONFIG)
-    assert [len(q["fields"].split(",")) for q in tiktok.queries("user")] == [14]
-    assert tiktok.requests("videos") == []
 
 
 def test_fields_are_in_the_query_and_not_in_the_body(tiktok: TikTok, connector: Connector) -> None:
@@ -72,22 +64,39 @@ def test_commas_of_fields_are_literal(tiktok: TikTok, connector: Connector) -> N
     }
 
 
+@pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", ["invalid_params", "never_heard_of"])
 @pytest.mark.parametrize("pages", [1, 3, 20])
-def test_refused_optional_field_costs_itself_only(pages: int, code: str, tiktok: TikTok, connector: Connector) -> None:
+def test_rejected_optional_field_costs_itself_only(
+    pages: int, code: str, status: int, tiktok: TikTok, connector: Connector
+) -> None:
     times = [1_700_000_000 - n for n in range(20 * pages)]
-    refuse_is_aigc(tiktok, code, times)
+    reject_is_aigc(tiktok, times, code, status)
 
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-14", "num_workers": 2}, "videos")
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [FIELD_REFUSED])
     assert sorted((v["create_time"] for v in outcome.records("videos")), reverse=True) == times
-    with_it = ["is_aigc" in query["fields"] for query in tiktok.queries("videos")]
-    assert with_it == [True] + [False] * (len(with_it) - 1)
-    assert len({query["fields"] for query in tiktok.queries("videos")[1:]}) == 1
+    with_it, *without_it = [query["fields"] for query in tiktok.queries("videos")]
+    assert with_it == FIELDS["videos"]
+    assert set(without_it) == {FIELDS["videos"].replace(",is_aigc", "")}
 
 
-def test_refusal_without_optional_field_stays_an_error(tiktok: TikTok, connector: Connector) -> None:
+def test_workers_warn_once_of_a_rejected_field(tiktok: TikTok, connector: Connector) -> None:
+    """Several windows send their first requests at once, and each may be rejected."""
+    times = [1_700_000_000 - 1_000_000 * n for n in range(10)]
+    reject_is_aigc(tiktok, times, "invalid_params", 400)
+    read = [{"start": str(times[n] - 10), "end": str(times[n] + 10)} for n in range(1, 10, 2)]
+    cursor = {"state_type": "date-range", "slices": read}
+    state = {"states": [{"partition": {"open_id": "_000account"}, "cursor": cursor}]}
+
+    outcome = connector.read_from(state, ACCESS_TOKEN_CONFIG)
+
+    assert (outcome.errors, outcome.warnings) == ([], [FIELD_REFUSED])
+    assert sorted((v["create_time"] for v in outcome.records("videos")), reverse=True) == times[::2]
+
+
+def test_rejection_without_optional_field_is_an_error(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(refused("invalid_params", 400))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["system_error"]
@@ -95,15 +104,40 @@ def test_refusal_without_optional_field_stays_an_error(tiktok: TikTok, connector
     assert outcome.warnings == []
 
 
-def test_unselected_optional_field_is_not_retried_without(tiktok: TikTok, connector: Connector) -> None:
+def test_deselected_optional_field_causes_no_retry(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(refused("invalid_params", 400))
     connector.read(ACCESS_TOKEN_CONFIG, "videos", columns={"videos": ["title"]})
     assert [query["fields"] for query in tiktok.queries("videos")] == ["id,create_time,title"]
 
 
-@pytest.mark.parametrize("code", ["scope_not_authorized", "internal_error", "rate_limit_exceeded"])
+@pytest.mark.parametrize("code", ["internal_error", "rate_limit_exceeded", "access_token_invalid"])
 def test_other_errors_leave_the_optional_field_alone(code: str, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(refused(code, 400), page([], False))
+    outcome = connector.read(OAUTH_CONFIG, "videos")
+    assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"]] * 2
+    assert (outcome.errors, outcome.warnings) == ([], [])
+
+
+def test_missing_scope_is_not_searched_in_optional_fields(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account(refused("scope_not_authorized", 401), page([], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-    assert {"is_aigc" in query["fields"] for query in tiktok.queries("videos")} == {True}
-    assert outcome.warnings == []
+    assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
+    assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"]]
+
+
+@pytest.mark.parametrize("code", ["invalid_params", "never_heard_of"])
+def test_rejected_video_count_costs_no_column(code: str, tiktok: TikTok, connector: Connector) -> None:
+    """The parent of `videos` requests it to save requests, so its rejection causes no warning."""
+    tiktok.with_videos(1_700_000_000)
+    tiktok.responds("user", refused(code, 400), good({"user": {"open_id": "_000account"}}))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert [query["fields"] for query in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
+    assert (len(outcome.records("videos")), outcome.errors, outcome.warnings) == (1, [], [])
+
+
+def test_check_continues_without_the_rejected_field(tiktok: TikTok, connector: Connector) -> None:
+    reject_is_aigc(tiktok, [1_700_000_000], "invalid_params", 400)
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    assert outcome.warnings == [FIELD_REFUSED]
+    assert ["is_aigc" in query["fields"] for query in tiktok.queries("videos")] == [True, False]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from source_tiktok_organic import SourceTiktokOrganic
-from source_tiktok_organic.config import check_config, load_manifest, prepared
+from source_tiktok_organic.config import check_config, load_manifest, validate_config
 from source_tiktok_organic.run import execute
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
@@ -15,6 +15,7 @@ from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
 PREFIX = "The configuration of this source is not valid: "
 SECRETS = ("client-secret", "rft.first", "act.given")
+MESSAGES = load_manifest()["definitions"]["messages"]
 
 
 def without(name: str) -> dict[str, Any]:
@@ -31,7 +32,8 @@ MISFITS = [
     ({"credentials": None}, "`credentials` is missing."),
     (
         with_(access_token="act.given\nrft.first"),
-        "`credentials.access_token` must be one word: it has a line break or another space in it.",
+        "`credentials.access_token` must be one word of ASCII characters: it has a line break, a space or an "
+        "invisible character in it.",
     ),
     ({"credentials": {}}, "`credentials.auth_type` is missing."),
     (with_(auth_type="basic"), "`credentials.auth_type` must be one of oauth2.0, access_token."),
@@ -59,7 +61,7 @@ MISFITS = [
         "`credentials.access_token` begins with rft., so it is the refresh_token, which has a property of its own.",
     ),
     ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be written as YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` must be a day that exists: there is no such day."),
+    ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` is not a valid date."),
     ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be written as YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be text."),
     ({**OAUTH_CONFIG, "lookback_window_days": -1}, "`lookback_window_days` must be between 0 and 3650."),
@@ -111,14 +113,24 @@ def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Conne
     configured = catalog("videos")
     configured["streams"][0]["stream"]["name"] = "comments"
     outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, configured)
-    assert outcome.errors == [
-        (
-            "config_error",
-            "The catalog asks for the stream comments, which this source does not have. It has user_info and videos. "
-            "Refresh the source's schema and select the streams again.",
-        )
-    ]
-    assert outcome.of("RECORD") == []
+    message = MESSAGES["unknown_stream"].format(unknown="comments", known="user_info and videos")
+    assert (outcome.exit_code, outcome.errors, outcome.of("RECORD")) == (1, [("config_error", message)], [])
+
+
+@pytest.mark.parametrize("names", [("videos", "videos"), ("user_info", "videos", "user_info")])
+def test_stream_twice_in_the_catalog_is_named(names: tuple[str, ...], tiktok: TikTok, connector: Connector) -> None:
+    """The CDK would read it once, and end the sync as if it had read both."""
+    tiktok.with_an_account()
+    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, catalog(*names))
+    message = MESSAGES["duplicate_stream"].format(names=names[0])
+    assert (outcome.exit_code, outcome.errors) == (1, [("config_error", message)])
+    assert (outcome.of("RECORD"), outcome.of("STATE"), tiktok.requests("user")) == ([], [], [])
+
+
+def test_both_streams_twice_are_both_named(tiktok: TikTok, connector: Connector) -> None:
+    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, catalog(*["videos", "user_info"] * 2))
+    message = MESSAGES["duplicate_stream"].format(names="user_info, videos")
+    assert outcome.errors == [("config_error", message)]
 
 
 def test_empty_catalog_reads_nothing(tiktok: TikTok, connector: Connector) -> None:
@@ -142,7 +154,7 @@ def test_other_base_url_is_used_with_a_warning(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
-    source = SourceTiktokOrganic(None, prepared(deepcopy(OAUTH_CONFIG)))
+    source = SourceTiktokOrganic(None, validate_config(deepcopy(OAUTH_CONFIG)))
     requester = source.resolved_manifest["streams"][1]["retriever"]["requester"]
     assert {requester["url_base"], requester["authenticator"]["url_base"]} == {url.rstrip("/")}
     assert [r.levelname for r in caplog.records if "TIKTOK_API_BASE_URL" in r.message] == ["WARNING"]
@@ -151,7 +163,7 @@ def test_other_base_url_is_used_with_a_warning(
 
 def test_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "")
-    source = SourceTiktokOrganic(None, prepared(deepcopy(OAUTH_CONFIG)))
+    source = SourceTiktokOrganic(None, validate_config(deepcopy(OAUTH_CONFIG)))
     assert source.resolved_manifest["streams"][1]["retriever"]["requester"]["url_base"] == "https://open.tiktokapis.com"
     assert caplog.records == []
 
@@ -179,8 +191,7 @@ def test_unknown_property_is_warned_of_by_name(
     tiktok.with_an_account()
     outcome = connector.check(config)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
-    sentence = f"The configuration has the property {name}, which this source does not know and does not use."
-    assert outcome.warnings == [sentence + meant]
+    assert outcome.warnings == [MESSAGES["unknown_property"].format(name=name) + meant]
 
 
 def test_misspelt_credentials_are_warned_of_as_well(connector: Connector) -> None:
@@ -190,9 +201,16 @@ def test_misspelt_credentials_are_warned_of_as_well(connector: Connector) -> Non
 
 
 @pytest.mark.parametrize(
-    "config", [with_(open_id="_000a", refresh_token_expiry_date=""), {**OAUTH_CONFIG, "__injected_manifest": {}}]
+    "config",
+    [
+        with_(open_id="_000a", refresh_token_expiry_date=""),
+        with_(scope="user.info.basic,video.list"),
+        with_(scope=""),
+        {**OAUTH_CONFIG, "__injected_manifest": {}},
+    ],
+    ids=["earlier_version", "scope", "empty_scope", "airbyte"],
 )
-def test_what_others_wrote_into_a_config_is_no_mistake(config: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_property_that_others_wrote_causes_no_warning(config: Any, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     assert connector.check(config).warnings == []
 

@@ -10,7 +10,7 @@ from airbyte_cdk.models import (
     Type,
 )
 
-from source_tiktok_organic.account import count_videos
+from source_tiktok_organic.account import report_account
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
@@ -49,14 +49,17 @@ def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Co
 
 
 def test_record_of_another_stream_hides_no_comparison(caplog: pytest.LogCaptureFixture) -> None:
-    records = [
-        AirbyteRecordMessage(name, data, 0) for name, data in (("user_info", {"video_count": 1}), ("videos", {}))
+    found = {"user_info": {"open_id": "a", "video_count": 1}, "videos": {"open_id": "a"}, "another": {}}
+    messages = [
+        AirbyteMessage(Type.RECORD, record=AirbyteRecordMessage(name, data, 0)) for name, data in found.items()
     ]
-    messages = [AirbyteMessage(Type.RECORD, record=r) for r in [*records, AirbyteRecordMessage("another", {}, 0)]]
     everything = ConfiguredAirbyteCatalogSerializer.load(catalog())
     with caplog.at_level("INFO"):
-        passed = list(count_videos(iter(messages), everything, {}, None, load_manifest()))
-    assert (passed, caplog.messages) == (messages, ["TikTok counts 1 videos; 1 were listed."])
+        passed = list(report_account(iter(messages), everything, {}, None, load_manifest()))
+    assert (passed, caplog.messages) == (
+        messages,
+        ["Authenticated as a (open_id a).", "TikTok counts 1 videos; 1 were listed."],
+    )
 
 
 def test_part_of_the_videos_is_not_compared(tiktok: TikTok, connector: Connector) -> None:

@@ -1,51 +1,22 @@
 """Edge cases that a whole sync reaches by luck or never: found by property tests, coverage and mutants."""
 
-import logging
+import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airbyte_cdk import FailureType
+from airbyte_cdk import FailureType, StreamSlice
 from freezegun.api import FrozenDateTimeFactory
 
-from source_tiktok_organic.components import (
-    AccountStateMigration,
-    FieldsRequester,
-    StreamError,
-)
-from source_tiktok_organic.config import load_manifest
+from source_tiktok_organic.components import AccountStateMigration, DeduplicatingFilter
+from source_tiktok_organic.responses import StreamError
 from unit_tests.connector import Connector
-from unit_tests.outcome import Outcome
+from unit_tests.posts import DEFINITIONS, NOW_S, at, deduplicating_filter, state_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, good, page, refused, video
 
-START, START_S = "2026-01-01", 1_767_225_600
-
-
-def read(connector: Connector, config: Any = ACCESS_TOKEN_CONFIG) -> Outcome:
-    """Read the videos from START on."""
-    return connector.read({**config, "start_date": START}, "videos")
-
-
-def test_first_second_of_a_window_is_read_whole(tiktok: TikTok, connector: Connector) -> None:
-    """The cursor is at the window's start, and the page before it may include that second."""
-    crowd = [video(START_S, id=str(n)) for n in range(1, 4)]
-    pages = page(crowd[:2], True), page(crowd[:2], True), page([*crowd, video(START_S - 1)], True)
-    tiktok.with_an_account(*pages)
-
-    outcome = read(connector)
-
-    assert (outcome.errors, [v["id"] for v in outcome.records("videos")]) == ([], ["1", "2", "3"])
-    cursors = [body.get("cursor") for body in tiktok.bodies()]
-    assert cursors == [None, (START_S + 1) * 1000, START_S * 1000]
-
-
-@pytest.mark.parametrize(("last", "requests"), [(START_S, 2), (START_S - 1, 1)], ids=["at_the_start", "before_it"])
-def test_only_a_page_past_the_window_start_ends_paging(
-    last: int, requests: int, tiktok: TikTok, connector: Connector
-) -> None:
-    tiktok.with_an_account(page([video(START_S + 9), video(last)], True), page([video(START_S - 9)], False))
-    assert read(connector).errors == []
-    assert len(tiktok.bodies()) == requests
+START, START_S = "2026-01-01", at("2026-01-01")
+MESSAGES = DEFINITIONS["messages"]
 
 
 def test_failed_refresh_is_not_repeated_by_each_worker(tiktok: TikTok, connector: Connector) -> None:
@@ -54,28 +25,13 @@ def test_failed_refresh_is_not_repeated_by_each_worker(tiktok: TikTok, connector
     head = page([video(START_S + 25_000_000 - n) for n in range(20)], True)
     tiktok.with_an_account(head, refused("access_token_invalid", 401))
     tiktok.responds("token", {"json": {"error": "invalid_grant"}})
+    config = {"credentials": {**OAUTH_CONFIG["credentials"], **expired}, "start_date": START}
 
-    outcome = read(connector, {"credentials": {**OAUTH_CONFIG["credentials"], **expired}})
+    outcome = connector.read(config, "videos")
 
     assert 2 <= len(tiktok.bodies()) <= 5
     assert len(tiktok.forms()) == 1
     assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
-
-
-def test_cursor_is_rounded_up_to_a_whole_second(tiktok: TikTok, connector: Connector) -> None:
-    """TikTok's cursor may fall within a second, as after an empty page, and seconds may be odd numbers."""
-    first, second = START_S + 901, START_S + 500
-    tiktok.with_an_account(
-        page([video(first)], True), page([], True, cursor=second * 1000 + 1), page([video(second - 99)], False)
-    )
-    assert read(connector).errors == []
-    cursors = [body.get("cursor") for body in tiktok.bodies()]
-    assert cursors == [None, (first + 1) * 1000, (second + 1) * 1000]
-
-
-def test_has_more_with_cursor_zero_is_an_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(page([video(START_S + 9)], True, cursor=0))
-    assert read(connector).errors[0][0] == "system_error"
 
 
 def test_newest_window_starts_at_the_head_of_the_list(
@@ -88,98 +44,206 @@ def test_newest_window_starts_at_the_head_of_the_list(
         return dict(good({"user": USER})["json"])
 
     tiktok.with_an_account().responds("user", {"json": late})
-    assert read(connector).errors == []
+    assert connector.read({**ACCESS_TOKEN_CONFIG, "start_date": START}, "videos").errors == []
     assert tiktok.bodies() == [{"max_count": 20}]
 
 
 def test_ids_differing_in_the_highest_bit_are_distinct(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(page([video(START_S + 1, id=str(n)) for n in (7, 7 + 2**63)], False))
-    assert len(read(connector).records("videos")) == 2
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": START}, "videos")
+    assert [v["id"] for v in outcome.records("videos")] == ["7", str(7 + 2**63)]
 
 
-def state_of(create_time: Any, **partition: Any) -> dict[str, Any]:
-    return {"partition": {"open_id": "_000a", **partition}, "cursor": {"create_time": create_time}}
+def test_repr_of_an_error_is_its_message() -> None:
+    """The CDK lists a sync's errors by their `repr`, which else names the class and an internal message."""
+    error = StreamError("internal", "What to do.", FailureType.config_error)
+    assert (repr(error), error.internal_message) == ("What to do.", "internal")
 
 
-SOUND = state_of("1759333357", parent_slice={})
+# --- the filter of records ---
+
+WINDOW = (START_S + 100, START_S + 199)
+
+
+def slice_of(start: int, end: int, window_start: int | None = None) -> StreamSlice:
+    """A window's slice; the window itself starts at `window_start`, if it has been split."""
+    window = SimpleNamespace(start=start if window_start is None else window_start)
+    times = {"start_time": str(start), "end_time": str(end)}
+    return StreamSlice(partition={}, cursor_slice=times, extra_fields={"window": window})
+
+
+def passing(record_filter: DeduplicatingFilter, seconds: list[int], stream_slice: StreamSlice) -> list[int]:
+    """Which videos of a page pass, by their seconds since START."""
+    videos = [video(START_S + second) for second in seconds]
+    return [v["create_time"] - START_S for v in record_filter.filter_records(videos, stream_slice=stream_slice)]
 
 
 @pytest.mark.parametrize(
-    ("state", "left", "warned"),
+    ("page_of", "passed"),
     [
-        ({"states": []}, [], False),
-        ({"states": [SOUND]}, [SOUND], False),
-        ({"states": [state_of("1759333357")]}, [SOUND], False),
-        ({"states": [state_of(1759333357)]}, [SOUND], False),
-        ({"states": [state_of("1759333357", parent_slice={"x": 1})]}, [SOUND], False),
-        ({"states": [state_of("0")]}, [state_of("0", parent_slice={})], False),
-        ({"states": [SOUND], "state": {"create_time": "1759333999"}, "lookback_window": 5}, [SOUND], False),
-        ({"states": [SOUND, None]}, [SOUND], True),
-        ({"states": [state_of("-1")]}, [], True),
-        ({"states": [state_of(None)]}, [], True),
-        ({"states": [state_of("yesterday")]}, [], True),
-        ({"states": [state_of("1759333357", open_id=3)]}, [], True),
-        ({"states": [{"partition": {"open_id": "_000a"}}]}, [], True),
-        ({"states": [{"cursor": {"create_time": "1759333357"}}]}, [], True),
-        ({"states": [[]]}, [], True),
-        ({"states": {}}, [], True),
-        ({"create_time": "1759333357"}, [], True),
+        ([199, 150, 100], [199, 150, 100]),
+        ([150, 150, 150], [150]),
+        ([150, 100, 99, 50], [150, 100]),
+        ([99, 50], []),
+        ([], []),
+        ([50, 150, 100], [50, 150, 100]),
+        ([50, 60, 150, 99], [50, 60, 150]),
+        ([0, 150], [0, 150]),
+        ([-1, 150], [150]),
+        ([250, 200, 199], [250, 200, 199]),
+        ([10**6, 150], [10**6, 150]),
     ],
 )
-def test_state_keeps_sound_accounts_and_nothing_else(
-    state: Any, left: Any, warned: bool, caplog: pytest.LogCaptureFixture
+def test_page_passes_without_its_tail_before_the_window(page_of: list[int], passed: list[int]) -> None:
+    """The tail belongs to the next window. Older videos on top are pinned posts, if not from before the start date."""
+    assert passing(deduplicating_filter(START_S), page_of, slice_of(*WINDOW)) == passed
+
+
+def test_tail_starts_where_the_window_was_split() -> None:
+    stream_slice = slice_of(*WINDOW, window_start=START_S + 150)
+    assert passing(deduplicating_filter(START_S), [120, 160, 150, 149, 100], stream_slice) == [120, 160, 150]
+
+
+def test_slice_without_a_window_has_its_own_times() -> None:
+    times = {"start_time": str(WINDOW[0]), "end_time": str(WINDOW[1])}
+    stream_slice = StreamSlice(partition={}, cursor_slice=times)
+    assert passing(deduplicating_filter(START_S), [150, 100, 99], stream_slice) == [150, 100]
+
+
+def test_video_passes_once_in_all_windows() -> None:
+    record_filter = deduplicating_filter(START_S)
+    assert passing(record_filter, [50, 150], slice_of(*WINDOW)) == [50, 150]
+    assert passing(record_filter, [150, 50, 49], slice_of(START_S, START_S + 99)) == [49]
+
+
+def in_a_thread(target: Callable[[], None]) -> threading.Thread:
+    """Another worker, which a failed test does not wait for."""
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("second", [50, 250], ids=["older", "newer"])
+def test_pinned_post_is_queued_before_others_drop_it(second: int) -> None:
+    """Another worker would count its second as read, and a stopped sync would lose it."""
+    record_filter = deduplicating_filter(START_S)
+    pinned = [video(START_S + second)]
+    under_way = record_filter.filter_records([*pinned, video(START_S + 150)], stream_slice=slice_of(*WINDOW))
+    assert next(under_way) == pinned[0]
+    of_others: list[Any] = []
+    own_window = slice_of(START_S + second - 9, START_S + second + 9)
+    other = in_a_thread(lambda: of_others.append([*record_filter.filter_records(pinned, stream_slice=own_window)]))
+
+    other.join(timeout=0.1)
+    assert of_others == []
+    next(under_way)  # the reader asks for it when the pinned post is in the queue
+    other.join(timeout=5)
+    assert of_others == [[]]
+    assert list(under_way) == []
+
+
+def test_video_of_the_window_blocks_nobody() -> None:
+    record_filter = deduplicating_filter(START_S)
+    under_way = record_filter.filter_records([video(START_S + 150)], stream_slice=slice_of(*WINDOW))
+    next(under_way)
+    passed: list[int] = []
+    other = in_a_thread(lambda: passed.extend(passing(record_filter, [50], slice_of(START_S, START_S + 99))))
+    other.join(timeout=5)
+    assert passed == [50]
+
+
+# --- the migration of states ---
+
+
+def stream_state(cursor: Any, **partition: Any) -> dict[str, Any]:
+    return {"partition": {"open_id": "_000account", **partition}, "cursor": cursor}
+
+
+def at_second(value: Any, **partition: Any) -> dict[str, Any]:
+    return stream_state({"create_time": value}, **partition)
+
+
+def with_slices(*slices: Any, **partition: Any) -> dict[str, Any]:
+    return stream_state({"state_type": "date-range", "slices": list(slices)}, **partition)
+
+
+SECOND = "1759333357"
+(VALID,) = state_of(int(SECOND))["states"]
+VALID_SLICES = with_slices({"start": "1759000000", "end": SECOND, "most_recent_cursor_value": SECOND}, parent_slice={})
+
+
+def migration() -> AccountStateMigration:
+    return AccountStateMigration(messages=MESSAGES, now=str(NOW_S))
+
+
+@pytest.mark.parametrize(
+    ("states", "kept"),
+    [
+        ([], []),
+        ([VALID], [VALID]),
+        ([VALID_SLICES, VALID], [VALID_SLICES, VALID]),
+        ([at_second(SECOND)], [VALID]),
+        ([at_second(int(SECOND))], [VALID]),
+        ([at_second(SECOND, parent_slice={"x": 1})], [VALID]),
+        ([at_second("0")], [at_second("0", parent_slice={})]),
+        ([at_second(str(NOW_S))], [at_second(str(NOW_S), parent_slice={})]),
+        ([with_slices({"start": 5, "end": 5})], [with_slices({"start": "5", "end": "5"}, parent_slice={})]),
+        ([with_slices()], [with_slices(parent_slice={})]),
+    ],
+)
+def test_valid_states_are_kept_without_a_warning(
+    states: list[Any], kept: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The CDK would start an unknown account at the key `state`, and skip its older videos."""
-    migration = AccountStateMigration(messages={"state_dropped": "Dropped."})
-    assert migration.should_migrate(state) is True
-    assert migration.migrate(state) == {"states": left}
-    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == ["Dropped."] * warned
+    """Without the CDK's keys: it would start an unknown account at `state`, and skip its older videos."""
+    state = {"states": states, "state": {"create_time": "1759333999"}, "lookback_window": 5}
+    assert migration().should_migrate(state) is True
+    assert migration().migrate(state) == {"states": kept}
+    assert caplog.messages == []
 
 
-def test_no_state_is_left_alone() -> None:
-    assert AccountStateMigration(messages={}).should_migrate({}) is False
+@pytest.mark.parametrize(
+    "invalid",
+    [
+        None,
+        [],
+        at_second("-1"),
+        at_second(None),
+        at_second("yesterday"),
+        at_second(True),
+        at_second(1759333357.0),
+        at_second(f"{SECOND}000"),
+        at_second(SECOND, open_id=3),
+        stream_state({}),
+        stream_state(None),
+        stream_state(SECOND),
+        with_slices({"start": SECOND, "end": "1759000000"}),
+        with_slices({"start": SECOND}),
+        with_slices({"start": SECOND, "end": SECOND, "by": "me"}),
+        with_slices(None),
+        stream_state({"slices": None}),
+        {"partition": {"open_id": "_000account"}},
+        {"cursor": {"create_time": SECOND}},
+    ],
+)
+def test_invalid_account_state_is_dropped_with_a_warning(invalid: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert migration().migrate({"states": [invalid, VALID]}) == {"states": [VALID]}
+    assert caplog.messages == [MESSAGES["state_dropped"]]
 
 
-def requester(credentials: dict[str, str], **keys: Any) -> FieldsRequester:
-    """A requester of two scopes, without what it needs to send anything."""
-    fields = {"user.info.basic": ["open_id"], "user.info.stats": ["video_count", "likes_count"]}
-    return FieldsRequester(
-        "user_info",
-        {"credentials": {"auth_type": "access_token", "access_token": "act", **credentials}},
-        {},
-        url_base="https://x",
-        path="/p/",
-        fields_by_scope=fields,
-        keys=["open_id"],
-        messages=load_manifest()["definitions"]["messages"],
-        error_handler=SimpleNamespace(max_retries=0, max_time=0),
-        **keys,
-    )
+@pytest.mark.parametrize("state", [{"states": {}}, {"states": None}, {"create_time": SECOND}, {"cursor": 1}])
+def test_foreign_state_is_dropped_with_a_warning(state: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert migration().migrate(state) == {"states": []}
+    assert caplog.messages == [MESSAGES["state_dropped"]]
 
 
-def test_refused_scope_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
-    fields = requester({"scope": "user.info.basic"})
-    with caplog.at_level(logging.WARNING):
-        assert [fields.get_path() for _ in range(2)] == ["p/?fields=open_id"] * 2
-    assert [r.message for r in caplog.records] == [
-        "The owner of the TikTok account did not grant the permission user.info.stats: video_count, likes_count of "
-        "user_info stay empty. To fill them, sign in to TikTok again and leave it on."
-    ]
+def test_state_in_the_future_becomes_now_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """With it, nothing would ever be read."""
+    later = NOW_S + 1
+    states = [at_second(str(later)), with_slices({"start": "5", "end": str(later)})]
+    now = [at_second(str(NOW_S), parent_slice={}), with_slices({"start": "5", "end": str(NOW_S)}, parent_slice={})]
+    assert migration().migrate({"states": states}) == {"states": now}
+    assert caplog.messages == [MESSAGES["state_in_the_future"].format(second=later)] * 2
 
 
-@pytest.mark.parametrize("between", [",", " ", ", ", ",,"])
-def test_scopes_may_be_separated_otherwise(between: str) -> None:
-    fields = requester({"scope": f"user.info.basic{between}user.info.stats"})
-    assert fields.get_path() == "p/?fields=open_id,video_count,likes_count"
-
-
-@pytest.mark.parametrize("scope", ["user.info.basic.not", "xuser.info.basic", "user.info"])
-def test_similar_scope_is_another_one(scope: str) -> None:
-    with pytest.raises(StreamError, match=r"needs the permission user\.info\.basic,"):
-        requester({"scope": scope}).get_path()
-
-
-def test_closing_repr_of_an_error_is_its_sentence() -> None:
-    """The CDK sums a sync's errors up by their `repr`, which else names the class and an internal message."""
-    error = StreamError("internal", "What to do.", FailureType.config_error)
-    assert (repr(error), error.internal_message) == ("What to do.", "internal")
+def test_missing_state_is_not_migrated() -> None:
+    assert migration().should_migrate({}) is False

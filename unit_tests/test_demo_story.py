@@ -35,3 +35,10 @@ def test_story_has_growth_a_viral_video_and_two_gone() -> None:
     assert len(gone) == 2
     gained = sorted((last[name] - views for name, views in first.items() if name in last), reverse=True)
     assert gained[0] > 1_000_000 > 10 * gained[1] > 0
+
+
+def test_likes_of_the_account_are_those_of_its_videos() -> None:
+    """Catches an account that gains more likes than views."""
+    days, _ = told()
+    for _, user, videos in days:
+        assert user["likes_count"] == sum(video["like_count"] for video in videos)

@@ -1,12 +1,14 @@
-"""Errors of the data endpoints: what is retried, for how long, and what the user reads if that does not help."""
+"""Errors of the data endpoints: what is retried, how often, and what the user reads if that does not help."""
 
 import io
+import threading
 from typing import Any
 
 import pytest
 import requests
 from freezegun.api import FrozenDateTimeFactory
 
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 from unit_tests.outcome import Outcome
 from unit_tests.tiktok import (
@@ -29,6 +31,7 @@ PASSING: dict[str, MockedResponse] = {
     "internal_error_in_200": refused("internal_error", 200),
     "html_502": {"text": "<html>Bad gateway</html>", "status_code": 502},
     "html_200": {"text": "<html>Hello</html>", "status_code": 200},
+    "html_429": {"text": "<html>Slow down</html>", "status_code": 429},
     "html_404": {"text": "<html>No such page</html>", "status_code": 404},
     "unknown_code_503": refused("never_heard_of", 503),
     "ok_500": {"json": {"data": {"videos": [], "has_more": False}, "error": OK}, "status_code": 500},
@@ -44,77 +47,55 @@ PASSING: dict[str, MockedResponse] = {
     "redirect": {"status_code": 302, "headers": {"Location": "https://elsewhere.example.com/"}, "text": ""},
     "redirect_to_nowhere": {"status_code": 302, "headers": {"Location": "http://[::"}, "text": ""},
 }
-LASTING: dict[str, tuple[MockedResponse, str, str]] = {
-    "unreadable": (
-        {"text": "<html>Hello</html>"},
-        "transient_error",
-        "TikTok's responses are not those of its API, as when a gateway or a proxy responds in TikTok's place. The "
-        "connector asked seven times in about a minute. Run the sync again later; it goes on from the last state.",
-    ),
-    "incomplete": (
-        {"json": {"data": {}, "error": OK}},
-        "transient_error",
-        "TikTok's responses lack what they must hold. The connector asked seven times in about a minute. Run the sync "
-        "again later; it goes on from the last state. If this happens every time, please report it.",
-    ),
-    "access_token_invalid": (
-        refused("access_token_invalid", 401),
-        "config_error",
-        "TikTok does not accept new access tokens either: the owner of the account has probably removed the app. Sign "
-        "in to TikTok again and put the new credentials into this source.",
-    ),
-    "internal_error": (
-        refused("internal_error", 500),
-        "transient_error",
-        "TikTok reports an internal error. The connector asked seven times in about a minute. Run the sync again "
-        "later; it goes on from the last state.",
-    ),
-    "not_available": (
-        refused("never_heard_of", 503),
-        "transient_error",
-        "TikTok is not available. The connector asked seven times in about a minute. Run the sync again later; it "
-        "goes on from the last state.",
-    ),
-    "no_response": (
-        {"exc": requests.exceptions.ReadTimeout},
-        "transient_error",
-        "TikTok could not be reached, though the connector tried several times. Check the network of this machine; "
-        "otherwise run the sync again later; it goes on from the last state.",
-    ),
-    "proxy": (
-        {"exc": requests.exceptions.ProxyError("Tunnel connection failed: 407")},
-        "transient_error",
-        "The proxy that this machine is set up to use (HTTPS_PROXY) does not let the connector through to TikTok. "
-        "Correct it, or run the sync again later.",
-    ),
-    "certificate": (
-        {"exc": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")},
-        "transient_error",
-        "The certificate of whoever responds for TikTok cannot be verified. Where a proxy inspects traffic, give the "
-        "connector its certificate authority with REQUESTS_CA_BUNDLE; otherwise run the sync again later.",
-    ),
+DEFINITIONS = load_manifest()["definitions"]
+FILTERS = DEFINITIONS["error_handler"]["response_filters"]
+NO_RESPONSE = DEFINITIONS["no_response"]
+GAVE_UP = " " + DEFINITIONS["messages"]["gave_up"].format(attempts=7)
+GAVE_UP_IN_CHECK = " " + DEFINITIONS["in_check"]["messages"]["gave_up"].format(attempts=3)
+RETRY_WAITS = [1, 2, 4, 8, 16, 32]
+
+
+def sentence_of(code: str) -> str:
+    (response_filter,) = [f for f in FILTERS if f"'{code}'" in f.get("predicate", "")]
+    return str(response_filter["error_message"])
+
+
+# Faults that outlast the retries; all but the rejected access token are transient errors.
+LASTING: dict[str, tuple[MockedResponse, str]] = {
+    "unreadable": ({"text": "<html>Hello</html>"}, sentence_of("unreadable")),
+    "html_429": ({"text": "<html>Slow down</html>", "status_code": 429}, sentence_of("unreadable")),
+    "incomplete": ({"json": {"data": {}, "error": OK}}, sentence_of("incomplete")),
+    "access_token_invalid": (refused("access_token_invalid", 401), sentence_of("access_token_invalid")),
+    "internal_error": (refused("internal_error", 500), sentence_of("internal_error")),
+    "unavailable": (refused("never_heard_of", 503), next(f["error_message"] for f in FILTERS if "http_codes" in f)),
+    "no_response": ({"exc": requests.exceptions.ReadTimeout}, NO_RESPONSE["Exception"]),
+    "proxy": ({"exc": requests.exceptions.ProxyError("Tunnel connection failed: 407")}, NO_RESPONSE["ProxyError"]),
+    "certificate": ({"exc": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")}, NO_RESPONSE["SSLError"]),
 }
-AT_ONCE: dict[str, tuple[MockedResponse, str, str]] = {
+TRANSIENT = [name for name in LASTING if name != "access_token_invalid"]
+# Requests that TikTok refuses, each in its own way; the stream's name fills in {stream}.
+REFUSED: dict[str, tuple[MockedResponse, str, str]] = {
     "scope": (
         {"json": recorded("scope_not_authorized.401.json"), "status_code": 401},
         "config_error",
-        "The TikTok account did not grant this source every permission it needs: the stream user_info needs "
-        "user.info.basic, user.info.profile and user.info.stats, the stream videos needs video.list. Sign in to TikTok "
-        "again and leave all permissions on.",
+        DEFINITIONS["messages"]["key_scope_missing"],
     ),
-    "invalid_params": (
-        refused("invalid_params", 400),
-        "system_error",
-        "TikTok refused a request of this connector as invalid. This is a fault of the connector: please report it "
-        "with TikTok's message and log_id, which are in the log.",
-    ),
-    "unknown_code": (
-        refused("never_heard_of", 200),
-        "system_error",
-        "TikTok responded with an error that this connector does not know. Please report it with TikTok's code, "
-        "message and log_id, which are in the log.",
-    ),
+    "invalid_params": (refused("invalid_params", 400), "system_error", sentence_of("invalid_params")),
+    "unknown_code": (refused("never_heard_of", 200), "system_error", FILTERS[-1]["error_message"]),
 }
+KEY_SCOPES = {"user_info": "user.info.basic", "videos": "video.list"}
+
+
+def failed(name: str) -> tuple[str, str]:
+    """Failure type and message of a fault that outlasts the retries of a sync."""
+    sentence = LASTING[name][1]
+    return ("transient_error", sentence + GAVE_UP) if name in TRANSIENT else ("config_error", sentence)
+
+
+def refused_as(name: str, stream: str) -> tuple[str, str]:
+    """Failure type and message of a stream whose requests are refused."""
+    _, failure, message = REFUSED[name]
+    return failure, message.format(stream=stream, scope=KEY_SCOPES[stream])
 
 
 def read(connector: Connector, endpoint: str, config: Any = ACCESS_TOKEN_CONFIG) -> Outcome:
@@ -122,9 +103,15 @@ def read(connector: Connector, endpoint: str, config: Any = ACCESS_TOKEN_CONFIG)
     return connector.read(config, "user_info" if endpoint == "user" else "videos")
 
 
-def long(waits: list[float]) -> list[float]:
-    """The waits between two tries; the shorter ones are for TikTok's request limit."""
-    return [wait for wait in waits if wait >= 2]
+def stopped_sync(windows: int) -> Any:
+    """The state of a sync that was stopped when this many windows were left to read."""
+    read = [
+        (1_388_534_400, 1_700_000_000),
+        *((1_700_000_000 + 1000 * n, 1_700_000_100 + 1000 * n) for n in range(1, windows)),
+    ]
+    slices = [{"start": str(start), "end": str(end)} for start, end in read]
+    cursor = {"state_type": "date-range", "slices": slices}
+    return {"states": [{"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor": cursor}]}
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -139,91 +126,92 @@ def test_passing_fault_is_retried_and_costs_no_record(
     assert [v["id"] for v in outcome.records("videos")] == [VIDEO["id"], OLDER["id"]]
     cursors = [body.get("cursor") for body in tiktok.bodies()]
     assert cursors == [None] + [(VIDEO["create_time"] + 1) * 1000] * 3
-    assert len(long(waits)) == 2
+    assert waits == RETRY_WAITS[:2]
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize(("response", "failure", "sentence"), LASTING.values(), ids=LASTING)
-def test_lasting_fault_is_explained_after_seven_tries(
-    response: MockedResponse,
-    failure: str,
-    sentence: str,
-    endpoint: str,
-    tiktok: TikTok,
-    connector: Connector,
-    waits: list[float],
+@pytest.mark.parametrize("name", LASTING)
+def test_lasting_fault_fails_after_seven_attempts(
+    name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account().responds(endpoint, response)
+    tiktok.with_an_account().responds(endpoint, LASTING[name][0])
 
     outcome = read(connector, endpoint, OAUTH_CONFIG)
 
-    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [(failure, sentence)])
-    assert len(tiktok.requests(endpoint)) == 7
-    slept = long(waits)
-    assert [2**n + 1 <= wait <= 2**n + 2 for n, wait in enumerate(slept)] == [True] * 6
-    assert 69 <= sum(slept) <= 75
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [failed(name)])
+    assert ("Gave up after 7 attempts." in outcome.errors[0][1]) is (name in TRANSIENT)
+    assert (len(tiktok.requests(endpoint)), waits) == (7, RETRY_WAITS)
+    assert outcome.of("RECORD") == []
 
 
-def test_jitter_spreads_the_waits(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    """Otherwise all workers would come back at once."""
-    tiktok.with_an_account(refused("internal_error", 500))
-    connector.read(ACCESS_TOKEN_CONFIG, "videos")
-    assert len({wait % 1 for wait in long(waits)}) == 6
+@pytest.mark.parametrize("name", LASTING)
+def test_log_does_not_take_a_fault_for_the_rate_limit(name: str, tiktok: TikTok, connector: Connector) -> None:
+    """With a backoff strategy, the CDK says of each retry, "Rate limit exceeded"."""
+    tiktok.with_an_account(LASTING[name][0])
+    outcome = connector.read(OAUTH_CONFIG, "videos")
+    logs = outcome.logs.lower()
+    assert "giving up" in logs
+    assert ("rate limit" in logs, "rate-limited" in logs) == (False, False)
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize(("response", "failure", "sentence"), AT_ONCE.values(), ids=AT_ONCE)
-def test_refused_request_is_logged_and_not_retried(
-    response: MockedResponse,
-    failure: str,
-    sentence: str,
-    endpoint: str,
-    tiktok: TikTok,
-    connector: Connector,
-    waits: list[float],
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_request_is_logged_and_not_repeated(
+    name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
+    response = REFUSED[name][0]
     tiktok.with_an_account().responds(endpoint, response)
 
     outcome = read(connector, endpoint)
 
-    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [(failure, sentence)])
-    without_optional_fields = endpoint == "videos" and failure == "system_error"
-    assert len(tiktok.requests(endpoint)) == 1 + without_optional_fields
+    stream = "user_info" if endpoint == "user" else "videos"
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [refused_as(name, stream)])
+    requested = [query["fields"] for query in tiktok.queries(endpoint)]
+    assert len(requested) == len({*requested})
+    without_some_fields = {("scope", "user"): 3, ("invalid_params", "videos"): 1, ("unknown_code", "videos"): 1}
+    assert len(requested) == 1 + without_some_fields.get((name, endpoint), 0)
     assert response["json"]["error"]["log_id"] in outcome.logs
     assert waits == []
 
 
 def test_closing_message_has_each_streams_sentence(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", AT_ONCE["unknown_code"][0])
+    tiktok.with_an_account().responds("user", REFUSED["unknown_code"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
-    assert [message for _, message in outcome.errors].count(AT_ONCE["unknown_code"][2]) == 2
+    sentence = REFUSED["unknown_code"][2]
+    assert outcome.errors[:-1] == [("system_error", sentence)] * 2
     closing = outcome.errors[-1][1]
-    assert closing.startswith("During the sync, the following streams did not sync successfully: ")
-    assert f"user_info: {AT_ONCE['unknown_code'][2]}" in closing
-    assert f"videos: {AT_ONCE['unknown_code'][2]}" in closing
-    assert "Error(" not in closing
+    beginning, *streams = closing.split(f": {sentence}")
+    assert beginning.startswith("During the sync, the following streams did not sync successfully: ")
+    assert sorted(text.split()[-1] for text in (beginning, *streams) if text.strip()) == ["user_info", "videos"]
 
 
 @pytest.mark.parametrize("workers", [2, 20])
-def test_error_of_many_windows_is_met_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
-    """One outage once made 54 errors and 371 requests; here four parts of a window fail."""
-    dense = [1_793_600_000 - 3600 * n for n in range(20)]
-    tiktok.with_an_account(page([video(t) for t in dense], True), AT_ONCE["scope"][0])
+def test_refusal_of_many_windows_is_reported_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
+    """One outage once made 54 errors and 371 requests; here ten windows fail, with 20 workers at the same time."""
+    tiktok.with_an_account()
+    refusal = REFUSED["scope"][0]
 
-    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-10", "num_workers": workers}, "videos")
+    def respond(_: Any, context: Any) -> Any:
+        threading.Event().wait(0.05)  # of the real time, in which other workers come here too
+        context.status_code = refusal["status_code"]
+        return refusal["json"]
 
-    assert outcome.errors[:-1] == [AT_ONCE["scope"][1:]]
-    assert 2 <= len(tiktok.bodies()) <= (3 if workers == 2 else 5)
-    assert len(outcome.records("videos")) == 20
+    tiktok.responds("videos", {"json": respond})
+
+    outcome = connector.read_from(stopped_sync(10), {**ACCESS_TOKEN_CONFIG, "num_workers": workers})
+
+    assert outcome.errors[:-1] == [refused_as("scope", "videos")]
+    assert 1 <= len(tiktok.bodies()) <= min(workers, 10)
+    assert (outcome.states[-1], outcome.records("videos")) == (stopped_sync(10), [])
 
 
-def test_outage_is_met_once_by_the_windows_under_way(tiktok: TikTok, connector: Connector) -> None:
+def test_outage_is_reported_once_by_the_windows_read(tiktok: TikTok, connector: Connector) -> None:
     """Those that wait for a worker send nothing, and those that fail later say nothing."""
-    dense = [1_793_600_000 - 3600 * n for n in range(20)]
-    tiktok.with_an_account(page([video(t) for t in dense], True), LASTING["internal_error"][0])
-    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-10", "num_workers": 2}, "videos")
-    assert outcome.errors[:-1] == [LASTING["internal_error"][1:]]
-    assert 8 <= len(tiktok.bodies()) <= 1 + 2 * 7
+    tiktok.with_an_account(LASTING["internal_error"][0])
+    outcome = connector.read_from(stopped_sync(10), {**ACCESS_TOKEN_CONFIG, "num_workers": 3})
+    assert outcome.errors[:-1] == [failed("internal_error")]
+    assert 7 <= len(tiktok.bodies()) <= 3 * 7
+    assert (outcome.states[-1], outcome.records("videos")) == (stopped_sync(10), [])
 
 
 def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Connector) -> None:
@@ -232,67 +220,98 @@ def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Conn
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
 
     assert outcome.records("user_info") == [USER]
-    assert outcome.statuses("user_info")[-1] == "COMPLETE"
-    assert outcome.statuses("videos")[-1] == "INCOMPLETE"
+    assert outcome.statuses("user_info") == ["STARTED", "RUNNING", "COMPLETE"]
+    assert outcome.statuses("videos") == ["STARTED", "INCOMPLETE"]
 
 
-def test_check_fails_with_the_sentence_of_the_error(tiktok: TikTok, connector: Connector) -> None:
-    response, _, sentence = AT_ONCE["scope"]
-    tiktok.responds("user", response)
-    outcome = connector.check(ACCESS_TOKEN_CONFIG)
-    (status,) = outcome.of("CONNECTION_STATUS")
-    assert status["status"] == "FAILED"
-    assert sentence in status["message"]
-    assert (outcome.exit_code, outcome.errors) == (0, [])
+def test_failed_parent_leaves_no_videos_stream_complete(tiktok: TikTok, connector: Connector) -> None:
+    """Otherwise the sync would succeed without videos."""
+    tiktok.with_an_account().responds("user", LASTING["incomplete"][0])
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [failed("incomplete")])
+    assert outcome.statuses("videos") == ["STARTED", "INCOMPLETE"]
+    assert tiktok.bodies() == []
+
+
+# --- check ---
 
 
 @pytest.mark.parametrize(
-    ("config", "endpoint"), [(ACCESS_TOKEN_CONFIG, "user"), (OAUTH_CONFIG, "token")], ids=["user", "token"]
+    ("endpoint", "name"), [*(("user", name) for name in LASTING), *(("videos", name) for name in TRANSIENT)]
 )
-def test_check_without_network_ends_sooner_than_a_read(
-    config: Any, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+def test_check_gives_up_after_three_attempts(
+    endpoint: str, name: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    """Somebody waits for it; a read tries for over a minute."""
-    tiktok.with_an_account().responds(endpoint, {"exc": requests.exceptions.ConnectionError})
-    (result,) = connector.check(config).of("CONNECTION_STATUS")
-    assert (result["status"], result["message"].split(",")[0]) == ("FAILED", "TikTok could not be reached")
-    assert len(tiktok.requests(endpoint)) == 3
-    assert sum(waits) <= 8
+    """Somebody waits for it."""
+    tiktok.with_an_account().responds(endpoint, LASTING[name][0])
+
+    outcome = connector.check(OAUTH_CONFIG)
+
+    message = failed(name)[1].replace(GAVE_UP, GAVE_UP_IN_CHECK)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": message}]
+    assert (len(tiktok.requests(endpoint)), waits) == (3, RETRY_WAITS[:2])
+    assert (outcome.exit_code, outcome.errors) == (0, [])
 
 
-def test_check_is_as_patient_as_a_read_once_answered(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", refused("internal_error", 500))
-    connector.check(ACCESS_TOKEN_CONFIG)
-    assert len(tiktok.requests("user")) == 7
-
-
-def test_working_account_passes_check(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.responds("user", good({"user": USER}))
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+@pytest.mark.parametrize("name", ["invalid_params", "unknown_code"])
+def test_check_fails_at_once_if_its_request_is_refused(
+    name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account().responds(endpoint, REFUSED[name][0])
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
-    assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": REFUSED[name][2]}]
+    assert (outcome.exit_code, outcome.errors, waits) == (0, [], [])
 
 
-def test_response_that_trickles_in_is_abandoned(
-    tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
-) -> None:
+def test_check_without_token_endpoint_ends_soon(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    tiktok.with_an_account().responds("token", {"exc": requests.exceptions.ConnectionError})
+    outcome = connector.check(OAUTH_CONFIG)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": NO_RESPONSE["Exception"]}]
+    assert (len(tiktok.forms()), waits) == (3, [1, 4])
+
+
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+def test_check_survives_two_faults(endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    working = good({"user": USER}) if endpoint == "user" else page([VIDEO], False)
+    tiktok.with_an_account().responds(endpoint, *[refused("internal_error", 500)] * 2, working)
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert waits == RETRY_WAITS[:2]
+
+
+# --- responses that trickle in ---
+
+
+class Trickle(io.BytesIO):
+    """A body whose every byte takes a second."""
+
+    clock: FrozenDateTimeFactory
+    seconds = 0
+
+    def read1(self, *_: Any) -> bytes:
+        self.clock.tick(1)
+        type(self).seconds += 1
+        return super().read1(1)
+
+
+@pytest.fixture
+def trickle(clock: FrozenDateTimeFactory) -> type[Trickle]:
+    return type("Trickle", (Trickle,), {"clock": clock})
+
+
+def test_response_that_trickles_in_is_abandoned(trickle: type[Trickle], tiktok: TikTok, connector: Connector) -> None:
     """No timeout of `requests` ends a response of which a byte comes now and then."""
-
-    read: list[int] = []
-
-    class Trickle(io.BytesIO):
-        """A body whose every byte takes a second."""
-
-        def read1(self, *_: Any) -> bytes:
-            clock.tick(1)
-            read.append(1)
-            return super().read1(1)
-
-    tiktok.with_an_account(*({"body": Trickle(b" " * 1000)} for _ in range(7)))
-    tiktok.responds("token", *({"body": Trickle(b" " * 1000)} for _ in range(4)))
+    tiktok.with_an_account({"body": trickle(b" " * 1000)}, page([VIDEO], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-    assert outcome.errors[:-1] == [LASTING["no_response"][1:]]
-    assert len(read) == 121 * len(tiktok.bodies())
+    assert (outcome.errors, len(outcome.records("videos"))) == ([], 1)
+    assert trickle.seconds == 121
 
-    read.clear()
-    assert connector.read(OAUTH_CONFIG, "videos").errors[:-1] == [LASTING["no_response"][1:]]
-    assert len(read) == 61 * len(tiktok.forms()) == 244
+
+def test_token_response_that_trickles_in_is_abandoned(
+    trickle: type[Trickle], tiktok: TikTok, connector: Connector
+) -> None:
+    tiktok.responds("token", *({"body": trickle(b" " * 1000)} for _ in range(4)))
+    outcome = connector.read(OAUTH_CONFIG, "videos")
+    assert outcome.errors[:-1] == [("transient_error", NO_RESPONSE["Exception"])]
+    assert trickle.seconds == 61 * len(tiktok.forms()) == 244

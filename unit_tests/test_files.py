@@ -16,10 +16,10 @@ TIMES = (1_790_000_000, 1_790_000_500, 1_790_001_000)
 CONFIG = {**ACCESS_TOKEN_CONFIG, "start_date": "2026-01-01", "lookback_window_days": 0}
 LOG = {"type": "LOG", "log": {"level": "INFO", "message": "Starting"}}
 NO_CONFIG = "must hold one JSON object."
-NO_CATALOG = "holds no catalog: it may be what `discover` printed; without --catalog everything is read."
-NO_STATE = "holds no state: it may be what `read` printed; without --state everything is read."
-NO_OBJECT = "is no valid JSON, at line 1, column 2: Expecting property name enclosed in double quotes."
-NO_COMMA = "is no valid JSON, at line 3, column 2: Expecting ',' delimiter."
+NO_CATALOG = "is not a catalog. Give the output of `discover`, or leave --catalog out to read everything."
+NO_STATE = "is not a state. Give the output of `read`, or leave --state out to read everything."
+NO_OBJECT = "is not valid JSON, at line 1, column 2: Expecting property name enclosed in double quotes."
+NO_COMMA = "is not valid JSON, at line 3, column 2: Expecting ',' delimiter."
 
 Given = dict[str, Any]
 
@@ -41,11 +41,11 @@ def run(connector: Connector, command: str, **contents: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "content", "problem"),
     [
-        *((kind, "", "is empty.") for kind in ("config", "catalog", "state")),
-        *((kind, " \n", "is empty.") for kind in ("config", "catalog", "state")),
+        *((kind, "", "is empty.") for kind in ("config", "catalog")),
+        *((kind, " \n", "is empty.") for kind in ("config", "catalog")),
         *((kind, "{", NO_OBJECT) for kind in ("config", "catalog", "state")),
         *((kind, '{\n "a": 1\n "b": 2}', NO_COMMA) for kind in ("config", "catalog", "state")),
-        ("state", '{"type": "LOG"}\n{"type": "ST', "is no valid JSON, at line 2, column 10: Unterminated string"),
+        ("state", '{"type": "LOG"}\n{"type": "ST', "is not valid JSON, at line 2, column 10: Unterminated string"),
         *(("config", content, NO_CONFIG) for content in ("[]", "null", '"text"', "3", "{} {}")),
         *(("catalog", content, NO_CATALOG) for content in ("[]", "null", "3", "{}", '{"streams": 3}')),
         ("catalog", '{"streams": [{"stream": {}}]}', NO_CATALOG),
@@ -69,7 +69,7 @@ def test_broken_file_is_one_sentence(kind: str, content: str, problem: str, conn
 def test_missing_file_is_named(kind: str, connector: Connector) -> None:
     paths = {"config": connector.file("config", OAUTH_CONFIG), kind: "/nowhere/at/all.json"}
     outcome = connector.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
-    sentence = f"The {kind} file /nowhere/at/all.json cannot be read: No such file or directory."
+    sentence = f"The {kind} file /nowhere/at/all.json can't be read: No such file or directory."
     assert outcome.errors == [("config_error", sentence)]
 
 
@@ -77,7 +77,7 @@ def test_file_in_another_encoding_is_named(tmp_path: Any, connector: Connector) 
     path = tmp_path / "config.json"
     path.write_bytes(json.dumps(CONFIG).encode("utf-16"))
     outcome = connector.run("discover", "--config", str(path))
-    assert outcome.errors == [("config_error", f"The config file {path} is no text in UTF-8.")]
+    assert outcome.errors == [("config_error", f"The config file {path} is not valid UTF-8.")]
 
 
 def test_byte_order_mark_does_no_harm(connector: Connector) -> None:
@@ -163,7 +163,7 @@ def test_discovered_catalog_may_name_one_stream(tiktok: TikTok, connector: Conne
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}], ids=json.dumps)
 def test_schema_without_columns_means_all(schema: Any, tiktok: TikTok, connector: Connector) -> None:
-    """It gave a table of ids, in silence."""
+    """It silently gave a table of ids."""
     tiktok.with_videos(*TIMES)
     configured = catalog()
     for stream in configured["streams"]:

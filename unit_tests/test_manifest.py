@@ -4,14 +4,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import get_declarative_component_schema
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
+from airbyte_cdk.sources.streams.call_rate import CallRateLimitHit, HttpAPIBudget
 from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic import SourceTiktokOrganic
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, NOW, OAUTH_CONFIG, TikTok, page, video
+from unit_tests.tiktok import (
+    ACCESS_TOKEN_CONFIG,
+    BASE_URL,
+    NOW,
+    OAUTH_CONFIG,
+    USER,
+    TikTok,
+    good,
+    page,
+    refused,
+    video,
+)
 
 
 def resolved() -> dict[str, Any]:
@@ -63,14 +76,14 @@ def test_streams_share_their_request_components() -> None:
     streams = {s["name"]: s["retriever"]["requester"] for s in resolved()["streams"]}
     own = {"path", "http_method", "keys", "columns", "fields_by_scope", "optional_fields", "request_body_json"}
     for requester in streams.values():
-        assert requester["error_handler"].pop("whole_response")
+        assert requester["error_handler"].pop("required_condition")
     shared = [{k: v for k, v in r.items() if k not in own} for r in streams.values()]
     assert shared[0] == shared[1]
-    assert {"authenticator", "error_handler", "api_budget", "messages"} <= set(shared[0])
+    assert {"authenticator", "error_handler", "messages", "rate_limit_waits", "full_width_after"} <= set(shared[0])
 
 
 def test_parent_request_differs_in_its_fields_only() -> None:
-    """It is asked for the account and its number of videos, with the same retries and sign-in."""
+    """It requests the account and its number of videos, with the same retries and credentials."""
     user, videos = (s["retriever"] for s in resolved()["streams"])
     parent = videos["partition_router"]["parent_stream_configs"][0]["stream"]["retriever"]["requester"]
     differing = {k for k in {*parent, *user["requester"]} if parent.get(k) != user["requester"].get(k)}
@@ -92,13 +105,10 @@ def test_no_stream_caches_its_responses() -> None:
 
 def requesters(source: SourceTiktokOrganic) -> list[Any]:
     """The requesters of both streams and of the parent; the CDK has no other way to them."""
-    found = []
-    for stream in source.streams(ACCESS_TOKEN_CONFIG):
-        retriever = stream._stream_partition_generator._partition_factory._retriever
-        found.append(retriever.requester)
-    router = stream._stream_partition_generator._stream_slicer._partition_router
-    parent = router.parent_stream_configs[0].stream
-    return [*found, parent._stream_partition_generator._partition_factory._retriever.requester]
+    profile, videos = source.streams(ACCESS_TOKEN_CONFIG)
+    parent = videos.cursor._partitions.parent_stream_configs[0].stream
+    factories = [stream._stream_partition_generator._partition_factory for stream in (profile, videos, parent)]
+    return [factory._retriever.requester for factory in factories]
 
 
 def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Connector) -> None:
@@ -109,21 +119,83 @@ def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Conn
     assert [(request.timeout, request.stream) for request in made] == [((10, 60), True)] * 3
 
 
-def test_retries_are_as_many_and_as_long_as_said() -> None:
-    """The sentences say: seven times in about a minute."""
+def test_retries_are_those_of_the_cdk() -> None:
+    """With a backoff strategy, it would wait a second more, and take each failure for a rate limit in the log."""
     definition = load_manifest()["definitions"]["error_handler"]
-    assert (definition["max_retries"], definition["longest_response_in_seconds"]) == (6, 120)
-    assert definition["backoff_strategies"] == [
-        {"type": "ExponentialBackoffStrategy", "factor": 0.5, "jitter_range_in_seconds": 0.5}
-    ]
+    assert (definition["max_retries"], definition["max_response_time"]) == (6, 120)
+    assert "backoff_strategies" not in definition
+    assert load_manifest(in_check=True)["definitions"]["error_handler"]["max_retries"] == 2
 
 
-def test_budget_begins_at_the_documented_limit() -> None:
+# --- the documented rate limit ---
+
+
+def request_to(path: str) -> requests.PreparedRequest:
+    return requests.Request("GET", f"{BASE_URL}{path}?fields=id").prepare()
+
+
+def test_every_requester_has_the_same_budget() -> None:
     source = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG, catalog=None, state=None)
-    budgets = [requester._http_client._api_budget for requester in requesters(source)]
-    limits = [(b.requests_per_window, b.window_in_seconds, b.patience_in_seconds) for b in budgets]
-    assert limits == [(600, 61, 600)] * 3
-    assert budgets[0] is not budgets[1]  # TikTok counts each endpoint by itself
+    budgets = {
+        id(b): b for r in requesters(source) for b in (r._http_client._api_budget, r._http_client._session._api_budget)
+    }
+    (budget,) = budgets.values()
+    assert isinstance(budget, HttpAPIBudget)
+    assert len(budget._policies) == 2
+
+
+@pytest.mark.parametrize("path", ["/v2/user/info/", "/v2/video/list/"])
+def test_each_endpoint_has_600_requests_in_61_s(path: str, clock: FrozenDateTimeFactory) -> None:
+    source = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG, catalog=None, state=None)
+    budget = requesters(source)[0]._http_client._api_budget
+    (other,) = {"/v2/user/info/", "/v2/video/list/"} - {path}
+    for _ in range(600):
+        budget.acquire_call(request_to(path), block=False)
+    for then in (0, 60.9):
+        clock.move_to(NOW)
+        clock.tick(then)
+        with pytest.raises(CallRateLimitHit):
+            budget.acquire_call(request_to(path), block=False)
+        budget.acquire_call(request_to(other), block=False)
+    clock.move_to(NOW)
+    clock.tick(61.1)
+    budget.acquire_call(request_to(path), block=False)
+
+
+HEADERS = {
+    "no_numbers": {"ratelimit-remaining": "many", "ratelimit-reset": "soon"},
+    "nothing_left": {"ratelimit-remaining": "0", "ratelimit-reset": "99999999999"},
+    "none_left_now": {"ratelimit-remaining": "0"},
+    "not_in_latin_1": {"RateLimit-Remaining": "\xff", "RateLimit-Reset": "1e9"},
+}
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+def test_headers_of_a_gateway_change_nothing(
+    headers: dict[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    """TikTok has none; the CDK's names for them are common ones, and it fails if they are not numbers."""
+    tiktok.responds("user", {**good({"user": USER}), "headers": headers})
+    times = [1_793_000_000, 1_792_000_000]
+    pages = [page([video(times[0])], True), page([video(times[1])], False)]
+    tiktok.responds("videos", *({**one, "headers": headers} for one in pages))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG)
+    assert (outcome.errors, outcome.records("user_info")) == ([], [USER])
+    assert [record["create_time"] for record in outcome.records("videos")] == times
+    assert waits == []
+
+
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+def test_http_429_does_not_use_up_the_budget(
+    endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    """The CDK would take it for the end of the budget, and wait for the minute that the requester decides on."""
+    working = good({"user": USER}) if endpoint == "user" else page([], False)
+    busy = {"text": "<html>Slow down</html>", "status_code": 429}
+    tiktok.with_an_account().responds(endpoint, busy, refused("rate_limit_exceeded", 429), working)
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert waits == [1, 10]
 
 
 @pytest.mark.parametrize(("workers", "expected"), [({}, 30), ({"num_workers": 2}, 2), ({"num_workers": 40}, 40)])
@@ -151,8 +223,9 @@ def test_lookback_is_that_of_the_config_or_everything(
     clock.move_to(day)
     source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **options}, catalog=None, state=None)
     cursor: Any = source.streams({})[1].cursor
-    made = cursor._create_cursor({}, 0)
-    assert made._lookback_window.days == days
+    newest = 1_793_500_000
+    start, _ = cursor.period({"create_time": str(newest)})
+    assert start == max(newest - days * 86_400, 1_388_534_400)
 
 
 def test_whole_time_is_one_window(tiktok: TikTok, connector: Connector) -> None:

@@ -102,6 +102,16 @@ def test_outputs_fill_every_required_property(spec: dict[str, Any], oauth: dict[
     assert set(oauth["complete_oauth_server_input_specification"]["properties"]) == {"client_key", "client_secret"}
 
 
+def test_only_tokens_and_their_expiry_are_stored(oauth: dict[str, Any], inputs: dict[str, Any]) -> None:
+    """A token response must have each of them. Its scopes are not needed: each sync finds out what was granted."""
+    assert inputs["extract_output"] == ["access_token", "refresh_token", "expires_in"]
+    stored = oauth["complete_oauth_output_specification"]
+    assert (stored["required"], list(stored["properties"])) == (
+        ["access_token", "refresh_token"],
+        ["access_token", "refresh_token", "token_expiry_date"],
+    )
+
+
 def test_every_extracted_output_is_stored(oauth: dict[str, Any], inputs: dict[str, Any]) -> None:
     stored = set(oauth["complete_oauth_output_specification"]["properties"])
     assert {"token_expiry_date" if n == "expires_in" else n for n in inputs["extract_output"]} == stored

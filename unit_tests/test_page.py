@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from integration_tests.airbyte import checkout
 from source_tiktok_organic.config import load_manifest
 from unit_tests import markdown
 
@@ -75,8 +76,10 @@ AIRBYTE_CONTROLS = {
     "connectorForm.manualAuth.toggle": "Set up manually",
     "onboarding.sourceSetUp.buttonText": "Set up source",
     "form.saveChangesAndTest": "Test and save",
-    "sidebar.settings": "Settings",
+    "form.optionalFields": "Optional fields",
+    "sidebar.workspaceSettings": "Workspace settings",
     "sidebar.sources": "Sources",
+    "connector.tab.custom": "Custom",
     "sources.newSource": "New source",
     "admin.newConnector": "New connector",
     "admin.newConnector.docker": "Add a new Docker connector",
@@ -84,17 +87,22 @@ AIRBYTE_CONTROLS = {
     "admin.dockerRepository": "Docker repository name",
     "admin.dockerImageTag": "Docker image tag",
     "admin.documentationUrl": "Connector documentation URL",
+    "connectionForm.questionnaire.delivery.replicateSource.title": "Replicate Source",
+    "connectionForm.questionnaire.delivery.appendChanges.title": "Append Historical Changes",
+    "connectionForm.questionnaire.incrementOrRefresh.increment.title": "Append New Rows and Updates Only",
+    "connectionForm.questionnaire.incrementOrRefresh.refresh.title": "Append Full Snapshots",
     "connection.stream.actions.refreshStream": "Refresh stream",
     "connection.stream.actions.clearData": "Clear data",
 }
 # And TikTok for Developers' [docs: getting-started-create-an-app, add-a-sandbox, login-kit-web].
 TIKTOK_CONTROLS = {"Manage apps", "Connect an app", "Sandbox", "Sandbox settings", "Target users", "Production"}
 TIKTOK_CONTROLS |= {"Add products", "Login Kit", "Web", "Desktop", "Scopes", "Add Scopes", "Apply changes"}
-TIKTOK_CONTROLS |= {"Submit for review", "Credentials", "Client key", "Client secret"}
-# What it quotes: messages of Airbyte's form, and a control that had another name.
+TIKTOK_CONTROLS |= {"Submit for review", "Credentials", "Client key", "Client secret", "Authorize"}
+# What it quotes: messages and questions of Airbyte's forms, and a control that had another name.
 QUOTED = {
+    "How do you want data to be delivered to the destination?",
     "OAuth login failed: errors.http.internalServerError",
-    "The user denied the request.",
+    "OAuth login failed:",
     "Set up manually",
     "Setup manually",
 }
@@ -132,23 +140,38 @@ def test_page_hides_one_block_in_airbytes_ui() -> None:
 def test_page_has_no_brace_or_tag_that_mdx_would_run() -> None:
     """The site renders Markdown as MDX, where braces are code, except in code blocks and spans."""
     text = re.sub(r"`[^`\n]*`|<!--.*?-->", "", markdown.prose(PAGE))
-    assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary|FieldAnchor(?: field=\"[\w.,]+\")?)>)", text) == []
+    assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary|FieldAnchor(?: field=\"[\w.,\[\]]+\")?)>)", text) == []
 
 
 # --- the panel beside Airbyte's form, 554 pixels wide, which shows this page alone ---
 
 
 def test_page_is_short_enough_for_the_panel() -> None:
-    assert len(PAGE.read_text().splitlines()) <= 320
+    assert len(PAGE.read_text().splitlines()) < 330
 
 
 def test_tables_of_the_page_fit_the_panel() -> None:
     assert {len(row) for row in markdown.rows(markdown.before(PAGE, "## Changelog"))} <= {2, 3}
 
 
-def test_page_has_no_relative_link() -> None:
-    """The panel takes them for pages of docs.airbyte.com."""
-    assert [link for link in markdown.links(PAGE) if not link.startswith(("https://", "#"))] == []
+def test_links_lead_into_this_repository_until_airbyte_has_it() -> None:
+    """Airbyte's repository gets absolute ones: the panel takes relative links for pages of docs.airbyte.com."""
+    page = checkout.with_links_to_airbyte(PAGE.read_text())
+    links = re.findall(r"\]\(([^)\s]+)\)", page)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    ours = [link for link in markdown.links(PAGE) if link.startswith("../")]
+    assert (len(ours) > 10, "airbytehq/airbyte/blob" in PAGE.read_text()) == (True, False)
+    folder = "https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-tiktok-organic"
+    for link in ours:
+        path = (PAGE.parent / link.partition("#")[0]).resolve().relative_to(DOCS.parent)
+        assert f"{folder}/{path}" in [link.partition("#")[0] for link in links]
+
+
+def test_links_of_tiktok_are_in_their_new_place() -> None:
+    """Those under /doc/ only lead on."""
+    metadata = (DOCS.parent / "metadata.yaml").read_text()
+    texts = [path.read_text() for path in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]] + [metadata]
+    assert [link for text in texts for link in re.findall(r"developers\.tiktok\.com/doc/[\w-]*", text)] == []
 
 
 def test_controls_have_the_words_of_the_screen() -> None:
@@ -168,7 +191,11 @@ def test_help_is_highlighted_for_each_shown_field() -> None:
     """What Airbyte has hidden in a version of its own, the panel takes out before it looks for anchors."""
     anchored = [f for fields in re.findall(r'<FieldAnchor field="(.*)">', PAGE.read_text()) for f in fields.split(",")]
     shown = {path for path, _, _ in GENERATE["_properties_of"](MANIFEST, hidden=False)}
-    assert (set(anchored), len(anchored)) == (shown, len(shown))
+    # The form focuses the chosen option by its constant, and never the two below.
+    options = MANIFEST["spec"]["connection_specification"]["properties"]["credentials"]["oneOf"]
+    chosen = {f"credentials[{option['properties']['auth_type']['const']}]" for option in options}
+    expected = shown - {"credentials", "credentials.auth_type"} | chosen
+    assert (set(anchored), len(anchored)) == (expected, len(expected))
 
 
 @pytest.mark.parametrize(("env", "other"), [("cloud", "Open Source"), ("oss", "Cloud")])

@@ -1,138 +1,288 @@
-"""Where a page leads to, and when a window is shared, by the page alone."""
+"""Where the next request goes, by a page and the request before it; and lists in which many videos share a second."""
 
-from types import SimpleNamespace
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from airbyte_cdk import StreamSlice
+from airbyte_cdk import FailureType, StreamSlice
 
-from source_tiktok_organic.components import BackwardCursorPaginationStrategy, StreamError
+from source_tiktok_organic.responses import StreamError
+from unit_tests.posts import DEFINITIONS, FIRST_POST, VideoList, at, read_list, reads, response, strategy
 
-
-def page_of(cursor: Any, size: int = 20, **data: Any) -> Any:
-    body = {"data": {"has_more": True, "cursor": cursor, "videos": [{"id": n} for n in range(size)], **data}}
-    return SimpleNamespace(json=lambda: body)
-
-
-def following(page: Any, previous: Any) -> Any:
-    """The cursor after a page of a window that nobody shares."""
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": "9"})
-    return strategy().next_page_token(page, last_page_token_value=previous, stream_slice=window)
+T = at("2026-10-01") * 1000  # ms
+FULL_PAGE = [{"id": str(n), "create_time": T // 1000} for n in range(20)]
 
 
-def shared(page: Any, end: int, previous: Any = None, **extra: Any) -> tuple[Any, Any]:
-    """The cursor after a page of a window from 0 to `end`, and what its worker leaves to others: (oldest, parts)."""
-    left: list[Any] = []
+def token(cursor: int | None, max_count: int = 20, after_probes: tuple[int, ...] = ()) -> dict[str, Any]:
+    return {"cursor": cursor, "max_count": max_count, "after_probes": after_probes}
 
-    def share(of: Any, *what: int) -> None:
-        assert of is window
-        left.append(what)
 
-    extra["share"] = share
-    window = StreamSlice(partition={}, cursor_slice={"start_time": "0", "end_time": str(end)}, extra_fields=extra)
-    return strategy().next_page_token(page, last_page_token_value=previous, stream_slice=window), left
+def of_seconds(*counts: int) -> list[dict[str, Any]]:
+    """Videos of one second after the other, so many of each."""
+    return [{"id": f"{n}/{k}", "create_time": T // 1000 - n} for n, count in enumerate(counts) for k in range(count)]
+
+
+def next_token(previous: Any, start: int = 0, **data: Any) -> Any:
+    """The token after a full page, or one with `data`, of a window that starts at `start` (s)."""
+    page = response(**{"videos": FULL_PAGE, "has_more": True, **data})
+    stream_slice = StreamSlice(partition={}, cursor_slice={"start_time": str(start), "end_time": "9"})
+    return strategy().next_page_token(page, last_page_token_value=previous, stream_slice=stream_slice)
+
+
+@pytest.mark.parametrize("page_size", [1, 20], ids=["check", "read"])
+def test_first_request_has_a_page_size_but_no_cursor(page_size: int) -> None:
+    pagination = strategy(page_size=page_size)
+    assert pagination.initial_token == token(None, page_size)
+    assert pagination.get_page_size() == page_size
 
 
 @pytest.mark.parametrize(
-    ("cursor", "previous", "size", "expected"),
+    ("previous", "cursor", "expected"),
     [
-        (5_000, None, 20, 6_000),
-        (5_001, None, 20, 6_000),
-        (5_999, None, 20, 6_000),
-        (1, None, 20, 1_000),
-        (5_000, 7_000, 20, 6_000),
-        (5_000, 6_001, 20, 6_000),
-        (5_000, 6_000, 19, 5_000),
-        (5_001, 6_000, 20, 5_002),
-        (5_001, 5_500, 20, 5_002),
-        (5_000, 5_500, 19, 5_000),
-        (5_000, 6_000, 24, 5_000),
-        (5_501, 5_503, 20, 5_502),
-        (5_501, 5_502, 19, 5_501),
+        (None, T, T + 1_000),
+        (None, T + 1, T + 1_000),
+        (None, T + 999, T + 1_000),
+        (None, str(T), T + 1_000),
+        (None, FIRST_POST * 1000, FIRST_POST * 1000 + 1_000),
+        (T + 1_001, T, T + 1_000),
+        (T + 1_001, str(T), T + 1_000),
+        (T + 2_000, T + 999, T + 1_000),
+        (T + 900_000, T, T + 1_000),
     ],
 )
-def test_next_cursor_is_the_end_of_the_second(cursor: int, previous: Any, size: int, expected: int) -> None:
-    """From the same second, only TikTok's own cursor leads on, unless it would skip what is left of a full page."""
-    assert following(page_of(cursor, size), previous) == expected
+def test_next_page_starts_at_the_end_of_the_last_second(previous: int | None, cursor: Any, expected: int) -> None:
+    assert next_token(token(previous), cursor=cursor) == token(expected)
 
 
 @pytest.mark.parametrize(
-    ("cursor", "previous"),
-    [
-        (0, None),
-        (-5, None),
-        (None, None),
-        ("5000", None),
-        (5.5, None),
-        (5_000, 6_000),
-        (6_000, 6_000),
-        (9_000, 6_000),
-        (9_500, 6_000),
-        (1_700_000_000_501, 1_700_000_000_502),
-    ],
+    ("previous", "cursor"), [(T + 1_000, T), (T + 1_000, T + 500), (T + 501, T + 499), (T + 2, T), (T + 1_000, T + 998)]
 )
-def test_cursor_that_leads_nowhere_is_an_error(cursor: Any, previous: Any) -> None:
-    with pytest.raises(StreamError, match="Nowhere") as raised:
-        following(page_of(cursor), previous)
-    assert raised.value.internal_message == f"has_more with cursor {cursor!r} after a request with cursor {previous!r}"
+def test_page_within_a_second_continues_from_its_last_ms(previous: int, cursor: int) -> None:
+    assert next_token(token(previous), cursor=cursor) == token(cursor + 1)
 
 
-@pytest.mark.parametrize("size", [20, 21, 23])
-def test_full_second_is_an_error_also_below_pinned_posts(size: int) -> None:
-    with pytest.raises(StreamError, match="Nowhere"):
-        following(page_of(5_000, size), 6_000)
+@pytest.mark.parametrize(("previous", "cursor"), [(T + 1, T), (T + 501, T + 500)])
+def test_page_within_a_ms_is_followed_by_a_probe(previous: int, cursor: int) -> None:
+    assert next_token(token(previous), cursor=cursor) == token(previous, 1, (cursor, cursor))
 
 
-@pytest.mark.parametrize("pinned", [4, 6])
-def test_pinned_posts_do_not_fill_a_second(pinned: int) -> None:
-    videos = [{"id": n, "create_time": pinned if n < 3 else 5} for n in range(20)]
-    assert following(page_of(5_000, videos=videos), 6_000) == 5_000
+@pytest.mark.parametrize(("size", "is_probed"), [(1, False), (4, False), (20, True), (23, True)])
+def test_page_within_a_ms_that_has_room_needs_no_probe(size: int, is_probed: bool) -> None:
+    """A short page may have nothing new: TikTok's own cursor leads on then."""
+    expected = token(T + 501, 1, (T + 500, T + 500)) if is_probed else token(T + 500)
+    assert next_token(token(T + 501), cursor=T + 500, videos=of_seconds(size)) == expected
+
+
+@pytest.mark.parametrize("size", [1, 19])
+def test_whole_second_is_probed_even_after_a_short_page(size: int) -> None:
+    assert next_token(token(T + 1), cursor=T, videos=of_seconds(size)) == token(T + 1, 1, (T, T))
+
+
+@pytest.mark.parametrize(("previous", "cursor"), [(T + 1_000, T + 1), (T + 2, T + 1), (T + 1, T)])
+@pytest.mark.parametrize("videos", [[], None])
+def test_empty_page_within_a_second_needs_no_probe(videos: Any, previous: int, cursor: int) -> None:
+    assert next_token(token(previous), cursor=cursor, videos=videos) == token(cursor)
+
+
+FIRST_PROBE = token(T + 1, 1, (T, T))
+LAST_PROBE = token(T, 1, (T,))
+
+
+@pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
+@pytest.mark.parametrize("counts", [(5,), (25,), (1, 5), (3, 2, 6)])
+def test_more_than_a_page_of_one_second_proves_that_none_is_cut(counts: Any, probe: Any) -> None:
+    assert next_token(probe, cursor=T - 9_000, videos=of_seconds(*counts)) == token(T)
+
+
+@pytest.mark.parametrize("counts", [(1,), (4,), (3, 1), (4, 4, 4), (0,)])
+def test_up_to_three_pinned_posts_prove_nothing(counts: Any) -> None:
+    data = {"cursor": T - 9_000, "videos": of_seconds(*counts), "has_more": counts != (0,)}
+    assert next_token(FIRST_PROBE, **data) == LAST_PROBE
+    with pytest.raises(StreamError) as raised:
+        next_token(LAST_PROBE, **data)
+    assert raised.value.internal_message == f"has_more with cursor {T} after a request with cursor {T}"
+    assert raised.value.message == DEFINITIONS["messages"]["invalid_cursor"]
+
+
+@pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
+def test_empty_probe_is_sent_again_from_its_cursor(probe: Any) -> None:
+    assert next_token(probe, cursor=T - 500, videos=[]) == {**probe, "cursor": T - 500}
+    with pytest.raises(StreamError):
+        next_token(probe, cursor=probe["cursor"], videos=[])
+
+
+def test_probe_never_ends_a_window() -> None:
+    """The second that it is about may be the window's first."""
+    assert next_token(token(T + 1), start=T // 1000, cursor=T) == FIRST_PROBE
+    assert next_token(FIRST_PROBE, start=T // 1000, cursor=T - 1, videos=of_seconds(1)) == LAST_PROBE
+    assert next_token(LAST_PROBE, start=T // 1000, cursor=T - 1, videos=of_seconds(9)) is None
 
 
 @pytest.mark.parametrize(
-    ("oldest", "size", "parts"),
-    [
-        (83, 20, 0),
-        (84, 20, 2),
-        (90, 20, 2),
-        (91, 20, 3),
-        (94, 20, 4),
-        (99, 20, 4),
-        (99, 2, 2),
-        (100, 20, 0),
-        (101, 20, 0),
-        (95, 10, 2),
-        (95, 1, 0),
-        (95, 0, 0),
-    ],
+    ("cursor", "is_end"), [(T + 1_000, False), (T + 1, False), (T, False), (T - 1, True), (T - 1_000, True)]
 )
-def test_window_is_shared_by_its_first_page(oldest: int, size: int, parts: int) -> None:
-    """Of a window of 100 s; at 95 s, 19 pages as the first one fit into the rest."""
-    expected = (None, [(oldest, parts)]) if parts else ((oldest + 1) * 1000, [])
-    assert shared(page_of(oldest * 1000, size), 100) == expected
+def test_window_ends_when_its_first_second_was_read(cursor: int, is_end: bool) -> None:
+    assert (next_token(token(None), start=T // 1000, cursor=cursor) is None) is is_end
 
 
-@pytest.mark.parametrize(("count", "parts"), [(10_000, 4), (19_000, 2), (37_000, 2), (38_000, 0), (0, 4), ("many", 4)])
-def test_windows_of_a_large_account_are_longer(count: Any, parts: int) -> None:
-    """19 pages lie ahead; of 38,000 videos, a hundredth is as many."""
-    expected = (None, [(95, parts)]) if parts else (96_000, [])
-    assert shared(page_of(95_000), 100, video_count=count) == expected
+def test_first_second_of_a_window_may_take_several_pages() -> None:
+    assert next_token(token(T + 1_000), start=T // 1000, cursor=T + 400) == token(T + 401)
+    assert next_token(token(T + 1_000), start=T // 1000, cursor=T) == token(T + 1)
+    assert next_token(token(T + 1_000), start=T // 1000, cursor=T, videos=[]) is None
+
+
+@pytest.mark.parametrize("cursor", [T, 0, None, "gone", -1])
+@pytest.mark.parametrize("data", [{}, {"videos": []}, {"videos": None}])
+def test_has_more_false_ends_a_window(data: Any, cursor: Any) -> None:
+    assert next_token(token(T + 5_000), has_more=False, cursor=cursor, **data) is None
+
+
+def test_window_without_a_slice_is_read_to_the_end_of_the_list() -> None:
+    page = response(videos=FULL_PAGE, has_more=True, cursor=T)
+    assert strategy().next_page_token(page, 20, None, None) == token(T + 1_000)
+
+
+INVALID = {
+    "missing": {},
+    "null": {"cursor": None},
+    "zero": {"cursor": 0},
+    "small": {"cursor": 5},
+    "negative": {"cursor": -T},
+    "seconds": {"cursor": T // 1000},
+    "seconds_text": {"cursor": str(T // 1000)},
+    "before_first_post": {"cursor": FIRST_POST * 1000 - 1},
+    "true": {"cursor": True},
+    "float": {"cursor": float(T)},
+    "text": {"cursor": "soon"},
+    "empty_text": {"cursor": ""},
+    "spaced_text": {"cursor": f" {T}"},
+    "signed_text": {"cursor": f"+{T}"},
+    "float_text": {"cursor": f"{T}.0"},
+    "other_digits": {"cursor": "١٧٩٠٨١٢٨٠٠٠٠٠"},
+    "list": {"cursor": [T]},
+    "object": {"cursor": {"ms": T}},
+}
+
+
+def assert_invalid(previous: Any, data: Any) -> None:
+    with pytest.raises(StreamError) as raised:
+        next_token(previous, **data)
+    detail = f"has_more with cursor {data.get('cursor')!r} after a request with cursor {previous['cursor']!r}"
+    assert raised.value.internal_message == detail
+    assert raised.value.message == DEFINITIONS["messages"]["invalid_cursor"]
+    assert raised.value.failure_type is FailureType.system_error
+
+
+@pytest.mark.parametrize("data", INVALID.values(), ids=INVALID)
+@pytest.mark.parametrize("previous", [None, T + 5_000], ids=["first_page", "later_page"])
+def test_invalid_cursor_is_a_system_error(previous: Any, data: Any) -> None:
+    assert_invalid(token(previous), data)
+
+
+@pytest.mark.parametrize("videos", [FULL_PAGE, []], ids=["full_page", "empty_page"])
+@pytest.mark.parametrize("ahead", [0, 1, 500, 1_000, 10**9])
+@pytest.mark.parametrize("form", [int, str])
+def test_cursor_that_does_not_go_back_is_a_system_error(form: type, ahead: int, videos: Any) -> None:
+    assert_invalid(token(T), {"cursor": form(T + ahead), "videos": videos})
+
+
+# How a list may be paged, and with what sizes of pages.
+FORMS: dict[str, dict[str, Any]] = {
+    "exclusive": {"cuts_times": False},
+    "inclusive": {"is_inclusive": True},
+    "ms": {},
+    "cut_seconds": {},
+}
+SIZES = {"full_pages": (20,), "short_pages": (14, 11, 17)}
+
+
+def crowded_lists(form: str, sizes: tuple[int, ...], counts: Any) -> Iterator[VideoList]:
+    """Lists with many videos in one second, from 0 to 3 posts pinned, and with none to 5 newer ones."""
+    for count, newer, pinned in itertools.product(counts, (0, 1, 5), ((), (-1,), (-1, -2, -3), "crowd")):
+        crowd = [T + (37 * n % 1000 if form == "ms" else 0) for n in range(count)]
+        before = [T - 60_000 * n for n in range(1, 26)]
+        after = [T + 60_000 * n for n in range(1, newer + 1)]
+        pins = (newer, newer + 1, newer + 2) if pinned == "crowd" else pinned
+        yield VideoList([*after, *crowd, *before], pinned=pins, page_sizes=sizes, **FORMS[form])
+
+
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_first_second", [False, True], ids=["", "first_second_of_the_window"])
+def test_crowded_second_is_complete_or_an_error(form: str, sizes: tuple[int, ...], is_first_second: bool) -> None:
+    """Only a list that cuts seconds, below a cursor that excludes them, can hide videos."""
+    start = at("2026-10-01") if is_first_second else at("2026-09-01")
+    for listed in crowded_lists(form, sizes, range(15, 26)):
+        reading = read_list(listed, len(listed.posted), start=start)
+
+        expected = [v["id"] for v in listed.videos if v["create_time"] >= start]
+        crowd = sum(ms // 1000 == start for ms in listed.posted) if is_first_second else listed.posted.count(T)
+        is_readable = form != "cut_seconds" or crowd < min(sizes)
+        assert len(set(reading.ids)) == len(reading.ids)
+        assert reading.claimed_too_early == 0
+        assert set(reading.ids) <= set(expected)
+        if is_readable:
+            assert (reading.errors, sorted(reading.ids)) == ([], sorted(expected))
+            assert list(reading.state) == ["create_time"]
+        elif reading.errors:
+            assert [error.message for error in reading.errors] == [DEFINITIONS["messages"]["invalid_cursor"]]
+            assert f"cursor {T} " in str(reading.errors[0].internal_message)
+            assert not reads(reading.state, T // 1000)
+        else:
+            assert sorted(reading.ids) == sorted(expected)
+        assert len(listed.requests) <= len(listed.posted) / min(sizes) * 2 + 10
+
+
+@pytest.mark.parametrize("count", [20, 21, 25])
+@pytest.mark.parametrize("pinned", [(), (-1,), (-1, -2, -3)], ids=["0", "1", "3"])
+def test_page_full_of_one_cut_second_is_an_error(pinned: tuple[int, ...], count: int) -> None:
+    """How many more videos the second has cannot be known, so none of it counts as read."""
+    listed = VideoList([T + 60_000, *[T] * count, *(T - 60_000 * n for n in range(1, 6))], pinned=pinned)
+    reading = read_list(listed, len(listed.posted), start=at("2026-09-01"))
+
+    assert [error.internal_message for error in reading.errors] == [
+        f"has_more with cursor {T} after a request with cursor {T}"
+    ]
+    newest = T // 1000 + 60
+    read = {"start": str(T // 1000 + 1), "end": str(newest), "most_recent_cursor_value": str(newest)}
+    assert reading.state == {"state_type": "date-range", "slices": [read]}
+    assert listed.requests == [(None, 20), (T + 1_000, 20), (T + 1, 20), (T + 1, 1), (T, 1)]
 
 
 @pytest.mark.parametrize(
-    ("oldest", "count", "is_shared"),
-    [(833, None, False), (834, None, True), (949, 37_215, True), (949, 37_216, False)],
+    ("form", "last_requests"),
+    [("exclusive", [(T + 1, 1), (T, 20)]), ("inclusive", [(T + 1, 1), (T, 1), (T, 20), (T - 59_000, 20)])],
 )
-def test_more_pages_than_fit_into_a_window_are_shared(oldest: int, count: int | None, is_shared: bool) -> None:
-    """Of 1,000 s with pages of 20: five pages lie ahead at 833.3 s, and 18.608 at 949 s."""
-    expected = (None, [(oldest, 2)]) if is_shared else ((oldest + 1) * 1000, [])
-    assert shared(page_of(oldest * 1000), 1000, video_count=count) == expected
+def test_probes_lead_out_of_a_second_larger_than_a_page(form: str, last_requests: Any) -> None:
+    listed = VideoList([*[T] * 25, *(T - 60_000 * n for n in range(1, 6))], **FORMS[form])
+    reading = read_list(listed, len(listed.posted), start=at("2026-09-30T23:50:00"))
+
+    assert (reading.errors, sorted(reading.ids)) == ([], sorted(v["id"] for v in listed.videos))
+    assert reading.state == {"create_time": str(T // 1000)}
+    assert listed.requests == [(None, 20), (T + 1_000, 20), (T + 1, 20), *last_requests]
 
 
-def test_later_page_shares_nothing() -> None:
-    assert shared(page_of(99_000), 100, previous=101_000) == (100_000, [])
+@pytest.mark.parametrize("sizes", [(1,), (1, 2), (1, 20)])
+def test_pages_of_one_video_are_complete_with_real_ms(sizes: tuple[int, ...]) -> None:
+    """Each page repeats the last video, and brings nothing new if it has no other."""
+    listed = VideoList([T + 37 * n * n for n in range(1, 30)], page_sizes=sizes)
+    reading = read_list(listed, 29, start=at("2026-09-01"))
+    assert (reading.errors, sorted(reading.ids)) == ([], sorted(v["id"] for v in listed.videos))
+    assert reading.claimed_too_early == 0
 
 
-def strategy() -> BackwardCursorPaginationStrategy:
-    sizes = {"page_size": 20, "pinned_posts": 3, "pages_of_a_window": 5, "windows": 100, "parts": 4}
-    return BackwardCursorPaginationStrategy(**sizes, messages={"cursor_leads_nowhere": "Nowhere."})
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("sharing", [2, 13, 19, 20, 21, 25])
+@pytest.mark.parametrize("cuts_times", [False, True])
+def test_videos_of_one_ms_are_complete_or_an_error(cuts_times: bool, sharing: int, sizes: tuple[int, ...]) -> None:
+    """The cursor lies before all videos of its ms, also those that the page left out."""
+    posted = [*(T + 999 - n for n in range(19)), *[T + 500] * sharing, *(T + 400 - n for n in range(19))]
+    listed = VideoList(posted, cuts_times=cuts_times, page_sizes=sizes)
+    reading = read_list(listed, len(posted), start=at("2026-09-01"))
+    assert reading.claimed_too_early == 0
+    if reading.errors:
+        assert (cuts_times, sharing >= min(sizes)) == (True, True)
+        assert not reads(reading.state, T // 1000)
+    else:
+        assert sorted(reading.ids) == sorted(v["id"] for v in listed.videos)

@@ -1,114 +1,488 @@
-"""Whole reads against a limit that TikTok applies: whichever it is, all is read, and nothing is asked for twice."""
+"""TikTok's rate limit: the stream that it refuses waits, then sends one request at a time, and loses nothing."""
 
+import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from source_tiktok_organic import requester
+from source_tiktok_organic.config import load_manifest
+from source_tiktok_organic.cursor import AccountCursor
+from source_tiktok_organic.requester import RateLimit
+from source_tiktok_organic.responses import RateLimitedError
 from unit_tests.connector import Connector
 from unit_tests.outcome import Outcome
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, refused, video
 
+DEFINITIONS = load_manifest()["definitions"]
+WAITS = [61, 122, 122, 122, 122, 122]
+WAITS_IN_CHECK = [10, 20, 20]
+FULL_WIDTH_AFTER = 122
+(EXCEEDED,) = (
+    ("transient_error", response_filter["error_message"])
+    for response_filter in DEFINITIONS["error_handler"]["response_filters"]
+    if response_filter["action"] == "RATE_LIMITED"
+)
+SLOWING_DOWN = "Rate-limited by TikTok; slowing down."
+TIMES = [1_793_000_000 - 40_000 * n for n in range(400)]
 
-def limited(
-    tiktok: TikTok, limit: int, status: int, posted: list[int], window: float = 60, stray: int = 0
-) -> list[bool]:
-    """Prepare an account of which TikTok admits `limit` list requests a window; returns which were admitted.
 
-    The request with the number `stray` is refused though there is room.
-    """
+def steps(waits: Sequence[float]) -> list[float]:
+    """How these waits are slept: in steps that are short enough for a sign of life in the log."""
+    return [min(30, wait - slept) for wait in waits for slept in range(0, int(wait), 30)]
+
+
+def wait_lines(waits: Sequence[float]) -> list[str]:
+    return [
+        f"Waiting for TikTok's rate limit; the next request follows in {wait - slept} s."
+        for wait in waits
+        for slept in range(0, int(wait), 30)
+    ]
+
+
+def limit_lines(outcome: Outcome) -> list[str]:
+    return [line for line in outcome.logs.splitlines() if line.startswith(("Rate-limited", "Waiting for"))]
+
+
+def read_all(connector: Connector, workers: int) -> Outcome:
+    return connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-04-01", "num_workers": workers}, "videos")
+
+
+# --- how long a stream waits ---
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+@pytest.mark.parametrize("refusals", range(1, 7))
+def test_waits_grow_with_refusals_in_a_row(
+    refusals: int, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account(*[refused("rate_limit_exceeded", status)] * refusals, page([video(TIMES[0])], False))
+
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+
+    assert waits == steps(WAITS[:refusals])
+    assert limit_lines(outcome) == [SLOWING_DOWN, *wait_lines(WAITS[:refusals])]
+    assert [record["create_time"] for record in outcome.records("videos")] == [TIMES[0]]
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
+    assert len(tiktok.requests("videos")) == refusals + 1
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+def test_stream_gives_up_after_the_last_wait(
+    endpoint: str, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account().responds(endpoint, refused("rate_limit_exceeded", status))
+
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info" if endpoint == "user" else "videos")
+
+    assert waits == steps(WAITS)
+    assert (outcome.exit_code, outcome.errors[:-1], outcome.of("RECORD")) == (1, [EXCEEDED], [])
+    assert limit_lines(outcome) == [SLOWING_DOWN, *wait_lines(WAITS)]
+    assert len(tiktok.requests(endpoint)) == 7
+
+
+def test_accepted_request_makes_the_next_wait_short(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    limited = refused("rate_limit_exceeded", 429)
+    pages = [page([video(time)], time != TIMES[2]) for time in TIMES[:3]]
+    tiktok.with_an_account(pages[0], limited, limited, pages[1], limited, pages[2])
+
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-20"}, "videos")
+
+    assert waits == steps([61, 122, 61])
+    assert limit_lines(outcome) == [SLOWING_DOWN, *wait_lines([61, 122, 61])]
+    assert [record["create_time"] for record in outcome.records("videos")] == TIMES[:3]
+    assert outcome.errors == []
+    before = [None, *((time + 1) * 1000 for time in TIMES[:2])]
+    assert [body.get("cursor") for body in tiktok.bodies()] == [before[0], *[before[1]] * 3, *[before[2]] * 2]
+
+
+@pytest.mark.parametrize("stream", ["user_info", "videos"])
+def test_user_info_waits_out_the_rate_limit(
+    stream: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    """For its own stream, and for `videos`, which needs the account."""
+    tiktok.with_videos(*TIMES[:3])
+    tiktok.responds("user", *[refused("rate_limit_exceeded", 429)] * 2, good({"user": USER}))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, stream)
+    assert waits == steps([61, 122])
+    assert (outcome.errors, len(outcome.records(stream))) == ([], 1 if stream == "user_info" else 3)
+
+
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+@pytest.mark.parametrize("refusals", [1, 3])
+def test_check_waits_for_less_than_a_minute(
+    refusals: int, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    accepted = good({"user": USER}) if endpoint == "user" else page([], False)
+    tiktok.with_an_account().responds(endpoint, *[refused("rate_limit_exceeded", 429)] * refusals, accepted)
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert waits == WAITS_IN_CHECK[:refusals]
+    assert len(tiktok.requests(endpoint)) == refusals + 1
+
+
+@pytest.mark.parametrize("endpoint", ["user", "videos"])
+def test_check_fails_after_its_last_wait(
+    endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    tiktok.with_an_account().responds(endpoint, refused("rate_limit_exceeded", 429))
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": EXCEEDED[1]}]
+    assert (waits, len(tiktok.requests(endpoint))) == (WAITS_IN_CHECK, 4)
+
+
+def test_state_is_emitted_before_a_wait(
+    tiktok: TikTok, connector: Connector, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for minutes may be stopped meanwhile."""
+    emitted: list[tuple[int, float]] = []
+    expect_pause = AccountCursor.expect_pause
+
+    def note(cursor: AccountCursor) -> None:
+        emitted.append((len(tiktok.bodies()), sum(waits)))
+        expect_pause(cursor)
+
+    monkeypatch.setattr(AccountCursor, "expect_pause", note)
+    limited = refused("rate_limit_exceeded", 429)
+    pages = [page([video(time)], time != TIMES[1]) for time in TIMES[:2]]
+    tiktok.with_an_account(pages[0], limited, limited, refused("internal_error", 500), pages[1])
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-20"}, "videos")
+    assert outcome.errors == []
+    assert emitted == [(2, 0), (3, 61)]
+
+
+# --- what several workers do ---
+
+
+def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
+    """Respond with the videos of TIMES, up to `limit` times a minute; returns which list requests were accepted."""
     tiktok.with_an_account()
-    admitted, verdicts = [], []
+    accepted: list[float] = []
+    verdicts: list[bool] = []
+    lock = threading.Lock()
 
     def respond(request: Any, context: Any) -> Any:
-        now = time.monotonic()
-        admitted[:] = [t for t in admitted if t > now - window]
-        verdicts.append(len(admitted) < limit and len(verdicts) + 1 != stray)
-        if not verdicts[-1]:
+        with lock:
+            now = time.monotonic()
+            is_accepted = sum(1 for then in accepted if then > now - 60) < limit
+            verdicts.append(is_accepted)
+            if is_accepted:
+                accepted.append(now)
+        if not is_accepted:
             context.status_code = status
             return refused("rate_limit_exceeded", status)["json"]
-        admitted.append(now)
-        found = [t for t in posted if t * 1000 < request.json().get("cursor", 10**16)]
-        return page([video(t) for t in found[:20]], len(found) > 20)["json"]
+        found = [then for then in TIMES if then * 1000 < request.json().get("cursor", 10**16)]
+        return page([video(then) for then in found[:20]], len(found) > 20)["json"]
 
     tiktok.responds("videos", {"json": respond})
     return verdicts
 
 
-POSTED = [1_793_000_000 - 40_000 * n for n in range(400)]
-
-
-def read(connector: Connector, workers: int) -> Outcome:
-    config = {**ACCESS_TOKEN_CONFIG, "start_date": "2026-04-01", "num_workers": workers}
-    return connector.read(config, "videos")
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("status", [200, 429, 503])
 @pytest.mark.parametrize(("limit", "workers"), [(1, 2), (5, 2), (30, 2), (5, 20), (30, 20), (30, 30)])
-def test_any_limit_is_read_to_the_end(
+def test_nothing_is_lost_whatever_the_limit(
     limit: int, workers: int, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    verdicts = limited(tiktok, limit, status, POSTED)
+    verdicts = moving_window(tiktok, limit, status)
 
-    outcome = read(connector, workers)
+    outcome = read_all(connector, workers)
 
-    assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert sorted(v["create_time"] for v in outcome.records("videos")) == sorted(POSTED)
-    assert len(verdicts) < 3 * verdicts.count(True)
-
-
-@pytest.mark.parametrize("place", [1, 2, 5, 20])
-def test_stray_refusal_costs_seconds(place: int, tiktok: TikTok, connector: Connector) -> None:
-    """The limit once learned from it, such as one a minute, made a sync of seconds take nine minutes."""
-    verdicts, began = limited(tiktok, 600, 429, POSTED, stray=place), time.monotonic()
-
-    outcome = read(connector, 2)
-
-    assert (outcome.errors, verdicts.count(False)) == ([], 1)
-    assert sorted(v["create_time"] for v in outcome.records("videos")) == sorted(POSTED)
-    assert time.monotonic() - began < 10
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
+    assert sorted(record["create_time"] for record in outcome.records("videos")) == sorted(TIMES)
+    accepted = [body.get("cursor") for body, was in zip(tiktok.bodies(), verdicts, strict=True) if was]
+    assert len(accepted) == len({*accepted})
+    # Each worker is refused at most once, and then one of them after each full window.
+    assert verdicts.count(False) <= workers + len(accepted) / limit
+    assert outcome.logs.count(SLOWING_DOWN) <= 1
 
 
-def test_admitted_requests_never_ask_twice(tiktok: TikTok, connector: Connector) -> None:
-    verdicts = limited(tiktok, 5, 429, POSTED)
-    outcome = read(connector, 20)
-    assert outcome.errors == []
-    asked = [body.get("cursor") for body, was in zip(tiktok.bodies(), verdicts, strict=True) if was]
-    assert len(asked) == len(set(asked))
-
-
-@pytest.mark.parametrize("status", [200, 429])
-def test_ten_minutes_without_admission_end_the_sync(
-    status: int, tiktok: TikTok, connector: Connector, waits: list[float]
-) -> None:
-    tiktok.with_an_account(*[refused("rate_limit_exceeded", status)] * 50, page([], False))
-
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-
-    assert outcome.errors[:-1] == [
-        (
-            "transient_error",
-            "TikTok has admitted no request of this app for ten minutes: its request limit is exceeded, perhaps by "
-            "other syncs that share the app. Run the sync again later; it goes on from the last state.",
-        )
-    ]
-    assert 600 <= sum(waits) <= 800
-    assert len(tiktok.bodies()) < 15
-
-
-def test_rate_limit_is_a_stream_status_and_not_an_error(tiktok: TikTok, connector: Connector) -> None:
-    limited(tiktok, 5, 429, POSTED[:150])
-    outcome = read(connector, 2)
-    statuses = [t["stream_status"] for t in outcome.of("TRACE") if t["type"] == "STREAM_STATUS"]
-    reasons = [reason["type"] for s in statuses for reason in s.get("reasons") or []]
-    assert set(reasons) == {"RATE_LIMITED"}
-    assert "TikTok admits about 5 requests a minute of this app; the sync is paced to it." in outcome.logs
-    assert (outcome.errors, outcome.warnings) == ([], [])
-
-
-def test_limit_of_the_profile_is_waited_for_too(tiktok: TikTok, connector: Connector) -> None:
+def test_refusals_of_many_workers_cost_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    """Ten windows are read by ten workers, and whatever they send before the wait is refused."""
     tiktok.with_an_account()
-    tiktok.responds("user", *[refused("rate_limit_exceeded", 429)] * 9, good({"user": USER}))
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
-    assert (outcome.errors, len(outcome.records("user_info"))) == ([], 1)
+
+    def respond(request: Any, context: Any) -> Any:
+        if not waits:
+            context.status_code = 429
+            return refused("rate_limit_exceeded", 429)["json"]
+        before = request.json().get("cursor", 10**16)
+        return page([video(then) for then in TIMES[1:20:2] if then * 1000 < before], False)["json"]
+
+    tiktok.responds("videos", {"json": respond})
+
+    outcome = connector.read_from(ten_windows(), {**ACCESS_TOKEN_CONFIG, "num_workers": 12})
+
+    assert waits == steps([61])
+    assert sorted(limit_lines(outcome)) == sorted([SLOWING_DOWN, *wait_lines([61])])
+    assert sorted(record["create_time"] for record in outcome.records("videos")) == sorted(TIMES[1:20:2])
+    assert (outcome.errors, len(tiktok.requests("videos")) <= 20) == ([], True)
+
+
+def test_failed_stream_sends_nothing_more(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+    """One worker tries for all; once it gives up, the windows of the others stay unread."""
+    tiktok.with_an_account()
+    waited_before: list[float] = []
+
+    def respond(_: Any, context: Any) -> Any:
+        waited_before.append(sum(waits))
+        context.status_code = 429
+        return refused("rate_limit_exceeded", 429)["json"]
+
+    tiktok.responds("videos", {"json": respond})
+
+    outcome = connector.read_from(ten_windows(), {**ACCESS_TOKEN_CONFIG, "num_workers": 12})
+
+    assert (outcome.errors[:-1], outcome.statuses("videos")[-1]) == ([EXCEEDED], "INCOMPLETE")
+    assert waits == steps(WAITS)
+    # Before the first wait, each worker may be refused once; the next in line may have begun when one gives up.
+    assert 1 + 6 <= len(waited_before) <= 10 + 6 + 1
+    assert 1 <= waited_before.count(sum(WAITS)) <= 2
+    (account,) = outcome.states[-1]["states"]
+    (given,) = ten_windows()["states"]
+    assert account == given
+
+
+def ten_windows() -> Any:
+    """The state of a stopped sync that left ten gaps."""
+    read = [{"start": "1388534400", "end": str(TIMES[20])}]
+    read += [{"start": str(TIMES[n] - 10), "end": str(TIMES[n] + 10)} for n in range(18, 0, -2)]
+    cursor = {"state_type": "date-range", "slices": read}
+    return {"states": [{"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor": cursor}]}
+
+
+# --- one at a time, and side by side again ---
+
+
+class Clock:
+    """The time (s) of the tested module; every wait is recorded, and only moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+class Requests:
+    """Requests that TikTok is working on until they are answered."""
+
+    def __init__(self, limit: RateLimit, respond: Callable[[], Any] = lambda: "page") -> None:
+        self._limit = limit
+        self._respond = respond
+        self._answers = threading.Semaphore(0)
+        self._arrivals = threading.Semaphore(0)
+        self._workers: list[threading.Thread] = []
+        self.responses: list[Any] = []
+
+    def begin(self, count: int) -> None:
+        """Start this many workers, each with one request."""
+        workers = [threading.Thread(target=self._send) for _ in range(count)]
+        self._workers += workers
+        for worker in workers:
+            worker.start()
+
+    def arrive(self, count: int) -> bool:
+        """Whether this many requests are at TikTok at the same time."""
+        return all(self._arrivals.acquire(timeout=10) for _ in range(count))
+
+    def another_arrives(self) -> bool:
+        """Whether another one comes, where none should."""
+        return self._arrivals.acquire(timeout=0.1)
+
+    def answer(self, count: int) -> None:
+        """Answer this many requests, or let them be answered as soon as they arrive."""
+        for _ in range(count):
+            self._answers.release()
+
+    def finish(self) -> None:
+        """Wait for all workers."""
+        for worker in self._workers:
+            worker.join(timeout=10)
+        assert [worker for worker in self._workers if worker.is_alive()] == []
+
+    def _send(self) -> None:
+        self.responses.append(self._limit.send(self._request))
+
+    def _request(self) -> Any:
+        self._arrivals.release()
+        assert self._answers.acquire(timeout=10)
+        return self._respond()
+
+
+@pytest.fixture
+def quiet_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock for threads of a test: the frozen one shows them the real time."""
+    clock = Clock()
+    monkeypatch.setattr(requester, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def limit(quiet_clock: Clock) -> RateLimit:
+    return RateLimit(WAITS, FULL_WIDTH_AFTER, DEFINITIONS["messages"])
+
+
+def refuse_once(limit: RateLimit) -> None:
+    """Let one request be refused, and be accepted after the wait."""
+    verdicts = [True, False]
+
+    def request() -> Any:
+        if verdicts.pop(0):
+            raise RateLimitedError
+        return "page"
+
+    assert limit.send(request) == "page"
+    assert verdicts == []
+
+
+def are_sent_side_by_side(limit: RateLimit) -> bool:
+    """Whether a second request gets to TikTok before the first one is answered."""
+    requests = Requests(limit)
+    requests.begin(2)
+    assert requests.arrive(1)
+    both = requests.another_arrives()
+    requests.answer(2)
+    requests.finish()
+    return both
+
+
+def test_numbers_are_those_of_the_manifest() -> None:
+    made = DEFINITIONS["requester"]
+    assert (made["rate_limit_waits"], made["full_width_after"]) == (WAITS, FULL_WIDTH_AFTER)
+    assert DEFINITIONS["in_check"]["requester"] == {"rate_limit_waits": WAITS_IN_CHECK}
+    assert DEFINITIONS["endpoint_limit"]["rates"][0]["interval"] == f"PT{min(WAITS)}S"
+
+
+def test_requests_go_side_by_side_before_a_refusal(limit: RateLimit, quiet_clock: Clock) -> None:
+    requests = Requests(limit)
+    requests.begin(5)
+    assert requests.arrive(5)
+    requests.answer(5)
+    requests.finish()
+    assert (requests.responses, quiet_clock.waits) == (["page"] * 5, [])
+
+
+def test_requests_go_one_at_a_time_after_a_refusal(limit: RateLimit, quiet_clock: Clock) -> None:
+    refuse_once(limit)
+    requests = Requests(limit)
+    requests.begin(3)
+    for _ in range(3):
+        assert requests.arrive(1)
+        assert not requests.another_arrives()
+        requests.answer(1)
+    requests.finish()
+    assert (requests.responses, quiet_clock.waits) == (["page"] * 3, steps([61]))
+
+
+@pytest.mark.parametrize(("quiet_time", "expected"), [(121, False), (122, True), (1000, True)])
+def test_requests_go_side_by_side_again_after_122_s(
+    quiet_time: float, expected: bool, limit: RateLimit, quiet_clock: Clock
+) -> None:
+    refuse_once(limit)
+    quiet_clock.now += quiet_time
+    assert limit.send(lambda: None) is None  # the first one after this time is still alone
+    assert are_sent_side_by_side(limit) is expected
+
+
+def test_refusal_makes_the_quiet_time_start_over(limit: RateLimit, quiet_clock: Clock) -> None:
+    refuse_once(limit)
+    quiet_clock.now += 100
+    refuse_once(limit)
+    quiet_clock.now += 121
+    assert limit.send(lambda: None) is None
+    assert not are_sent_side_by_side(limit)
+
+
+def test_refusal_after_full_width_starts_over(
+    limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    refuse_once(limit)
+    quiet_clock.now += FULL_WIDTH_AFTER
+    limit.send(lambda: None)
+    refuse_once(limit)
+    assert quiet_clock.waits == steps([61, 61])
+    assert [record.message for record in caplog.records] == [SLOWING_DOWN, *wait_lines([61, 61])]
+    assert not are_sent_side_by_side(limit)
+
+
+def test_other_workers_wait_with_the_refused_one(
+    limit: RateLimit, quiet_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They start while it sleeps, and none of them gets to TikTok before it has."""
+    others = Requests(limit)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if not slept:
+            others.begin(3)
+        slept.append(seconds)
+        assert not others.another_arrives()
+        quiet_clock.now += seconds
+
+    monkeypatch.setattr(quiet_clock, "sleep", sleep)
+    others.answer(3)
+    refuse_once(limit)
+    others.finish()
+    assert (others.responses, slept) == (["page"] * 3, steps([61]))
+
+
+def test_one_of_several_refusals_at_once_counts(
+    limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    def respond() -> str:
+        if not quiet_clock.waits:
+            raise RateLimitedError
+        return "page"
+
+    requests = Requests(limit, respond)
+    requests.begin(5)
+    assert requests.arrive(5)
+    requests.answer(10)
+    requests.finish()
+    assert (requests.responses, quiet_clock.waits) == (["page"] * 5, steps([61]))
+    assert sorted(record.message for record in caplog.records) == sorted([SLOWING_DOWN, *wait_lines([61])])
+
+
+def test_late_acceptance_does_not_end_the_wait(limit: RateLimit, quiet_clock: Clock) -> None:
+    """Of a request that was under way when another one was refused."""
+    requests = Requests(limit)
+    requests.begin(1)
+    assert requests.arrive(1)
+    refuse_once(limit)
+    requests.answer(1)
+    requests.finish()
+    assert (requests.responses, quiet_clock.waits) == (["page"], steps([61]))
+    assert not are_sent_side_by_side(limit)
+
+
+def test_error_in_a_request_lets_the_next_one_go(limit: RateLimit, quiet_clock: Clock) -> None:
+    refuse_once(limit)
+
+    def fail() -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        limit.send(fail)
+    assert limit.send(lambda: None) is None
+    assert quiet_clock.waits == steps([61])
+
+
+def test_limit_that_was_given_up_waits_no_more(limit: RateLimit, quiet_clock: Clock) -> None:
+    def refuse() -> Any:
+        raise RateLimitedError("still limited")
+
+    for _ in range(2):
+        with pytest.raises(RateLimitedError, match="still limited"):
+            limit.send(refuse)
+    assert quiet_clock.waits == steps(WAITS)

@@ -1,17 +1,35 @@
-"""Whole reads: what a sync emits and which requests it makes."""
+"""Whole reads: what a sync emits, and which requests it makes."""
+
+import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, page, video
+from unit_tests.outcome import FIELDS
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, page, video
+
+VIDEOS = [video(1_700_000_200), video(1_700_000_100)]
+COMPLETE = {"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor": {"create_time": "1700000200"}}
 
 
-def test_read_emits_both_streams_and_their_end(tiktok: TikTok, connector: Connector) -> None:
-    videos = [video(1_700_000_200), video(1_700_000_100)]
-    tiktok.with_an_account(page(videos, has_more=False))
+@pytest.mark.parametrize(
+    ("config", "bearer"), [(OAUTH_CONFIG, "act.fresh"), (ACCESS_TOKEN_CONFIG, "act.given")], ids=["oauth", "token"]
+)
+def test_read_emits_both_streams_and_their_end(
+    config: dict[str, object], bearer: str, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
+    """With every scope, a sync costs three requests and a page more for each 19 videos, and it waits for nothing."""
+    tiktok.with_an_account(page(VIDEOS, has_more=False))
 
-    outcome = connector.read(OAUTH_CONFIG)
+    outcome = connector.read(config)
 
-    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
     assert outcome.records("user_info") == [USER]
-    assert outcome.records("videos") == [{**v, "open_id": "_000account"} for v in videos]
+    assert outcome.records("videos") == [{**one, "open_id": "_000account"} for one in VIDEOS]
+    assert outcome.states[-1]["states"] == [COMPLETE]
     for stream in ("user_info", "videos"):
         assert outcome.statuses(stream) == ["STARTED", "RUNNING", "COMPLETE"]
+    requested = sorted(query["fields"] for query in tiktok.queries("user"))
+    assert requested == sorted([FIELDS["user_info"], "open_id,video_count"])
+    assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"]]
+    assert tiktok.bodies() == [{"max_count": 20}]
+    assert {*tiktok.bearers("user"), *tiktok.bearers("videos")} == {bearer}
+    assert waits == []

@@ -1,22 +1,31 @@
 """How responses are judged: each code, status and body by one filter of the manifest."""
 
 import json
+import logging
 from io import BytesIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.interpolation.interpolated_boolean import InterpolatedBoolean
-from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomErrorHandler
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
+    CustomErrorHandler,
+    CustomRecordExtractor,
+)
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ResponseAction
 from urllib3 import HTTPResponse
 
 from source_tiktok_organic.config import load_manifest
-from source_tiktok_organic.responses import OneReadingErrorHandler
+from source_tiktok_organic.responses import (
+    NonRetryableError,
+    ParsedBodyExtractor,
+    RateLimitedError,
+    StreamError,
+    TikTokErrorHandler,
+)
 from unit_tests.tiktok import OK, recorded
 
 RETRY, FAIL, LIMITED, SUCCESS, REFRESH = (
@@ -45,18 +54,26 @@ GOOD_BODIES = [
     recorded("user_info_basic_profile_stats.json"),
     recorded("video_list_empty_account.json"),
 ]
-NO_API_RESPONSES = [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"error": "x"}, {"error": None}]
+UNREADABLE = [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"error": "x"}, {"error": None}]
+
+
+class Authenticator:
+    """Notes the headers of requests whose access token TikTok rejected."""
+
+    def __init__(self) -> None:
+        self.expired: list[str] = []
+
+    def expire(self, authorization: str) -> None:
+        self.expired.append(authorization)
 
 
 @pytest.fixture
-def handler() -> OneReadingErrorHandler:
-    """The error handler of the manifest that takes every page for whole, with a requester that sends nothing."""
+def handler() -> TikTokErrorHandler:
+    """The error handler of the manifest, for a stream that can use any response."""
     manifest = ManifestReferenceResolver().preprocess_manifest(load_manifest())
     definition = manifest["definitions"]["error_handler"]
     made: Any = ModelToComponentFactory().create_component(CustomErrorHandler, definition, config={})
-    budget = SimpleNamespace(learn=lambda *_, **__: None, has_stalled=lambda: False)
-    authenticator = SimpleNamespace(expire=lambda _: None)
-    made.requester = SimpleNamespace(api_budget=budget, get_authenticator=lambda: authenticator)
+    made.authenticator = Authenticator()
     return made
 
 
@@ -65,17 +82,18 @@ def response(body: Any, status: int = 200) -> requests.Response:
     made.status_code = status
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     made.raw = HTTPResponse(BytesIO(content), preload_content=False)
-    made.request = requests.Request("GET", "https://x/y", headers={"Authorization": "Bearer act"}).prepare()
+    url = "https://x/y?fields=id"
+    made.request = requests.Request("GET", url, headers={"Authorization": "Bearer act.x"}).prepare()
     return made
 
 
-def matched(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> list[int]:
+def matched(handler: TikTokErrorHandler, body: Any, status: int = 200) -> list[int]:
     """The places of all filters that would take a response."""
     read = handler._read(response(body, status))
     return [n for n, f in enumerate(handler.response_filters or ()) if f.matches(read)]
 
 
-def verdict(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> tuple[ResponseAction, FailureType | None]:
+def verdict(handler: TikTokErrorHandler, body: Any, status: int = 200) -> tuple[ResponseAction, FailureType | None]:
     """What the first filter that takes a response says."""
     place = matched(handler, body, status)[0]
     response_filter = (handler.response_filters or [])[place]
@@ -83,11 +101,18 @@ def verdict(handler: OneReadingErrorHandler, body: Any, status: int = 200) -> tu
 
 
 def coded(code: str) -> dict[str, Any]:
-    return {"data": {}, "error": {"code": code, "message": "", "log_id": "1"}}
+    return {"data": {}, "error": {"code": code, "message": "", "log_id": "2026LOG"}}
+
+
+def sentence_of(code: str) -> str:
+    """The `error_message` of the filter for a code, or of the last filter for one that nobody knows."""
+    filters = load_manifest()["definitions"]["error_handler"]["response_filters"]
+    own = [f for f in filters if f"'{code}'" in f.get("predicate", "")]
+    return str((own or filters[-1:])[0]["error_message"])
 
 
 @pytest.mark.parametrize("body", GOOD_BODIES)
-def test_good_body_matches_the_first_filter(body: Any, handler: OneReadingErrorHandler) -> None:
+def test_good_body_matches_the_first_filter(body: Any, handler: TikTokErrorHandler) -> None:
     assert matched(handler, body) == [0, len(handler.response_filters or ()) - 1]
     assert verdict(handler, body)[0] is SUCCESS
     assert handler.interpret_response(response(body)).response_action is SUCCESS
@@ -99,7 +124,7 @@ def test_error_code_decides_whatever_the_status(
     code: str,
     expected: tuple[int, ResponseAction, FailureType],
     with_own_status: bool,
-    handler: OneReadingErrorHandler,
+    handler: TikTokErrorHandler,
 ) -> None:
     assert verdict(handler, coded(code), expected[0] if with_own_status else 200) == expected[1:]
 
@@ -107,12 +132,12 @@ def test_error_code_decides_whatever_the_status(
 @pytest.mark.parametrize(
     "code", ["scope_not_authorized", "invalid_params", "rate_limit_exceeded", "access_token_invalid"]
 )
-def test_known_code_counts_with_a_server_error(code: str, handler: OneReadingErrorHandler) -> None:
+def test_known_code_counts_with_a_server_error(code: str, handler: TikTokErrorHandler) -> None:
     """The filter of the HTTP codes comes after those of TikTok's codes."""
     assert verdict(handler, coded(code), 503) == CODES[code][1:]
 
 
-def test_server_error_with_unknown_code_is_retried(handler: OneReadingErrorHandler) -> None:
+def test_server_error_with_unknown_code_is_retried(handler: TikTokErrorHandler) -> None:
     """The filter of the HTTP codes comes before the one that takes the rest."""
     found = {status: verdict(handler, coded("never_heard_of"), status) for status in (500, 501, 502, 503, 504)}
     assert set(found.values()) == {(RETRY, TRANSIENT)}
@@ -130,25 +155,25 @@ def test_each_error_code_matches_one_filter(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", [None, "", "OK", "ok ", "success", 0, True, ["ok"], {"code": "ok"}])
-def test_no_other_code_counts_as_ok(code: Any, handler: OneReadingErrorHandler) -> None:
+def test_no_other_code_counts_as_ok(code: Any, handler: TikTokErrorHandler) -> None:
     assert verdict(handler, {"error": {"code": code}}) == (FAIL, SYSTEM)
 
 
 @pytest.mark.parametrize("status", [200, 401, 429, 500, 502, 504])
-@pytest.mark.parametrize("body", NO_API_RESPONSES)
-def test_non_api_response_is_retried(body: Any, status: int, handler: OneReadingErrorHandler) -> None:
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_unreadable_response_is_retried(body: Any, status: int, handler: TikTokErrorHandler) -> None:
     assert verdict(handler, body, status) == OWN_CODES["unreadable"]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-def test_ok_with_an_error_status_is_retried(status: int, handler: OneReadingErrorHandler) -> None:
+def test_ok_with_an_error_status_is_retried(status: int, handler: TikTokErrorHandler) -> None:
     read = handler._read(response(GOOD_BODIES[1], status))
     assert read.json()["error"]["code"] == "incomplete"
     assert verdict(handler, GOOD_BODIES[1], status) == OWN_CODES["incomplete"]
 
 
-def test_ok_without_what_the_stream_needs_is_retried(handler: OneReadingErrorHandler) -> None:
-    handler.whole_response = "{{ response.data.user }}"
+def test_ok_without_what_the_stream_needs_is_retried(handler: TikTokErrorHandler) -> None:
+    handler.required_condition = "{{ response.data.user }}"
     assert verdict(handler, GOOD_BODIES[1]) == OWN_CODES["incomplete"]
 
 
@@ -159,21 +184,115 @@ def test_each_filter_but_the_first_has_a_sentence() -> None:
     assert len({*sentences, ""}) == len(others) + 1
 
 
-def test_failed_attempts_keep_their_failure_type(handler: OneReadingErrorHandler) -> None:
-    """Of a filter that retries, the CDK forgets it: what the error is if it lasts."""
-    resolution = handler.interpret_response(response(coded("access_token_invalid"), 401))
-    assert (resolution.response_action, resolution.failure_type) == (RETRY, CONFIG)
-    resolution = handler.interpret_response(response(coded("rate_limit_exceeded"), 429))
-    assert (resolution.response_action, resolution.failure_type) == (LIMITED, TRANSIENT)
+@pytest.mark.parametrize("code", ["unreadable", "incomplete", "internal_error"])
+def test_retry_says_how_it_fails_in_the_end(code: str, handler: TikTokErrorHandler) -> None:
+    """The CDK forgets the failure type of a filter that retries: that of the error when the retries are exhausted."""
+    resolution = handler.interpret_response(response(coded(code), 500))
+    assert (resolution.response_action, resolution.failure_type) == (RETRY, TRANSIENT)
+    assert resolution.error_message == sentence_of(code)
 
 
-def test_filters_leave_no_response_unjudged(handler: OneReadingErrorHandler) -> None:
-    """A manifest that lacked the last filter would not go on in silence."""
+def test_rejected_access_token_is_expired_and_retried(handler: TikTokErrorHandler) -> None:
+    """A retry signs the request anew, however often: with REFRESH_TOKEN_THEN_RETRY the CDK would refresh it once."""
+    for _ in range(2):
+        resolution = handler.interpret_response(response(coded("access_token_invalid"), 401))
+        assert (resolution.response_action, resolution.failure_type) == (RETRY, CONFIG)
+        assert resolution.error_message == sentence_of("access_token_invalid")
+    assert handler.authenticator.expired == ["Bearer act.x"] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "failure_type", "is_scope_missing"),
+    [
+        ("scope_not_authorized", CONFIG, True),
+        ("scope_permission_missed", CONFIG, True),
+        ("invalid_params", SYSTEM, False),
+        ("never_heard_of", SYSTEM, False),
+    ],
+)
+def test_refused_request_raises_and_is_logged(
+    code: str,
+    failure_type: FailureType,
+    is_scope_missing: bool,
+    handler: TikTokErrorHandler,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(NonRetryableError) as raised:
+        handler.interpret_response(response(coded(code), 400))
+    error = raised.value
+    detail = f"GET /y?fields=id: HTTP 400, {coded(code)['error']}"
+    assert (error.internal_message, error.message, error.failure_type) == (detail, sentence_of(code), failure_type)
+    assert error.is_scope_missing is is_scope_missing
+    assert [record.message for record in caplog.records] == [f"TikTok refused {detail}"]
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+def test_rate_limited_request_raises(status: int, handler: TikTokErrorHandler) -> None:
+    with pytest.raises(RateLimitedError) as raised:
+        handler.interpret_response(response(coded("rate_limit_exceeded"), status))
+    error = raised.value
+    detail = f"GET /y?fields=id: HTTP {status}, {coded('rate_limit_exceeded')['error']}"
+    assert (error.internal_message, error.message) == (detail, sentence_of("rate_limit_exceeded"))
+    assert error.failure_type is TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (requests.exceptions.ProxyError("x"), "ProxyError"),
+        (requests.exceptions.SSLError("x"), "SSLError"),
+        (requests.exceptions.ConnectTimeout("x"), "Exception"),
+        (None, "Exception"),
+    ],
+    ids=["proxy", "certificate", "timeout", "nothing"],
+)
+def test_missing_response_is_retried(error: Exception | None, name: str, handler: TikTokErrorHandler) -> None:
+    resolution = handler.interpret_response(error)
+    assert (resolution.response_action, resolution.failure_type) == (RETRY, TRANSIENT)
+    assert resolution.error_message == load_manifest()["definitions"]["no_response"][name]
+
+
+def test_response_without_a_matching_filter_is_an_error(handler: TikTokErrorHandler) -> None:
+    """A manifest that lacked the last filter would not silently continue."""
     (handler.response_filters or []).pop()
     with pytest.raises(ValueError, match="last filter"):
         handler.interpret_response(response(coded("never_heard_of"), 400))
 
 
-def test_recorded_errors_get_the_right_action(handler: OneReadingErrorHandler) -> None:
+def test_recorded_errors_get_the_right_action(handler: TikTokErrorHandler) -> None:
     assert verdict(handler, recorded("access_token_invalid.401.json"), 401) == (REFRESH, CONFIG)
     assert verdict(handler, recorded("scope_not_authorized.401.json"), 401) == (FAIL, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("data", "records"),
+    [
+        ({"videos": [{"id": "2"}, {"id": "1"}]}, [{"id": "2"}, {"id": "1"}]),
+        ({"videos": []}, []),
+        ({"videos": None}, []),
+        ({"videos": {"id": "1"}}, [{"id": "1"}]),
+        ({}, []),
+    ],
+    ids=["list", "empty_list", "null", "object", "nothing"],
+)
+def test_extractor_takes_what_the_handler_read(data: Any, records: list[Any], handler: TikTokErrorHandler) -> None:
+    manifest = ManifestReferenceResolver().preprocess_manifest(load_manifest())
+    definition = manifest["streams"][1]["retriever"]["record_selector"]["extractor"]
+    extractor: Any = ModelToComponentFactory().create_component(CustomRecordExtractor, definition, config={})
+    assert isinstance(extractor, ParsedBodyExtractor)
+    read = response({"data": data, "error": OK})
+    assert handler.interpret_response(read).response_action is SUCCESS
+    assert list(extractor.extract_records(read)) == records
+
+
+def test_body_can_be_read_again_for_the_debug_log(handler: TikTokErrorHandler) -> None:
+    read = response(GOOD_BODIES[1])
+    handler.interpret_response(read)
+    assert (json.loads(read.content), read.json(strict=False)) == (GOOD_BODIES[1], GOOD_BODIES[1])
+
+
+def test_stream_error_is_shown_as_its_message() -> None:
+    """The CDK's summary of a sync has the `repr` of each stream's error."""
+    error = StreamError("details", "What to do.", SYSTEM)
+    assert repr([error]) == "[What to do.]"

@@ -1,14 +1,15 @@
-"""Access tokens that TikTok refuses before their time: each is renewed once, and only that one."""
+"""Access tokens that TikTok rejects before they expire: each is refreshed once, and only that one."""
 
 from typing import Any
 
 import pytest
 
-from source_tiktok_organic.authenticators import TikTokAuthenticator
-from source_tiktok_organic.token_store import TokenStore
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
+from unit_tests.stored import authenticator_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
 
+DEFINITIONS = load_manifest()["definitions"]
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
 
 
@@ -47,17 +48,16 @@ def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, con
 def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
     outcome = connector.read(OAUTH_CONFIG, "user_info")
-    assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
-    assert "the owner of the account has probably removed the app" in outcome.errors[0][1]
-    assert len(tiktok.requests("user")) == 7
+    (rejected,) = (f for f in DEFINITIONS["error_handler"]["response_filters"] if "REFRESH" in f["action"])
+    assert outcome.errors[:-1] == [("config_error", rejected["error_message"])]
+    assert (len(tiktok.requests("user")), len(tiktok.forms())) == (7, 7)
 
 
 @pytest.mark.parametrize("older", ["act.older", "act.tokens"])
 def test_revocation_of_an_old_token_spares_the_new_one(older: str) -> None:
     """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
-    config, store = oauth(**VALID_TOKEN), TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
-    sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
-    authenticator = TikTokAuthenticator(config, "https://x", "/token", store, **sentences)
+    config = oauth(**VALID_TOKEN)
+    authenticator = authenticator_of(config)
 
     authenticator.expire(f"Bearer {older}")
     assert config["credentials"]["token_expiry_date"] == VALID_TOKEN["token_expiry_date"]
@@ -70,11 +70,5 @@ def test_revocation_of_an_old_token_spares_the_new_one(older: str) -> None:
 def test_expired_bare_access_token_is_not_retried(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
-    assert outcome.errors[:-1] == [
-        (
-            "config_error",
-            "TikTok does not accept the access token: it has expired (after two hours) or was revoked. Get a new one, "
-            "or sign in with OAuth 2.0, which renews itself.",
-        )
-    ]
+    assert outcome.errors[:-1] == [("config_error", DEFINITIONS["messages"]["access_token_expired"])]
     assert len(tiktok.requests("user")) == 1

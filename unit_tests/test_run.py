@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import airbyte_cdk
@@ -40,6 +41,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     for name in ("stdout", "__stdout__"):  # run() replaces both
         monkeypatch.setattr(sys, name, getattr(sys, name))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(ending, "on_signal", [])
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setattr(os, "kill", lambda pid, number: found.append(f"kill {number} {pid == os.getpid()}"))
     monkeypatch.setattr(PRINT_BUFFER, "flush", flush)
@@ -134,13 +136,14 @@ def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pyte
 def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """The main thread, which the handler interrupts, may hold the lock of a line half written."""
     found: list[Any] = []
+    others = threading.enumerate()
     before = signal.signal(number, ending.end_by_signal)
     monkeypatch.setattr(ending, "end", lambda *a: found.append((threading.current_thread().name, a)))
     try:
         signal.raise_signal(number)
         for thread in threading.enumerate():
-            if thread is not threading.current_thread() and thread.daemon:
-                thread.join(timeout=1)
+            if thread not in others:
+                thread.join(timeout=10)
         assert signal.getsignal(number) is signal.SIG_DFL  # a second signal ends it at once
     finally:
         signal.signal(number, before)
@@ -202,8 +205,44 @@ def test_end_does_not_wait_for_ever(events: list[str], monkeypatch: pytest.Monke
         second.set()
 
 
-def test_end_takes_less_than_five_seconds_in_all() -> None:
-    assert 0 < ending.REFRESH_S < ending.END_S < 5
+def test_end_comes_before_docker_kills_the_process() -> None:
+    """Ten seconds after SIGTERM."""
+    assert 0 < ending.OUTPUT_S < ending.REFRESH_S < ending.END_S < 10
+
+
+def test_signal_emits_the_state_before_the_end(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the time that is left for it."""
+    monkeypatch.setattr(ending, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(ending, "on_signal", [lambda seconds: events.append(f"state within {seconds:g} s")])
+    with pytest.raises(Ended):
+        ending.end(143, signal.SIGTERM)
+    assert events == [f"state within {ending.OUTPUT_S} s", "flush", f"kill {signal.SIGTERM} True", "exit 143"]
+
+
+def test_end_without_a_signal_emits_no_state(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream has emitted its last one."""
+    monkeypatch.setattr(ending, "on_signal", [lambda _: events.append("state")])
+    with pytest.raises(Ended):
+        ending.end(0)
+    assert events == ["flush", "exit 0"]
+
+
+def test_state_that_cannot_be_emitted_does_not_hang(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the reader of stdout does not read on."""
+    read = threading.Event()
+    monkeypatch.setattr(ending, "END_S", 0.1)
+    monkeypatch.setattr(ending, "on_signal", [lambda _: read.wait(10)])
+    with pytest.raises(Ended):
+        ending.end(143, signal.SIGTERM)
+    assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
+    read.set()
+
+
+def test_command_tells_its_source_to_emit_the_state(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[Any] = []
+    monkeypatch.setattr(airbyte_cdk, "launch", lambda source, _: launched.append(source))
+    connector.read(OAUTH_CONFIG)
+    assert ending.on_signal == [launched[0].emit_state]
 
 
 def test_end_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,167 +1,438 @@
-"""Permissions: a refused one costs only what it covers, is named once and never causes a request that must fail."""
+"""Scopes that the account's owner did not grant: TikTok's refusals show them, and only their columns are missing."""
+
+from itertools import product
+from typing import Any
 
 import pytest
 
+from source_tiktok_organic import SourceTiktokOrganic
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
+from unit_tests.outcome import FIELDS
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, good, page, refused, video
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
+EVERY_SCOPE = (BASIC, PROFILE, STATS, VIDEOS)
 COLUMNS = {
     BASIC: ["open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_large_url", "display_name"],
     PROFILE: ["bio_description", "profile_deep_link", "username", "is_verified"],
     STATS: ["follower_count", "following_count", "likes_count", "video_count"],
 }
-NO_VIDEOS = (
-    "config_error",
-    "The stream videos needs the permission video.list, which the owner of the TikTok account did not grant. Sign in "
-    "to TikTok again and leave it on, or deselect the stream.",
+SCOPE_OF = {name: scope for scope, names in COLUMNS.items() for name in names}
+USER = {
+    "open_id": "_000account",
+    "union_id": "0123-4567",
+    "avatar_url": "https://p16.tiktokcdn.com/a.jpeg",
+    "avatar_url_100": "https://p16.tiktokcdn.com/a100.jpeg",
+    "avatar_large_url": "https://p16.tiktokcdn.com/a1080.jpeg",
+    "display_name": "Some Body",
+    "bio_description": "",
+    "profile_deep_link": "https://vm.tiktok.com/x/",
+    "username": "some.body",
+    "is_verified": False,
+    "follower_count": 12,
+    "following_count": 0,
+    "likes_count": 34,
+    "video_count": 1,
+}
+VIDEO = video(1_700_000_000)
+RECORD = {**VIDEO, "open_id": "_000account"}
+CREDENTIALS = {"oauth": OAUTH_CONFIG, "access_token": ACCESS_TOKEN_CONFIG}
+CODES = {"scope_not_authorized": 401, "scope_permission_missed": 400}
+DEFINITIONS = load_manifest()["definitions"]
+MESSAGES = DEFINITIONS["messages"]
+(INVALID_PARAMS,) = (
+    (response_filter["failure_type"], response_filter["error_message"])
+    for response_filter in DEFINITIONS["error_handler"]["response_filters"]
+    if "'invalid_params'" in response_filter.get("predicate", "")
 )
-NO_SCOPE = (
-    "config_error",
-    "The TikTok account did not grant this source every permission it needs: the stream user_info needs "
-    "user.info.basic, user.info.profile and user.info.stats, the stream videos needs video.list. Sign in to TikTok "
-    "again and leave all permissions on.",
+
+
+def grant(tiktok: TikTok, *scopes: str, code: str = "scope_not_authorized") -> TikTok:
+    """Respond as TikTok does for an account that granted these scopes alone."""
+    tiktok.with_an_account()
+    refusal = refused(code, CODES[code])["json"]
+
+    def user(request: Any, context: Any) -> Any:
+        names = request.qs["fields"][0].split(",")
+        if all(SCOPE_OF[name] in scopes for name in names):
+            return good({"user": {name: USER[name] for name in names}})["json"]
+        context.status_code = CODES[code]
+        return refusal
+
+    def videos(request: Any, context: Any) -> Any:
+        if VIDEOS in scopes:
+            return page([VIDEO], False)["json"]
+        context.status_code = CODES[code]
+        return refusal
+
+    return tiktok.responds("user", {"json": user}).responds("videos", {"json": videos})
+
+
+def all_but(*scopes: str) -> list[str]:
+    return [scope for scope in EVERY_SCOPE if scope not in scopes]
+
+
+def columns_without(*scopes: str) -> str:
+    return ",".join(name for name, scope in SCOPE_OF.items() if scope not in scopes)
+
+
+def requested(tiktok: TikTok) -> dict[str, list[str]]:
+    """The fields requested for each stream, in order; `videos` has a parent, which only wants the account."""
+    of_users = [query["fields"] for query in tiktok.queries("user")]
+    return {
+        "user_info": [fields for fields in of_users if fields not in ("open_id,video_count", "open_id")],
+        "parent": [fields for fields in of_users if fields in ("open_id,video_count", "open_id")],
+        "videos": [query["fields"] for query in tiktok.queries("videos")],
+    }
+
+
+def columns_warning(scope: str, columns: list[str]) -> str:
+    return MESSAGES["columns_not_granted"].format(scope=scope, names=", ".join(columns), stream="user_info")
+
+
+def missing_key(stream: str) -> tuple[str, str]:
+    scope = {"user_info": BASIC, "videos": VIDEOS}[stream]
+    return "config_error", MESSAGES["key_scope_missing"].format(stream=stream, scope=scope)
+
+
+# --- syncs ---
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("config", CREDENTIALS.values(), ids=CREDENTIALS)
+@pytest.mark.parametrize(
+    "missing",
+    [
+        tuple(scope for scope, is_missing in zip((PROFILE, STATS, VIDEOS), flags, strict=True) if is_missing)
+        for flags in product((False, True), repeat=3)
+    ],
+    ids=lambda missing: "+".join(missing) or "none",
 )
-
-
-def granted(tiktok: TikTok, *scopes: str) -> None:
-    tiktok.with_an_account(page([video(1_700_000_000)], False))
-    tiktok.responds("token", {"json": {**TOKEN_RESPONSE, "scope": ",".join(scopes)}})
-
-
-def warning(scope: str, columns: list[str]) -> str:
-    return (
-        f"The owner of the TikTok account did not grant the permission {scope}: {', '.join(columns)} of user_info stay "
-        "empty. To fill them, sign in to TikTok again and leave it on."
-    )
-
-
-@pytest.mark.parametrize("videos", [True, False], ids=["with_videos", "without_videos"])
-@pytest.mark.parametrize("stats", [True, False], ids=["with_stats", "without_stats"])
-@pytest.mark.parametrize("profile", [True, False], ids=["with_profile", "without_profile"])
-def test_refused_scope_costs_its_columns_or_stream(
-    profile: bool, stats: bool, videos: bool, tiktok: TikTok, connector: Connector
+def test_missing_scope_costs_its_columns_or_stream(
+    missing: tuple[str, ...], config: Any, code: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    optional = {PROFILE: profile, STATS: stats, VIDEOS: videos}
-    granted(tiktok, BASIC, *(scope for scope, given in optional.items() if given))
+    grant(tiktok, *all_but(*missing), code=code)
+
+    outcome = connector.read(config)
+
+    assert outcome.records("user_info") == [{name: USER[name] for name in columns_without(*missing).split(",")}]
+    assert outcome.warnings == [columns_warning(scope, COLUMNS[scope]) for scope in missing if scope in COLUMNS]
+    assert outcome.statuses("user_info") == ["STARTED", "RUNNING", "COMPLETE"]
+    if VIDEOS in missing:
+        assert (outcome.records("videos"), outcome.errors[:-1]) == ([], [missing_key("videos")])
+        assert outcome.statuses("videos") == ["STARTED", "INCOMPLETE"]
+        (account,) = outcome.states[-1]["states"]
+        assert account["cursor"] == {"create_time": "1388534400"}
+    else:
+        assert (outcome.records("videos"), outcome.errors) == ([RECORD], [])
+        assert outcome.statuses("videos") == ["STARTED", "RUNNING", "COMPLETE"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "tried"),
+    [
+        ((), [()]),
+        ((PROFILE,), [(), (PROFILE,)]),
+        ((STATS,), [(), (PROFILE,), (STATS,)]),
+        ((PROFILE, STATS), [(), (PROFILE,), (STATS,), (PROFILE, STATS)]),
+    ],
+    ids=["none", "profile", "stats", "both"],
+)
+def test_scopes_are_left_out_one_by_one_then_all(
+    missing: tuple[str, ...], tried: list[tuple[str, ...]], tiktok: TikTok, connector: Connector
+) -> None:
+    """At most four requests more than with all scopes, and none more if nothing is missing."""
+    grant(tiktok, *all_but(*missing))
 
     outcome = connector.read(OAUTH_CONFIG)
 
-    expected = [name for scope, names in COLUMNS.items() for name in names if optional.get(scope, True)]
-    of_videos = "open_id,video_count" if stats else "open_id"
-    assert {q["fields"] for q in tiktok.queries("user")} == {",".join(expected), of_videos}
-    refused = [scope for scope in (PROFILE, STATS) if not optional[scope]]
-    assert outcome.warnings == [warning(scope, COLUMNS[scope]) for scope in refused]
-    assert len(outcome.records("user_info")) == 1
-    assert (outcome.errors[:-1], len(tiktok.requests("videos"))) == (([], 1) if videos else ([NO_VIDEOS], 0))
-
-
-@pytest.mark.parametrize(
-    ("columns", "warned"), [(["username"], ["username"]), (["follower_count"], []), (["display_name"], [])]
-)
-def test_unselected_columns_cause_no_warning(
-    columns: list[str], warned: list[str], tiktok: TikTok, connector: Connector
-) -> None:
-    granted(tiktok, BASIC, STATS, VIDEOS)
-    outcome = connector.read(OAUTH_CONFIG, "user_info", columns={"user_info": columns})
-    assert outcome.warnings == ([warning(PROFILE, warned)] if warned else [])
     assert outcome.errors == []
+    parent = ["open_id,video_count", "open_id"] if STATS in missing else ["open_id,video_count"]
+    of_users = [columns_without(*left_out) for left_out in tried]
+    assert requested(tiktok) == {"user_info": of_users, "parent": parent, "videos": [FIELDS["videos"]]}
+    assert len(of_users) + len(parent) + 1 <= 3 + 4
+
+
+def test_refused_fields_stay_out_of_later_requests(
+    tiktok: TikTok, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    grant(tiktok, *all_but(PROFILE))
+    profile, _ = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG).streams(ACCESS_TOKEN_CONFIG)
+    (partition,) = profile.generate_partitions()
+
+    read = [dict(record.data) for _ in range(3) for record in partition.read()]
+
+    assert read == [{name: USER[name] for name in columns_without(PROFILE).split(",")}] * 3
+    assert requested(tiktok)["user_info"] == [columns_without(), *[columns_without(PROFILE)] * 3]
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [columns_warning(PROFILE, COLUMNS[PROFILE])]
+    assert waits == []
 
 
 @pytest.mark.parametrize(
-    ("scopes", "missing"),
+    ("selected", "fields"),
     [
-        ((BASIC, PROFILE, STATS, VIDEOS), None),
-        ((BASIC, PROFILE, STATS), "video.list (stream videos)"),
-        ((BASIC, VIDEOS), "user.info.profile (stream user_info), user.info.stats (stream user_info)"),
+        (["username", "bio_description"], "open_id,bio_description,username"),
+        (["display_name"], "open_id,display_name"),
+        (["open_id"], "open_id"),
     ],
 )
-def test_check_succeeds_and_names_missing_scopes(
-    scopes: tuple[str, ...], missing: str | None, tiktok: TikTok, connector: Connector
+def test_scope_of_deselected_columns_is_not_requested(
+    selected: list[str], fields: str, tiktok: TikTok, connector: Connector
 ) -> None:
-    granted(tiktok, *scopes)
-    (status,) = connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")
-    assert status["status"] == "SUCCEEDED"
-    said = missing and (
-        f"The owner of the TikTok account did not grant {missing}. What these permissions allow cannot be read; to "
-        "read it, sign in to TikTok again and leave all permissions on."
-    )
-    assert status.get("message") == said
+    grant(tiktok, BASIC, PROFILE)
+
+    outcome = connector.read(OAUTH_CONFIG, "user_info", columns={"user_info": selected})
+
+    assert [query["fields"] for query in tiktok.queries("user")] == [fields]
+    assert outcome.records("user_info") == [{name: USER[name] for name in fields.split(",")}]
+    assert (outcome.errors, outcome.warnings) == ([], [])
 
 
-@pytest.mark.parametrize(
-    ("user", "name"),
-    [
-        ({"username": "some.body", "display_name": "Some Body"}, "@some.body"),
-        ({"display_name": "Some Body"}, "Some Body"),
-        ({"display_name": None}, "_000account"),
-    ],
-    ids=["username", "display_name", "open_id"],
-)
-def test_check_logs_account_scopes_and_days_left(
-    user: dict[str, str], name: str, tiktok: TikTok, connector: Connector
-) -> None:
-    granted(tiktok, BASIC, VIDEOS)
-    tiktok.responds("user", good({"user": {"open_id": "_000account", **user}}))
-    logs = [log["message"] for log in connector.check(OAUTH_CONFIG).of("LOG")]
-    assert [message for message in logs if "sign-in" in message and "grant" not in message] == [
-        "The sign-in to TikTok ends in 180 days.",
-        f"TikTok accepts the sign-in of {name}; permissions: user.info.basic, video.list.",
+def test_warning_names_selected_columns_only(tiktok: TikTok, connector: Connector) -> None:
+    grant(tiktok, BASIC, PROFILE)
+
+    outcome = connector.read(OAUTH_CONFIG, "user_info", columns={"user_info": ["likes_count", "display_name"]})
+
+    assert [query["fields"] for query in tiktok.queries("user")] == [
+        "open_id,display_name,likes_count",
+        "open_id,display_name",
     ]
+    assert outcome.records("user_info") == [{"open_id": "_000account", "display_name": "Some Body"}]
+    assert (outcome.errors, outcome.warnings) == ([], [columns_warning(STATS, ["likes_count"])])
 
 
-def test_check_knows_no_scopes_of_an_access_token(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account()
-    outcome = connector.check(ACCESS_TOKEN_CONFIG)
-    assert "TikTok accepts the sign-in of Some Body; permissions: unknown." in outcome.logs
-    assert "The sign-in to TikTok ends" not in outcome.logs
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("config", CREDENTIALS.values(), ids=CREDENTIALS)
+def test_missing_basic_scope_fails_both_streams(config: Any, code: str, tiktok: TikTok, connector: Connector) -> None:
+    """Without the account's id there is no key, and no account whose videos could be read."""
+    grant(tiktok, PROFILE, STATS, VIDEOS, code=code)
+
+    outcome = connector.read(config)
+
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [missing_key("user_info")] * 2)
+    assert outcome.of("RECORD") == []
+    assert outcome.warnings == []
+    assert [outcome.statuses(stream)[-1] for stream in ("user_info", "videos")] == ["INCOMPLETE"] * 2
+    of_users = [columns_without(*left_out) for left_out in [(), (PROFILE,), (STATS,), (PROFILE, STATS)]]
+    assert requested(tiktok) == {"user_info": of_users, "parent": ["open_id,video_count", "open_id"], "videos": []}
 
 
-def test_check_fails_without_the_basic_scope(tiktok: TikTok, connector: Connector) -> None:
-    granted(tiktok, VIDEOS)
-    (status,) = connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")
-    assert status == {
-        "status": "FAILED",
-        "message": "The stream user_info needs the permission user.info.basic, which the owner of the TikTok account "
-        "did not grant. Sign in to TikTok again and leave it on, or deselect the stream.",
-    }
-    assert tiktok.requests("user") == []
+def test_videos_are_read_without_the_video_count(tiktok: TikTok, connector: Connector) -> None:
+    """It is requested to save requests, and no column is missing without it."""
+    grant(tiktok, BASIC, VIDEOS)
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
+    assert (outcome.records("videos"), outcome.errors, outcome.warnings) == ([RECORD], [], [])
+    assert requested(tiktok)["parent"] == ["open_id,video_count", "open_id"]
 
 
-def test_bare_access_token_tries_every_column(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account()
-    outcome = connector.read(ACCESS_TOKEN_CONFIG)
-    everything = ",".join(name for names in COLUMNS.values() for name in names)
-    assert {q["fields"] for q in tiktok.queries("user")} == {everything, "open_id,video_count"}
-    assert (outcome.warnings, outcome.errors) == ([], [])
-
-
-@pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
-@pytest.mark.parametrize("endpoint", ["user", "videos"])
-def test_scope_refused_by_tiktok_is_a_config_error(
-    endpoint: str, code: str, tiktok: TikTok, connector: Connector
+@pytest.mark.parametrize("config", CREDENTIALS.values(), ids=CREDENTIALS)
+@pytest.mark.parametrize(
+    ("before", "after"), [((STATS,), ()), ((), (STATS,)), ((STATS,), (PROFILE,))], ids=["granted", "withdrawn", "both"]
+)
+def test_each_sync_requests_every_scope_again(
+    before: tuple[str, ...], after: tuple[str, ...], config: Any, tiktok: TikTok, connector: Connector
 ) -> None:
-    """The scopes of a bare access token are unknown: TikTok says which of them is missing, once per stream."""
-    tiktok.with_an_account().responds(endpoint, refused(code, 401))
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-    assert outcome.errors[:-1] == [NO_SCOPE]
-    # Without the number of videos, whose scope it may be, the account can be read all the same.
-    assert len(tiktok.requests(endpoint)) == {"user": 2, "videos": 1}[endpoint]
+    grant(tiktok, *all_but(*before))
+    first = connector.read(config, "user_info")
+    (stored,) = first.configs or [config]
+    grant(tiktok, *all_but(*after))
+
+    second = connector.read(stored, "user_info")
+
+    assert [o.records("user_info") for o in (first, second)] == [
+        [{name: USER[name] for name in columns_without(*missing).split(",")}] for missing in (before, after)
+    ]
+    assert [o.warnings for o in (first, second)] == [
+        [columns_warning(scope, COLUMNS[scope]) for scope in missing] for missing in (before, after)
+    ]
+    assert (first.errors, second.errors) == ([], [])
 
 
-def test_videos_are_read_without_the_stats_scope(tiktok: TikTok, connector: Connector) -> None:
-    """It is wanted for the number of videos, which only saves requests."""
-    tiktok.with_an_account(page([video(1_700_000_000)], False))
-    tiktok.responds("user", refused("scope_not_authorized", 401), good({"user": {"open_id": "_000account"}}))
-    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
-    assert (outcome.errors, [v["open_id"] for v in outcome.records("videos")]) == ([], ["_000account"])
-    assert [q["fields"] for q in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
+def test_videos_scope_withdrawn_midway_keeps_what_was_read(tiktok: TikTok, connector: Connector) -> None:
+    newest = [video(1_700_000_000 - 3600 * n) for n in range(20)]
+    tiktok.with_an_account(page(newest, True), refused("scope_not_authorized", 401))
+
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-10"}, "videos")
+
+    assert outcome.records("videos") == [{**one, "open_id": "_000account"} for one in newest]
+    assert outcome.errors[:-1] == [missing_key("videos")]
+    assert len(tiktok.requests("videos")) == 2
+    (account,) = outcome.states[-1]["states"]
+    (read,) = account["cursor"]["slices"]
+    assert (read["start"], read["end"]) == ("1699931601", "1700000000")
 
 
-def test_stored_scopes_are_respected(tiktok: TikTok, connector: Connector) -> None:
-    stored = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
-    credentials = {**OAUTH_CONFIG["credentials"], **stored, "scope": f"{BASIC},{VIDEOS}"}
+@pytest.mark.parametrize("passing", [refused("internal_error", 500), refused("rate_limit_exceeded", 429)])
+def test_search_for_the_missing_scope_outlasts_faults(passing: Any, tiktok: TikTok, connector: Connector) -> None:
+    record = {name: USER[name] for name in columns_without(PROFILE).split(",")}
     tiktok.with_an_account()
-    outcome = connector.read({"credentials": credentials}, "user_info")
-    assert [q["fields"] for q in tiktok.queries("user")] == [",".join(COLUMNS[BASIC])]
-    assert (len(outcome.warnings), outcome.configs) == (2, [])
+    tiktok.responds("user", refused("scope_not_authorized", 401), passing, good({"user": record}))
+
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
+
+    assert (outcome.records("user_info"), outcome.errors) == ([record], [])
+    assert outcome.warnings == [columns_warning(PROFILE, COLUMNS[PROFILE])]
+    assert requested(tiktok)["user_info"] == [columns_without(), *[columns_without(PROFILE)] * 2]
+
+
+def test_search_ends_with_the_first_lasting_fault(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_an_account()
+    tiktok.responds("user", refused("scope_not_authorized", 401), refused("internal_error", 500))
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
+    assert [failure for failure, _ in outcome.errors[:-1]] == ["transient_error"]
+    assert requested(tiktok)["user_info"] == [columns_without(), *[columns_without(PROFILE)] * 7]
+    assert outcome.warnings == []
+
+
+def test_other_refusals_do_not_end_the_search(tiktok: TikTok, connector: Connector) -> None:
+    record = {name: USER[name] for name in columns_without(STATS).split(",")}
+    tiktok.with_an_account()
+    tiktok.responds(
+        "user", refused("scope_not_authorized", 401), refused("invalid_params", 400), good({"user": record})
+    )
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
+    assert (outcome.records("user_info"), outcome.errors) == ([record], [])
+    assert outcome.warnings == [columns_warning(STATS, COLUMNS[STATS])]
+
+
+@pytest.mark.parametrize(
+    ("stream", "codes", "requests"),
+    [
+        ("user_info", ["invalid_params", "scope_not_authorized"], 1),
+        ("user_info", ["scope_not_authorized", "invalid_params"], 4),
+        ("videos", ["invalid_params", "scope_not_authorized"], 2),
+        ("videos", ["scope_not_authorized", "invalid_params"], 1),
+    ],
+)
+def test_search_without_success_reports_its_last_refusal(
+    stream: str, codes: list[str], requests: int, tiktok: TikTok, connector: Connector
+) -> None:
+    """It asks for the fewest fields, so that what it is refused for cannot be left out."""
+    endpoint = {"user_info": "user", "videos": "videos"}[stream]
+    tiktok.with_an_account().responds(endpoint, *(refused(code, 400) for code in codes))
+
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, stream)
+
+    last = codes[min(requests, len(codes)) - 1]
+    assert outcome.errors[:-1] == [missing_key(stream) if last == "scope_not_authorized" else INVALID_PARAMS]
+    assert (len(tiktok.requests(endpoint)), outcome.warnings, outcome.records(stream)) == (requests, [], [])
+
+
+@pytest.mark.parametrize("scope", ["", BASIC, "user.info.basic video.list", 7], ids=str)
+def test_scope_in_an_old_config_is_ignored(scope: Any, tiktok: TikTok, connector: Connector) -> None:
+    """Earlier versions stored the scopes of the token response there, and requested no fields of others."""
+    grant(tiktok, *EVERY_SCOPE)
+    credentials = {**OAUTH_CONFIG["credentials"], "access_token": "act.stored", "scope": scope}
+
+    outcome = connector.read({"credentials": credentials})
+
+    assert (outcome.records("user_info"), outcome.records("videos")) == ([USER], [RECORD])
+    assert (outcome.errors, outcome.warnings, outcome.configs) == ([], [], [])
+
+
+@pytest.mark.parametrize("scope", ["", BASIC, None, 7], ids=str)
+def test_scope_of_a_token_response_is_ignored(scope: Any, tiktok: TikTok, connector: Connector) -> None:
+    grant(tiktok, *EVERY_SCOPE).responds("token", {"json": {**TOKEN_RESPONSE, "scope": scope}})
+
+    outcome = connector.read(OAUTH_CONFIG)
+
+    assert (outcome.records("user_info"), outcome.records("videos")) == ([USER], [RECORD])
+    assert (outcome.errors, outcome.warnings) == ([], [])
+    (stored,) = outcome.configs
+    assert "scope" not in stored["credentials"]
+
+
+# --- check ---
+
+
+def check_message(*missing: str) -> str:
+    streams = {scope: "videos" if scope == VIDEOS else "user_info" for scope in EVERY_SCOPE}
+    return MESSAGES["scopes_not_granted"].format(
+        scopes=", ".join(f"{scope} (stream {streams[scope]})" for scope in missing)
+    )
+
+
+def authenticated_as(name: str) -> str:
+    return str(MESSAGES["authenticated_as"].format(name=name, open_id="_000account"))
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("config", CREDENTIALS.values(), ids=CREDENTIALS)
+@pytest.mark.parametrize(
+    "missing",
+    [(), (PROFILE,), (STATS,), (VIDEOS,), (PROFILE, STATS), (PROFILE, STATS, VIDEOS)],
+    ids=lambda missing: "+".join(missing) or "none",
+)
+def test_check_names_missing_scopes_and_streams(
+    missing: tuple[str, ...], config: Any, code: str, tiktok: TikTok, connector: Connector
+) -> None:
+    grant(tiktok, *all_but(*missing), code=code)
+
+    outcome = connector.check(config)
+
+    message = {"message": check_message(*missing)} if missing else {}
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED", **message}]
+    name = "Some Body" if PROFILE in missing else "@some.body"
+    assert f"{authenticated_as(name)} Granted scopes: {', '.join(all_but(*missing))}." in outcome.logs.splitlines()
+    of_columns = [columns_warning(scope, COLUMNS[scope]) for scope in missing if scope in COLUMNS]
+    assert outcome.warnings == [*of_columns, *message.values()]
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+
+
+@pytest.mark.parametrize("missing", [(), (PROFILE, STATS, VIDEOS)], ids=["none", "all"])
+def test_check_requests_every_field_and_one_video(
+    missing: tuple[str, ...], tiktok: TikTok, connector: Connector
+) -> None:
+    """With fewer fields than a sync it would not notice a scope that the sync needs."""
+    grant(tiktok, *all_but(*missing))
+    connector.check(ACCESS_TOKEN_CONFIG)
+    tried = [(), (PROFILE,), (STATS,), (PROFILE, STATS)] if missing else [()]
+    of_users = [columns_without(*left_out) for left_out in tried]
+    assert requested(tiktok) == {"user_info": of_users, "parent": [], "videos": [FIELDS["videos"]]}
+    assert tiktok.bodies() == [{"max_count": 1}]
+
+
+def test_check_of_many_videos_requests_one_page(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*range(1_700_000_000, 1_700_000_100))
+    outcome = connector.check(ACCESS_TOKEN_CONFIG)
+    assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
+    assert (len(tiktok.requests("user")), tiktok.bodies()) == (1, [{"max_count": 1}])
+
+
+@pytest.mark.parametrize(
+    ("missing", "changes", "name"),
+    [
+        ((), {}, "@some.body"),
+        ((), {"username": None}, "Some Body"),
+        ((), {"username": "", "display_name": None}, "_000account"),
+        ((PROFILE,), {}, "Some Body"),
+        ((PROFILE,), {"display_name": ""}, "_000account"),
+    ],
+)
+def test_check_logs_the_best_name_of_the_account(
+    missing: tuple[str, ...],
+    changes: Any,
+    name: str,
+    tiktok: TikTok,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for column, value in changes.items():
+        monkeypatch.setitem(USER, column, value)
+    grant(tiktok, *all_but(*missing))
+    logs = connector.check(OAUTH_CONFIG).logs
+    assert f"{authenticated_as(name)} Granted scopes: " in logs
+    assert logs.count("Authenticated") == 1
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("config", CREDENTIALS.values(), ids=CREDENTIALS)
+def test_check_fails_without_the_basic_scope(config: Any, code: str, tiktok: TikTok, connector: Connector) -> None:
+    grant(tiktok, PROFILE, STATS, VIDEOS, code=code)
+    outcome = connector.check(config)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": missing_key("user_info")[1]}]
+    assert "Authenticated as" not in outcome.logs
+    assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
+    assert tiktok.requests("videos") == []

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from source_tiktok_organic.config import load_manifest
+from source_tiktok_organic.sign_in import facts
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
 from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, page, refused, video
@@ -26,15 +28,9 @@ DANGEROUS_CALLS = {"system", "popen", "fork", "load", "loads", "unsafe_load", "f
 DANGEROUS_CALLS |= {
     f"{kind}{how}" for kind in ("exec", "spawn") for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
 }
-JSON = (
-    "authenticators.py",
-    "config.py",
-    "responses.py",
-    "token_store.py",
-    "command.py",
-    "login_kit.py",
-    "callback.py",
-)  # json.loads is allowed in these
+JSON = ("authenticators.py", "config.py", "config_file.py", "responses.py", "token_store.py")  # json.loads is allowed
+# The sign-in reads the package's own manifest, without the CDK and its loader.
+YAML = "facts.py"
 SECRETS = ("client-secret-7f3a", "rft.first-7f3a", "rft.second-7f3a", "act.stored-7f3a", "act.fresh-7f3a")
 CONFIG = {
     "credentials": {
@@ -93,9 +89,16 @@ def test_shipped_files_are_searched() -> None:
 
 @pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
 def test_code_has_no_shell_eval_or_unsafe_load(file: Path) -> None:
-    assert imported(file) & DANGEROUS_MODULES == set()
-    allowed = {"load"} if file.name == "files.py" else set()  # of the CDK's serializers, which make messages of JSON
+    assert imported(file) & DANGEROUS_MODULES == ({"yaml"} if file.name == YAML else set())
+    # `load` is also that of the CDK's serializers, which make messages of JSON.
+    allowed = {"load"} if file.name in ("files.py", YAML) else set()
     assert dangerous_calls(file) - allowed - ({"loads"} if file.name in JSON else set()) == set()
+
+
+def test_yaml_is_loaded_without_python_objects() -> None:
+    loader: Any = facts._LOADER
+    with pytest.raises(yaml.constructor.ConstructorError):
+        yaml.load("!!python/object/apply:os.getcwd []", Loader=loader)
 
 
 def test_search_finds_a_shell(tmp_path: Path) -> None:
@@ -144,11 +147,8 @@ def test_redirect_does_not_get_the_client_secret(tiktok: TikTok, connector: Conn
     elsewhere = {"status_code": 307, "headers": {"Location": "https://elsewhere.example.com/take"}, "text": ""}
     tiktok.with_an_account().responds("token", elsewhere)
     outcome = connector.read(CONFIG, "user_info")
-    assert outcome.errors[0] == (
-        "transient_error",
-        "TikTok's sign-in gave no valid response. Run the sync again later; if it fails because of the refresh token "
-        "then, the response with the new one was lost, and only signing in to TikTok again helps.",
-    )
+    message = load_manifest()["definitions"]["authenticator"]["token_errors"]["no_valid_response"]["message"]
+    assert outcome.errors[:-1] == [("transient_error", message)]
     assert len(tiktok.requests("token")) == 4
 
 

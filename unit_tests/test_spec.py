@@ -31,7 +31,6 @@ def test_spec_has_exactly_these_properties(schema: dict[str, Any]) -> None:
         "credentials[OAuth 2.0].refresh_token",
         "credentials[OAuth 2.0].access_token",
         "credentials[OAuth 2.0].token_expiry_date",
-        "credentials[OAuth 2.0].scope",
         "credentials[Access Token].auth_type",
         "credentials[Access Token].access_token",
         "start_date",
@@ -47,10 +46,8 @@ def test_every_property_has_title_and_description(schema: dict[str, Any]) -> Non
 
 
 SAID = {
-    "credentials[OAuth 2.0].refresh_token": ["tiktok-organic-sign-in", "works once"],
-    "credentials[OAuth 2.0].access_token": [
-        "From tiktok-organic-sign-in. With it, Airbyte's connection test does not use up the refresh token."
-    ],
+    "credentials[OAuth 2.0].refresh_token": ["tiktok-organic-sign-in", "rft.", "once"],
+    "credentials[OAuth 2.0].access_token": ["tiktok-organic-sign-in", "act.", "refresh token"],
     "start_date": ["The default reads everything"],
     "num_workers": ["Lower it when many accounts share one app"],
 }
@@ -89,14 +86,14 @@ def test_exactly_the_secrets_are_marked(schema: dict[str, Any]) -> None:
 
 def test_written_properties_are_hidden(schema: dict[str, Any]) -> None:
     hidden = [name.split(".")[-1] for name, p in properties(schema) if p.get("airbyte_hidden")]
-    assert hidden == ["token_expiry_date", "scope"]
+    assert hidden == ["token_expiry_date"]
 
 
 def test_only_credentials_are_required(schema: dict[str, Any]) -> None:
     assert schema["required"] == ["credentials"]
     options = {o["title"]: o["required"] for o in schema["properties"]["credentials"]["oneOf"]}
     assert options == {
-        "OAuth 2.0": ["auth_type", "client_key", "client_secret", "refresh_token"],
+        "OAuth 2.0": ["auth_type", "client_key", "client_secret", "refresh_token", "access_token"],
         "Access Token": ["auth_type", "access_token"],
     }
 

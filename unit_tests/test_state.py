@@ -6,8 +6,18 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.posts import DAY, NOW_S, OTHER, OWN, at, config, edges_of_parts, posts, state_of, times
-from unit_tests.tiktok import TikTok, page, refused, video
+from unit_tests.posts import DAY, NOW_S, OTHER, OWN, at, config, day_of, posts, state_of, times
+from unit_tests.tiktok import USER, TikTok, page, refused, video
+from unit_tests.tiktok import good as ok
+
+
+def ranges_of(*slices: tuple[int, int], newest: int | None = None) -> dict[str, Any]:
+    """The state of a sync that was stopped when it had read these periods (s)."""
+    parts = [{"start": str(start), "end": str(end)} for start, end in slices]
+    if newest is not None:
+        parts[-1]["most_recent_cursor_value"] = str(newest)
+    partition = {"open_id": OWN, "parent_slice": {}}
+    return {"states": [{"partition": partition, "cursor": {"state_type": "date-range", "slices": parts}}]}
 
 
 def test_first_state_is_at_the_newest_video(tiktok: TikTok, connector: Connector) -> None:
@@ -77,11 +87,13 @@ def test_state_of_another_account_is_not_applied(tiktok: TikTok, connector: Conn
     assert outcome.states[-1]["states"] == state_of(NOW_S - 2 * DAY, OTHER)["states"] + state_of(NOW_S - DAY)["states"]
 
 
-def test_future_state_is_kept_and_reads_nothing(tiktok: TikTok, connector: Connector) -> None:
+def test_future_state_is_treated_as_now(tiktok: TikTok, connector: Connector) -> None:
+    """It would read nothing for ever."""
     tiktok.with_videos(NOW_S - DAY)
     outcome = connector.read_from(state_of(4_102_444_800), config())
-    assert (outcome.exit_code, outcome.errors, times(outcome), len(outcome.states)) == (0, [], [], 1)
-    assert outcome.states[0]["states"] == state_of(4_102_444_800)["states"]
+    assert (outcome.errors, times(outcome)) == ([], [NOW_S - DAY])
+    assert outcome.warnings == ["The state of the stream videos is in the future (4102444800); it is treated as now."]
+    assert outcome.states[-1] == state_of(NOW_S)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +106,17 @@ def test_future_state_is_kept_and_reads_nothing(tiktok: TikTok, connector: Conne
         {"states": [{"cursor": {"create_time": "1759333357"}}]},
         {"states": [None]},
         {"cursor": 1759333357000, "bookmark": {}},
+        state_of(1_759_333_357_000),
+        state_of(1_759_333_357_000_000),
+        {"states": [{"partition": {"open_id": OWN}, "cursor": {"create_time": True}}]},
+        {"states": [{"partition": {"open_id": OWN}, "cursor": {"create_time": 1759333357.5}}]},
+        {"states": [{"partition": {"open_id": OWN}, "cursor": "1759333357"}]},
+        ranges_of((1_750_000_000, 1_740_000_000)),
+        ranges_of((1_750_000_000, 1_759_333_357_000)),
+        {"states": [{"partition": {"open_id": OWN}, "cursor": {"slices": [{"start": "1750000000"}]}}]},
+        {"states": [{"partition": {"open_id": OWN}, "cursor": {"slices": "all"}}]},
+        {"states": [{"partition": {"open_id": OWN}, "cursor": {"slices": [{"start": "1", "end": "2", "by": "me"}]}}]},
     ],
-    ids=["flat", "states_no_list", "no_number", "no_account", "no_partition", "null", "foreign"],
 )
 def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, connector: Connector) -> None:
     old = at("2024-01-02")
@@ -105,8 +126,8 @@ def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, con
 
     assert (outcome.errors, times(outcome)) == ([], [old])
     assert outcome.warnings == [
-        "The state of the stream videos, or a part of it, is not one that this connector wrote. It is not used: the "
-        "videos of the account are read from the start date on."
+        "The state of the stream videos, or a part of it, was not written by this connector. It is ignored: the "
+        "account's videos are read from the start date on."
     ]
 
 
@@ -121,69 +142,176 @@ def test_future_start_date_is_warned_about(tiktok: TikTok, connector: Connector)
     tiktok.with_videos(NOW_S - DAY, NOW_S - 60)
     outcome = connector.read(config(start_date="2027-01-01"), "videos")
     assert (outcome.exit_code, outcome.errors, times(outcome)) == (0, [], [])
-    assert outcome.warnings == ["The start date 2027-01-01 lies in the future: no videos are read before it has come."]
+    assert outcome.warnings == ["start_date 2027-01-01 is in the future; nothing will be synced until then."]
     assert int(outcome.states[-1]["states"][0]["cursor"]["create_time"]) <= NOW_S
 
 
-def test_state_is_emitted_after_each_window(tiktok: TikTok, connector: Connector) -> None:
-    """The CDK emits it only every 600 s, and a killed sync would start over."""
-    head, start = posts(20, 3600), at("2026-01-01")
-    middles = [cursor // 1000 - 20 * DAY for cursor in edges_of_parts(head, start)]
-    tiktok.with_videos(*head, *middles)
-    outcome = connector.read(config(start_date="2026-01-01", num_workers=2), "videos")
-    assert (outcome.errors, len(outcome.states)) == ([], 6)
-    stands = [int(s["states"][0]["cursor"]["create_time"]) for s in outcome.states]
-    assert stands == sorted(stands)
-    assert set(stands) <= {start, *middles, NOW_S}
-    assert stands[-1] == NOW_S
+def with_known_videos(tiktok: TikTok, posted: list[int]) -> None:
+    """Prepare an account whose profile has its number of videos: a small one is read by one worker."""
+    tiktok.with_videos(*posted)
+    tiktok.responds("user", ok({"user": {**USER, "video_count": len(posted)}}))
 
 
-def with_pinned(tiktok: TikTok, posted: list[int], pinned: int | None) -> set[int | None]:
-    """Prepare an account with a pinned post on top of each page; returns the cursors (ms) to refuse, none at first."""
-    refused_cursors: set[int | None] = set()
-    tiktok.with_an_account()
+def failing_after(tiktok: TikTok, pages: int, posted: list[int]) -> None:
+    """Prepare an account of which TikTok refuses every page but the first ones."""
+    with_known_videos(tiktok, posted)
+    good = tiktok.respond
 
     def respond(request: Any, context: Any) -> Any:
-        cursor = request.json().get("cursor")
-        if cursor in refused_cursors:
+        if len(tiktok.requests("videos")) > pages:
             context.status_code = 400
             return refused("never_heard_of", 400)["json"]
-        found = [t for t in posted if t != pinned and (cursor is None or t * 1000 < cursor)]
-        top = [] if pinned is None else [pinned]
-        return page([video(t) for t in [*top, *found[: 20 - len(top)]]], len(found) > 20 - len(top))["json"]
+        return good(request, context)
 
     tiktok.responds("videos", {"json": respond})
-    return refused_cursors
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("pinned", [None, 5, 200], ids=["none_pinned", "new_pinned", "old_pinned"])
-@pytest.mark.parametrize("failing", ["head", "0.1", "1.2", "3.1"])
-@pytest.mark.parametrize("workers", [2, 20])
-def test_failed_window_is_read_by_the_next_sync(
-    workers: int, failing: str, pinned: int | None, tiktok: TikTok, connector: Connector
-) -> None:
-    """41 of 399 videos were once lost for good when a pinned post headed each page and one window failed."""
-    start, posted = at("2026-01-01"), posts(500, 14 * 3600)
-    listed = [t for n, t in enumerate(posted) if n != pinned]
-    size = 20 if pinned is None else 19
-    to_refuse = with_pinned(tiktok, posted, pinned and posted[pinned])
-    if failing == "head":
-        to_refuse.add(None)
-    else:
-        cursor = edges_of_parts(listed[:size], start)[int(failing[0])]
-        first_page = [t for t in listed if t * 1000 < cursor][:size]
-        to_refuse.add(cursor if failing[2] == "1" else (first_page[-1] + 1) * 1000)
-    options = config(start_date="2026-01-01", lookback_window_days=0, num_workers=workers)
+def test_failed_sync_emits_the_pages_it_read(tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(100, DAY)
+    failing_after(tiktok, 2, posted)
+    outcome = connector.read(config(), "videos")
+    assert [failure for failure, _ in outcome.errors[:-1]] == ["system_error"]
+    assert times(outcome) == sorted(posted[:39])
+    assert outcome.states[-1] == ranges_of((posted[38] + 1, NOW_S), newest=NOW_S)
 
-    first = connector.read(options, "videos")
-    to_refuse.clear()
-    second = connector.read_from(first.states[-1], options)
 
-    assert [failure for failure, _ in first.errors[:-1]] == ["system_error"]
-    assert second.errors == []
+def test_stopped_sync_continues_where_it_stopped(tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(100, DAY)
+    tiktok.with_videos(*posted)
+    stopped = ranges_of((posted[38] + 1, NOW_S - 10), newest=NOW_S - DAY)
+    outcome = connector.read_from(stopped, config())
+    assert (outcome.errors, times(outcome)) == ([], sorted([*posted[38:], NOW_S]))
+    assert [body.get("cursor") for body in tiktok.bodies()][:2] == [None, (posted[38] + 1) * 1000]
+    assert outcome.states[-1] == state_of(NOW_S)
+
+
+def test_only_the_gaps_are_read(tiktok: TikTok, connector: Connector) -> None:
+    """Both ends of a slice count as read."""
+    start, posted = at("2024-01-01"), posts(12, 60 * DAY)
+    edges = [posted[8] - 1, posted[8], posted[6], posted[6] + 1, posted[3] - 1, posted[3]]
+    tiktok.with_videos(*posted, *edges, start)
+    state = ranges_of((posted[8], posted[6]), (posted[3], NOW_S), newest=NOW_S)
+    outcome = connector.read_from(state, config())
+    expected = [t for t in {*posted, *edges, start} if t < posted[8] or posted[6] < t < posted[3]]
+    assert (outcome.errors, times(outcome)) == ([], sorted(t for t in expected if t >= start))
+    assert outcome.states[-1] == state_of(NOW_S)
+
+
+def test_continued_sync_reads_no_lookback(tiktok: TikTok, connector: Connector) -> None:
+    """With a quota, reading the last 30 days again each time would leave nothing for the gaps."""
+    tiktok.with_videos(*posts(40, DAY))
+    state = ranges_of((at("2024-01-01"), at("2024-06-01")), (NOW_S - 50 * DAY, NOW_S - 1), newest=NOW_S - 1)
+    outcome = connector.read_from(state, config(lookback_window_days=30))
+    assert (outcome.errors, times(outcome)) == ([], [NOW_S])
+
+
+def test_first_second_counts_only_once_it_was_read(tiktok: TikTok, connector: Connector) -> None:
+    """The CDK's first slice claims the start date's first second before anything was read."""
+    start = at("2026-01-01")
+    posted = [*posts(30, DAY), start]
+    failing_after(tiktok, 1, posted)
+    first = connector.read(config(start_date="2026-01-01"), "videos")
+    tiktok.with_videos(*posted)
+    second = connector.read_from(first.states[-1], config(start_date="2026-01-01"))
     assert sorted({*times(first), *times(second)}) == sorted(posted)
-    assert second.states[-1]["states"] == state_of(NOW_S)["states"]
+
+
+def test_stopped_incremental_sync_keeps_what_was_read(tiktok: TikTok, connector: Connector) -> None:
+    """Its lookback becomes a gap: what lies before it stays read."""
+    posted = posts(60, 12 * 3600)
+    failing_after(tiktok, 1, posted)
+    state = state_of(NOW_S - 2 * DAY)
+    first = connector.read_from(state, config(lookback_window_days=20))
+    begin = NOW_S - 22 * DAY
+    assert first.states[-1] == ranges_of((at("2024-01-01"), begin - 1), (posted[19] + 1, NOW_S), newest=NOW_S)
+    tiktok.with_videos(*posted)
+    second = connector.read_from(first.states[-1], config(lookback_window_days=20))
+    assert times(second) == sorted(t for t in posted[19:] if t >= begin)
+    assert second.states[-1] == state_of(NOW_S)
+
+
+def test_stopped_before_its_first_page_keeps_the_state(tiktok: TikTok, connector: Connector) -> None:
+    failing_after(tiktok, 0, [NOW_S])
+    for state in (state_of(NOW_S - DAY), ranges_of((NOW_S - 9 * DAY, NOW_S - DAY), newest=NOW_S - DAY)):
+        assert connector.read_from(state, config()).states[-1] == state
+    assert connector.read(config(), "videos").states[-1] == state_of(at("2024-01-01"))
+
+
+def test_later_start_date_drops_older_gaps(tiktok: TikTok, connector: Connector) -> None:
+    tiktok.with_videos(*posts(30, 10 * DAY))
+    state = ranges_of((NOW_S - 25 * DAY, NOW_S), newest=NOW_S)
+    start = NOW_S - 100 * DAY
+    outcome = connector.read_from(state, config(start_date=str(day_of(start))))
+    assert times(outcome) == sorted(t for t in posts(30, 10 * DAY) if at(str(day_of(start))) <= t < NOW_S - 25 * DAY)
+    assert outcome.states[-1] == state_of(NOW_S)
+
+
+@pytest.mark.parametrize("state", [state_of(NOW_S - DAY), state_of(NOW_S)])
+def test_full_refresh_ignores_a_complete_state(state: Any, tiktok: TikTok, connector: Connector) -> None:
+    """Otherwise it reads the lookback alone, and overwrite deletes the rest."""
+    posted = posts(60, DAY)
+    tiktok.with_videos(*posted)
+    outcome = connector.read_from(state, config(), sync_mode="full_refresh")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted))
+
+
+def test_full_refresh_continues_a_stopped_attempt(tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(60, DAY)
+    tiktok.with_videos(*posted)
+    state = ranges_of((posted[19] + 1, NOW_S), newest=NOW_S)
+    outcome = connector.read_from(state, config(), sync_mode="full_refresh")
+    assert (outcome.errors, times(outcome)) == ([], sorted(posted[19:]))
+    assert outcome.states[-1] == state_of(NOW_S)
+
+
+def test_state_is_emitted_every_ten_pages(tiktok: TikTok, connector: Connector) -> None:
+    """The CDK emits it every 600 s; a killed sync would start over."""
+    posted = posts(600, DAY)
+    with_known_videos(tiktok, posted)
+    outcome = connector.read(config(), "videos")
+    assert (outcome.errors, len(tiktok.bodies())) == ([], 32)
+    assert len(outcome.states) == 1 + 3 + 1
+
+
+def test_state_is_emitted_after_three_seconds(
+    tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
+) -> None:
+    with_known_videos(tiktok, posts(100, DAY))
+    good = tiktok.respond
+
+    def slow(request: Any, context: Any) -> Any:
+        clock.tick(3)
+        return good(request, context)
+
+    tiktok.responds("videos", {"json": slow})
+    outcome = connector.read(config(), "videos")
+    assert (outcome.errors, len(tiktok.bodies())) == ([], 6)
+    assert len(outcome.states) == 6 + 1
+
+
+def test_state_claims_only_what_was_emitted(tiktok: TikTok, connector: Connector) -> None:
+    posted = posts(1_000, DAY // 2)
+    tiktok.with_videos(*posted)
+    outcome = connector.read(config(), "videos")
+    emitted: set[int] = set()
+    for message in outcome.messages:
+        if message["type"] == "RECORD":
+            emitted.add(message["record"]["data"]["create_time"])
+        elif message["type"] == "STATE":
+            cursor = message["state"]["stream"]["stream_state"]["states"][0]["cursor"]
+            slices = [(int(part["start"]), int(part["end"])) for part in cursor.get("slices", ())]
+            claimed = {t for t in posted for start, end in slices if start <= t <= end}
+            assert claimed <= emitted
+    assert emitted == {t for t in posted if t >= at("2024-01-01")}
+
+
+def test_pinned_post_moves_no_state(tiktok: TikTok, connector: Connector) -> None:
+    """41 of 399 videos were once lost for good when a pinned post headed each page and one window failed."""
+    posted = posts(100, DAY)
+    pinned = video(NOW_S - 300 * DAY)
+    tiktok.with_an_account(page([pinned, *map(video, posted[:19])], True), refused("never_heard_of", 400))
+    outcome = connector.read(config(), "videos")
+    assert outcome.states[-1] == ranges_of((posted[18] + 1, NOW_S), newest=NOW_S)
 
 
 @pytest.mark.parametrize("count", [1, 19, 300], ids=["one_page", "full_page", "shared"])

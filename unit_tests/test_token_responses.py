@@ -1,15 +1,16 @@
-"""Token responses: whatever else is in them, the tokens are stored first, and nothing is lost for an odd value."""
+"""Token responses: whatever else is in them, the tokens are emitted first, and no invalid value loses them."""
 
 import json
 from typing import Any
 
 import pytest
 
-from source_tiktok_organic.authenticators import TikTokAuthenticator
-from source_tiktok_organic.token_store import TokenStore
+from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
+from unit_tests.stored import authenticator_of
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
 
+MESSAGES = load_manifest()["definitions"]["messages"]
 LIFETIMES: dict[str, tuple[Any, str]] = {
     "text_of_a_number": ("7200", "2026-11-02T13:59:00+00:00"),
     "text": ("two hours", ""),
@@ -67,23 +68,25 @@ def test_bad_refresh_token_does_not_cost_the_stored_one(missing: Any, tiktok: Ti
 
 
 def test_only_written_properties_change(tiktok: TikTok, connector: Connector) -> None:
-    """A stored open_id or date of an earlier sign-in would outlive it."""
+    """A stored open_id, scope or date of earlier credentials would outlive them."""
     tiktok.with_an_account()
     credentials = {**OAUTH_CONFIG["credentials"], "kept": "as it is"}
     config = {"credentials": credentials, "num_workers": 3, "more": {"a": 1}}
     (stored,) = connector.check(config).configs
     assert {k: v for k, v in stored.items() if k != "credentials"} == {"num_workers": 3, "more": {"a": 1}}
-    assert set(stored["credentials"]) - set(credentials) == {"access_token", "token_expiry_date", "scope"}
-    assert stored["credentials"]["kept"] == "as it is"
+    assert stored["credentials"] == {
+        **credentials,
+        "access_token": "act.fresh",
+        "refresh_token": "rft.second",
+        "token_expiry_date": "2026-11-02T13:59:00+00:00",
+    }
 
 
 def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
     """Other threads walk through it meanwhile, and a dictionary whose size changes would fail them."""
     tiktok.with_an_account()
     config = {"credentials": {**OAUTH_CONFIG["credentials"]}}
-    sentences: dict[str, Any] = {name: {} for name in ("token_errors", "no_response", "messages")}
-    store = TokenStore("TIKTOK_TOKEN_STORE", kept=(), messages={})
-    authenticator = TikTokAuthenticator(config, BASE_URL, "/v2/oauth/token/", store, **sentences)
+    authenticator = authenticator_of(config)
     before = [*config["credentials"]]
 
     assert authenticator.get_access_token() == "act.fresh"
@@ -93,7 +96,7 @@ def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
 def test_tokens_are_out_before_the_next_request(
     tiktok: TikTok, connector: Connector, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The process may die at any time, and the old refresh token is worth nothing any more."""
+    """The process may die at any time, and the old refresh token is no longer valid."""
     printed: list[str] = []
 
     def user(*_: Any) -> Any:
@@ -117,20 +120,16 @@ def test_tokens_are_out_before_the_next_request(
         (0, "2026-11-02"),
     ],
 )
-def test_end_of_sign_in_is_warned_of_14_days_ahead(
+def test_expiry_of_the_refresh_token_is_warned_of(
     left: Any, day: str | None, command: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_expires_in": left}})
     outcome = connector.check(OAUTH_CONFIG) if command == "check" else connector.read(OAUTH_CONFIG, "user_info")
-    said = (
-        f"The sign-in to TikTok ends on {day}. Sign in to TikTok again before that day and put the new credentials "
-        "into this source."
-    )
-    assert outcome.warnings == ([said] if day else [])
-    assert f"The sign-in to TikTok ends in {int(left) // 86_400} days." in str(outcome.messages)
+    assert outcome.warnings == ([MESSAGES["refresh_token_expires"].format(day=day)] if day else [])
+    assert f"The refresh token expires in {int(left) // 86_400} days." in outcome.logs.splitlines()
 
 
-def test_stored_date_of_an_earlier_sign_in_warns_of_nothing(tiktok: TikTok, connector: Connector) -> None:
+def test_expiry_date_in_an_old_config_warns_of_nothing(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     stored = {"access_token": "act.stored", "refresh_token_expiry_date": "2026-11-03T00:00:00+00:00"}
     outcome = connector.read({"credentials": {**OAUTH_CONFIG["credentials"], **stored}}, "user_info")

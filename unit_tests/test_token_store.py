@@ -1,4 +1,4 @@
-"""The token store: with it, a config lasts as long as its sign-in, whoever throws the CONNECTOR_CONFIG away."""
+"""The token store: with it, a config stays valid although its client does not store each CONNECTOR_CONFIG."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from unit_tests.connector import Connector
+from unit_tests.outcome import FIELDS
 from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, recorded, refused
 
@@ -39,7 +40,7 @@ def test_one_config_serves_check_and_three_syncs(store: Path, tiktok: TikTok, co
     assert [len(o.configs) for o in outcomes] == [1, 0, 0, 0]
 
 
-def test_renewals_of_one_config_follow_each_other(
+def test_each_refresh_of_one_config_uses_the_newest_token(
     store: Path, tiktok: TikTok, connector: Connector, clock: Any
 ) -> None:
     with_rotating_tokens(tiktok)
@@ -49,7 +50,7 @@ def test_renewals_of_one_config_follow_each_other(
     assert spent(tiktok) == [FIRST, "rft.1", "rft.2"]
 
 
-def test_file_is_whole_and_its_owners_alone(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_file_has_the_tokens_for_its_owner_only(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
     for _ in range(2):
         connector.check(config())
@@ -58,7 +59,6 @@ def test_file_is_whole_and_its_owners_alone(store: Path, tiktok: TikTok, connect
         "access_token": "act.1",
         "refresh_token": "rft.1",
         "token_expiry_date": "2026-11-02T13:59:00+00:00",
-        "scope": TOKEN_RESPONSE["scope"],
         "hashes": [file.stem, file_of(store, "rft.1").stem],
     }
     assert names(store) == {file.name, file.with_suffix(".lock").name}
@@ -66,7 +66,7 @@ def test_file_is_whole_and_its_owners_alone(store: Path, tiktok: TikTok, connect
 
 
 @pytest.mark.parametrize("configured", [FIRST, "rft.1", "rft.2", "rft.3"])
-def test_each_token_of_a_sign_in_leads_to_the_newest(
+def test_each_earlier_token_leads_to_the_newest(
     configured: str, store: Path, tiktok: TikTok, connector: Connector, clock: Any
 ) -> None:
     """A client may store some of the configs, and lose others."""
@@ -94,7 +94,7 @@ def test_client_that_stores_configs_can_use_the_store_too(
     assert [path.name for path in store.glob("*.json")] == [file_of(store).name]
 
 
-def test_new_sign_in_gets_a_file_of_its_own(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_new_authorization_gets_a_file_of_its_own(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     connector.check(config("rft.of_a_new_consent"))
@@ -144,16 +144,22 @@ def test_token_renewed_by_another_process_is_taken(store: Path, tiktok: TikTok, 
     assert tiktok.bearers("user")[1:] == ["act.1", "act.of_another"]
 
 
-def test_scopes_come_from_the_store_too(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_file_of_an_earlier_version_is_used(store: Path, tiktok: TikTok, connector: Connector) -> None:
+    """It has the scopes too, which are neither used nor stored any more."""
     with_rotating_tokens(tiktok)
     connector.check(config())
-    stored = json.loads(file_of(store).read_text())
-    file_of(store).write_text(json.dumps({**stored, "scope": "user.info.basic,video.list"}))
-    connector.read(config(), "user_info")
-    assert "follower_count" not in tiktok.queries("user")[-1]["fields"]
+    file = file_of(store)
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps({**stored, "scope": "user.info.basic"}))
+
+    outcome = connector.read(config(), "user_info")
+
+    assert (outcome.errors, outcome.warnings, spent(tiktok)) == ([], [], [FIRST])
+    assert [query["fields"] for query in tiktok.queries("user")] == [FIELDS["user_info"]] * 2
+    assert json.loads(file.read_text()) == stored
 
 
-def test_dead_token_of_the_store_needs_a_sign_in(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
+def test_dead_token_of_the_store_needs_a_new_one(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     clock.tick(86_400)

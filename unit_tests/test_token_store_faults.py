@@ -13,7 +13,7 @@ from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rota
 from unit_tests.tiktok import USER, TikTok, good, refused
 
 MESSAGES = load_manifest()["definitions"]["messages"]
-STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "scope": "", "hashes": []}
+STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "hashes": []}
 # What others wrote there, or a disk cut off.
 DAMAGED = {
     "empty": "",
@@ -23,6 +23,7 @@ DAMAGED = {
     "binary": "\udcff",
     "token_as_number": json.dumps({**STORED, "refresh_token": 7}),
     "null_hashes": json.dumps({**STORED, "hashes": None}),
+    "without_date": json.dumps({name: value for name, value in STORED.items() if name != "token_expiry_date"}),
     "without_hashes": json.dumps({name: value for name, value in STORED.items() if name != "hashes"}),
 }
 
@@ -37,7 +38,7 @@ def test_damaged_file_counts_as_absent(content: str, store: Path, tiktok: TikTok
     outcome = connector.read(config())
 
     assert (outcome.errors, spent(tiktok)) == ([], [FIRST])
-    assert outcome.warnings == [MESSAGES["token_file_damaged"].format(path=file)]
+    assert outcome.warnings == [MESSAGES["token_file_damaged"].format(path=file, aside=f"{file.stem}.damaged")]
     assert json.loads(file.read_text())["refresh_token"] == "rft.1"
 
 
@@ -60,27 +61,28 @@ def test_unusable_store_is_an_error_before_a_token_is_spent(
         file_of(store).with_suffix({"lock": ".lock", "file": ".json"}[obstacle]).mkdir(parents=True)
     with_rotating_tokens(tiktok)
 
-    ((failure, message), *_) = connector.read(config(), "user_info").errors
+    outcome = connector.read(config(), "user_info")
 
-    assert failure == "config_error"
-    assert message.startswith(
-        f"The environment variable {VARIABLE} names the token store {store}, which cannot be used"
-    )
+    reason = os.strerror({"folder": errno.EEXIST, "lock": errno.EISDIR, "file": errno.EISDIR}[obstacle])
+    assert outcome.errors[:-1] == [("config_error", unusable(store, reason))]
     assert (tiktok.forms(), tiktok.requests("user")) == ([], [])
 
 
 def test_unusable_store_fails_check(store: Path, tiktok: TikTok, connector: Connector) -> None:
     store.parent.write_text("a file stands here")
-    (status,) = connector.check(config()).of("CONNECTION_STATUS")
-    assert (status["status"], VARIABLE in status["message"], tiktok.forms()) == ("FAILED", True, [])
+    outcome = connector.check(config())
+    message = unusable(store, os.strerror(errno.ENOTDIR))
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": message}]
+    assert tiktok.forms() == []
 
 
 def test_full_disk_fails_before_a_token_is_spent(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch, writes=(1,))
-    ((failure, message), *_) = connector.read(config(), "user_info").errors
-    assert (failure, "No space left" in message, tiktok.forms()) == ("config_error", True, [])
+    outcome = connector.read(config(), "user_info")
+    assert outcome.errors[:-1] == [("config_error", unusable(store, os.strerror(errno.ENOSPC)))]
+    assert tiktok.forms() == []
 
 
 def test_disk_that_fills_meanwhile_costs_no_token(
@@ -102,7 +104,7 @@ def test_disk_that_fills_meanwhile_costs_no_token(
     assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
 
 
-def test_file_stays_whole_until_the_next_one_is(
+def test_file_keeps_its_tokens_if_a_write_fails(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two writes of a run have the tokens of the file itself; the third, which fails, has those of the renewal."""
@@ -129,9 +131,14 @@ def test_store_is_looked_into_once_by_each_requester(
     assert (writes, len(tiktok.requests("videos")) > 4) == ([4], True)
 
 
+def unusable(store: Path, reason: str) -> str:
+    return str(MESSAGES["token_store_unusable"].format(variable=VARIABLE, folder=store, reason=reason))
+
+
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch, writes: tuple[int, ...]) -> list[int]:
     """Let the nth writes to the disk fail; returns how many there were, in a list."""
-    done, sync = [0], os.fsync
+    done = [0]
+    sync = os.fsync
 
     def fsync(file: int) -> None:
         done[0] += 1

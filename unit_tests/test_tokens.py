@@ -1,13 +1,15 @@
-"""Token refresh: a refresh token works once, so its successor must be stored at once and failures be explained."""
+"""Token refresh: a refresh token can be used once, so its successor must be emitted at once, and failures explained."""
 
 import json
 from typing import Any
 
 import pytest
 import requests
+from airbyte_cdk import AirbyteTracedException, FailureType
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
+from unit_tests.stored import authenticator_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, recorded
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T12:00:01Z"}
@@ -25,17 +27,11 @@ DOCUMENTED = {
     "temporarily_unavailable": "transient_error",
 }
 OWN = {"no_valid_response": "transient_error", "unknown": "system_error"}
-ERRORS = load_manifest()["definitions"]["authenticator"]["token_errors"]
-NO_VALID_RESPONSE = (
-    "transient_error",
-    "TikTok's sign-in gave no valid response. Run the sync again later; if it fails because of the refresh token then, "
-    "the response with the new one was lost, and only signing in to TikTok again helps.",
-)
-NOT_REACHED = (
-    "transient_error",
-    "TikTok could not be reached, though the connector tried several times. Check the network of this machine; "
-    "otherwise run the sync again later; it goes on from the last state.",
-)
+DEFINITIONS = load_manifest()["definitions"]
+ERRORS = DEFINITIONS["authenticator"]["token_errors"]
+NO_RESPONSE = DEFINITIONS["no_response"]
+NO_VALID_RESPONSE = ("transient_error", ERRORS["no_valid_response"]["message"])
+UNREACHABLE = ("transient_error", NO_RESPONSE["Exception"])
 
 
 def oauth(**stored: Any) -> dict[str, Any]:
@@ -71,7 +67,6 @@ def test_rotated_token_is_emitted_first(tiktok: TikTok, connector: Connector) ->
                 "refresh_token": "rft.second",
                 "access_token": "act.fresh",
                 "token_expiry_date": "2026-11-02T13:59:00+00:00",
-                "scope": TOKEN_RESPONSE["scope"],
             }
         }
     ]
@@ -100,7 +95,7 @@ def test_stored_config_needs_no_refresh(tiktok: TikTok, connector: Connector) ->
     ],
     ids=["still_valid", "expired", "of_unknown_age", "without_date", "empty", "missing"],
 )
-def test_stored_access_token_is_used_while_it_lasts(
+def test_stored_access_token_is_used_until_it_expires(
     stored: Any, refreshes: int, bearer: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account()
@@ -112,7 +107,7 @@ def test_stored_access_token_is_used_while_it_lasts(
 
 
 @pytest.mark.parametrize(("lifetime", "kept"), [(7200, "13:59:00"), (25, "12:00:22.500000"), (600, "12:09:00")])
-def test_token_is_renewed_shortly_before_its_end(
+def test_token_is_refreshed_shortly_before_it_expires(
     lifetime: int, kept: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": lifetime}})
@@ -136,8 +131,13 @@ def test_refresh_token_is_kept_if_none_comes_back(tiktok: TikTok, connector: Con
 def test_recorded_token_response_is_understood(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("token", {"json": recorded("token_refresh.json")})
     (config,) = connector.check(OAUTH_CONFIG).configs
-    assert config["credentials"]["access_token"] == "act.redacted"
-    assert config["credentials"]["scope"] == "user.info.basic"
+    recorded_tokens = recorded("token_refresh.json")
+    assert config["credentials"] == {
+        **OAUTH_CONFIG["credentials"],
+        "access_token": recorded_tokens["access_token"],
+        "refresh_token": recorded_tokens["refresh_token"],
+        "token_expiry_date": "2026-11-03T11:59:00+00:00",
+    }
 
 
 def test_bare_access_token_is_never_refreshed(tiktok: TikTok, connector: Connector) -> None:
@@ -172,19 +172,20 @@ def test_token_error_counts_whatever_the_status(code: str, status: int, tiktok: 
 
 def test_dead_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: Connector) -> None:
     tiktok.responds("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
-    (status,) = connector.check(OAUTH_CONFIG).of("CONNECTION_STATUS")
-    assert status["status"] == "FAILED"
-    parts = ["does not accept the refresh token", "Sign in to TikTok again", "CONNECTOR_CONFIG", "TIKTOK_TOKEN_STORE"]
-    parts += ["https://docs.airbyte.com/integrations/sources/tiktok-organic#keep-the-sign-in-alive"]
-    assert [part for part in parts if part not in status["message"]] == []
+    outcome = connector.check(OAUTH_CONFIG)
+    message = ERRORS["invalid_grant"]["message"]
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": message}]
+    advice = ("re-authenticate", "CONNECTOR_CONFIG", "TIKTOK_TOKEN_STORE")
+    assert [words for words in advice if words not in message] == []
 
 
 @pytest.mark.parametrize("status", [200, 499])
 def test_undocumented_token_error_is_a_system_error(status: int, tiktok: TikTok, connector: Connector) -> None:
     tiktok.responds("token", {"json": {"error": "brand_new", "error_description": "?"}, "status_code": status})
     outcome = connector.read(OAUTH_CONFIG, "user_info")
-    assert outcome.errors[0][0] == "system_error"
+    assert outcome.errors[:-1] == [("system_error", ERRORS["unknown"]["message"])]
     assert "brand_new" in str(outcome.messages)
+    assert (len(tiktok.forms()), outcome.configs) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -216,9 +217,7 @@ def test_undocumented_token_error_is_a_system_error(status: int, tiktok: TikTok,
         "reset",
     ],
 )
-def test_passing_token_fault_is_retried(
-    response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
-) -> None:
+def test_brief_token_fault_is_retried(response: Any, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     tiktok.with_an_account().responds("token", response, {"json": TOKEN_RESPONSE})
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
@@ -235,9 +234,12 @@ def test_passing_token_fault_is_retried(
         ({"json": {"access_token": 7, "refresh_token": "rft.x"}}, NO_VALID_RESPONSE),
         ({"text": "[" * 100_000}, NO_VALID_RESPONSE),
         ({"text": "7" * 5_000}, NO_VALID_RESPONSE),
-        ({"exc": requests.exceptions.ReadTimeout}, NOT_REACHED),
+        ({"exc": requests.exceptions.ReadTimeout}, UNREACHABLE),
+        ({"exc": requests.exceptions.ProxyError}, ("transient_error", NO_RESPONSE["ProxyError"])),
+        ({"exc": requests.exceptions.SSLError}, ("transient_error", NO_RESPONSE["SSLError"])),
+        ({"exc": requests.exceptions.InvalidURL}, UNREACHABLE),
     ],
-    ids=["503", "empty_token", "number", "deep", "digits", "lost"],
+    ids=["503", "empty_token", "number", "deep", "digits", "lost", "proxy", "certificate", "url"],
 )
 def test_lasting_token_fault_is_a_transient_error(
     response: Any, expected: tuple[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
@@ -249,28 +251,25 @@ def test_lasting_token_fault_is_a_transient_error(
     assert outcome.configs == []
 
 
-@pytest.mark.parametrize(
-    ("exception", "words"),
-    [
-        (requests.exceptions.ProxyError, "The proxy that this machine is set up to use (HTTPS_PROXY)"),
-        (requests.exceptions.SSLError, "The certificate of whoever responds for TikTok cannot be verified."),
-        (requests.exceptions.InvalidURL, "TikTok could not be reached"),
-    ],
-)
-def test_unreachable_sign_in_says_why(
-    exception: type[Exception], words: str, tiktok: TikTok, connector: Connector
-) -> None:
-    tiktok.responds("token", {"exc": exception})
-    ((failure, sentence), _) = connector.read(OAUTH_CONFIG, "user_info").errors
-    assert (failure, sentence[: len(words)]) == ("transient_error", words)
-
-
-def test_used_up_token_after_a_lost_response_needs_a_sign_in(tiktok: TikTok, connector: Connector) -> None:
+def test_token_used_up_by_a_lost_response_is_explained(tiktok: TikTok, connector: Connector) -> None:
     lost = {"exc": requests.exceptions.ReadTimeout}
     tiktok.responds("token", lost, {"json": recorded("token_invalid_grant.json"), "status_code": 400})
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     assert outcome.errors[:-1] == [("config_error", ERRORS["invalid_grant"]["message"])]
     assert len(tiktok.forms()) == 2
+
+
+def test_other_workers_do_not_repeat_a_failed_refresh(tiktok: TikTok) -> None:
+    """Each would post the refresh token again, one after the other, for minutes."""
+    tiktok.responds("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
+    authenticator = authenticator_of(oauth())
+    errors = []
+    for _ in range(3):
+        with pytest.raises(AirbyteTracedException) as raised:
+            authenticator.get_access_token()
+        errors.append((raised.value.message, raised.value.failure_type))
+    assert errors == [(ERRORS["invalid_grant"]["message"], FailureType.config_error)] * 3
+    assert len(tiktok.forms()) == 1
 
 
 def test_token_request_has_timeouts(tiktok: TikTok, connector: Connector) -> None:

@@ -109,9 +109,12 @@ class TikTok:
         videos = [video(t) for t in sorted(create_times, reverse=True)]
 
         def respond(request: Any, context: Any) -> dict[str, Any]:
-            found = [v for v in videos if v["create_time"] * 1000 < request.json().get("cursor", math.inf)]
-            return dict(page(found[:20], has_more=len(found) > 20)["json"])
+            body = request.json()
+            found = [v for v in videos if v["create_time"] * 1000 < body.get("cursor", math.inf)]
+            size = body["max_count"]
+            return dict(page(found[:size], has_more=len(found) > size)["json"])
 
+        self.respond = respond
         return self.responds("videos", {"json": respond})
 
     def requests(self, endpoint: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The end of a sign-in: a listener for the browser that comes back from TikTok, and the page that it shows."""
+"""A listener for the browser that comes back from TikTok, and the page that it shows."""
 
 import html
 import os
@@ -12,13 +12,14 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from source_tiktok_organic.sign_in.login_kit import SignInError
+from source_tiktok_organic.sign_in.login_kit import ForeignResponseError, SignInError
 
 T = TypeVar("T")
 
-# A desktop app may use plain http on this machine (developers.tiktok.com/doc/login-kit-desktop).
+# A desktop app may use plain http on this machine (developers.tiktok.com/docs/en/login-kit-desktop).
 SCHEME, HOST = "http", "127.0.0.1"
 PATH = "/callback/"
+HTTP_PORT = 80  # which browsers leave out of Host
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -48,22 +49,29 @@ class Listener:
 
     Args:
         port: to listen on; 0 for a free one.
-        judge: turns the callback's query into what the sign-in needs, or raises a `SignInError`.
-        deliver: gets what `judge` returned or raised, after the browser has got its page.
+        judge: turns a callback's query into what the sign-in needs, or raises a SignInError or ForeignResponseError.
+        deliver: gets what `judge` returned, or its SignInError, after the browser has got its page.
+        hint: gets what a response without a state may mean.
 
     Raises:
         SignInError: when the port cannot be used.
     """
 
-    def __init__(self, port: int, judge: Callable[[str], T], deliver: Callable[[T | SignInError], None]) -> None:
-        handler = type("Handler", (_Handler,), {"judge": staticmethod(judge), "deliver": staticmethod(deliver)})
+    def __init__(
+        self,
+        port: int,
+        judge: Callable[[str], T],
+        deliver: Callable[[T | SignInError], None],
+        hint: Callable[[str], None],
+    ) -> None:
+        functions = {"judge": staticmethod(judge), "deliver": staticmethod(deliver), "hint": staticmethod(hint)}
+        handler = type("Handler", (_Handler,), functions)
         try:
             self._server = _Server((HOST, port), handler)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else type(error).__name__
             raise SignInError(
-                f"Port {port} cannot be used ({reason}): name another with --port, or leave --port out to have a free "
-                "one chosen."
+                f"Port {port} can't be used ({reason}). Name another with --port, or leave it out to use a free one."
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -94,28 +102,49 @@ class _Server(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Responds to the callback; everything else that a browser may ask for, such as an icon, is not found."""
+    """Responds to the callback; everything else that a browser may request, such as an icon, is not found."""
 
     judge: Callable[[str], object]
     deliver: Callable[[object], None]
+    hint: Callable[[str], None]
     timeout = 10  # s for a request to arrive
 
     def do_GET(self) -> None:
-        """Show the outcome in the browser, then hand it over."""
+        """Show the outcome in the browser, then hand it over; what is not this attempt's changes nothing."""
         url = urlsplit(self.path)
-        if url.path != PATH:
-            return self._show(
-                HTTPStatus.NOT_FOUND, "Nothing here", "The sign-in goes on in the tab with TikTok's page."
-            )
+        if url.path != PATH or not self._is_a_visit():
+            self._show(HTTPStatus.NOT_FOUND, "Nothing here", "Go on in the tab with TikTok's page.")
+            return
         try:
             outcome = self.judge(url.query)
-            page = (HTTPStatus.OK, "TikTok's response has arrived", "Go back to the terminal. You can close this tab.")
+        except ForeignResponseError as error:
+            self._ignore(error.hint)
+            return
         except SignInError as error:
             outcome = error
-            page = (HTTPStatus.BAD_REQUEST, "The sign-in did not work", str(error))
+            page = (HTTPStatus.BAD_REQUEST, "The authorization failed", str(error))
+        else:
+            page = (HTTPStatus.OK, "TikTok's response has arrived", "Go back to the terminal. You can close this tab.")
         with suppress(OSError):  # a browser that left does not need the page
             self._show(*page)
-        return self.deliver(outcome)
+        self.deliver(outcome)
+
+    def _is_a_visit(self) -> bool:
+        """Whether a tab was led to this address: pages can also embed it, or reach it under a host name of their own.
+
+        Browsers have sent Sec-Fetch-* since 2023.
+        """
+        port = self.server.server_address[1]  # type: ignore[index]
+        own_names = (f"{HOST}:{port}", HOST if port == HTTP_PORT else "")
+        mode = self.headers.get("Sec-Fetch-Mode", "navigate")
+        destination = self.headers.get("Sec-Fetch-Dest", "document")
+        return self.headers.get("Host") in own_names and (mode, destination) == ("navigate", "document")
+
+    def _ignore(self, hint: str) -> None:
+        text = f"{hint} The command ignores this response, as its state is missing or differs, and goes on waiting."
+        self._show(HTTPStatus.BAD_REQUEST, "This response belongs to another attempt", text.strip())
+        if hint:
+            self.hint(hint)
 
     def _show(self, status: HTTPStatus, title: str, text: str) -> None:
         mark = "#12805c" if status == HTTPStatus.OK else "#d6123f"

@@ -1,4 +1,4 @@
-"""Login Kit, TikTok's OAuth 2.0, as a desktop app speaks it [developers.tiktok.com/doc/login-kit-desktop]."""
+"""Login Kit, TikTok's OAuth 2.0, as a desktop app speaks it [developers.tiktok.com/docs/en/login-kit-desktop]."""
 
 import hashlib
 import hmac
@@ -11,34 +11,47 @@ from urllib.parse import parse_qsl, urlencode
 
 import requests
 
+from source_tiktok_organic.sign_in.facts import manifest, scopes, token_sentence
+
 TIMEOUT_S = (10, 30)
+TOKENS = ("access_token", "refresh_token")
 
-# The scopes that are asked for, and what it costs to refuse one; columns as in manifest.yaml, fields_by_scope.
-SCOPES = {
-    "user.info.basic": "neither stream can be read.",
-    "user.info.profile": "in user_info, bio_description, profile_deep_link, username and is_verified stay empty.",
-    "user.info.stats": "in user_info, follower_count, following_count, likes_count and video_count stay empty.",
-    "video.list": "the stream videos cannot be read.",
+# `error_type` of TikTok's callback tells apart what `error` does not; no documentation has it [seen live 2026-08].
+ERROR_TYPES = {
+    "non_sandbox_target": "This TikTok account isn't a target user of your app's sandbox. On TikTok for Developers, "
+    "open Sandbox settings, add the account under Target users, wait up to an hour, and run the command again.",
+    "scope": "Your app doesn't have all scopes that were requested. Add them to the app on TikTok for Developers, or "
+    "request only those it has, for example with --scopes user.info.basic,video.list.",
+    "client_key": "TikTok doesn't know the client key. Copy it from your app's page on TikTok for Developers; sandbox "
+    "and production have different ones.",
+    "redirect_uri": "The redirect URI isn't registered. Add the one that this command prints to Login Kit, Desktop; "
+    "sandbox and production have separate lists.",
 }
-NAMES_BY_SCOPE = {"user.info.basic": "display_name", "user.info.profile": "username"}
-
-# `error` of TikTok's callback or token response [docs], and what to do.
-REFUSALS = {
-    "access_denied": "The consent was refused: run the command again and choose Authorize on TikTok's page.",
-    "invalid_scope": f"TikTok refuses a permission of this app: add the scopes {', '.join(SCOPES)} to it on TikTok for "
-    "Developers, and run the command again.",
-    "invalid_client": "TikTok does not accept the client key and client secret: copy both from your app's page on "
-    "TikTok for Developers, and run the command again.",
-    "unauthorized_client": "TikTok does not let this app sign in: check on TikTok for Developers that Login Kit is "
-    "enabled for Desktop and that the app is approved, or use its sandbox's key and secret.",
-    "invalid_grant": "TikTok does not accept the code, which works once and only for minutes: run the command again.",
-    "server_error": "TikTok's sign-in reports an internal error: try again later.",
-    "temporarily_unavailable": "TikTok's sign-in is not available at the moment: try again later.",
+# `error` of the callback or of a token response [docs].
+ERRORS = {
+    "access_denied": "Access was denied. Run the command again and choose Authorize on TikTok's page.",
+    "invalid_scope": ERROR_TYPES["scope"],
+    "invalid_grant": "TikTok rejects the code, which works once and only for minutes. Run the command again.",
 }
+# About these, the connector says the same.
+SHARED_ERRORS = ("invalid_client", "unauthorized_client", "server_error", "temporarily_unavailable")
+ANY_OTHER_ERROR = "TikTok refused the authorization. Check your app on TikTok for Developers, and try again."
 
 
 class SignInError(Exception):
-    """A sentence for the person who signs in: what went wrong and what to do."""
+    """A sentence for the person at the terminal: what went wrong and what to do."""
+
+
+class ForeignResponseError(Exception):
+    """A response without this attempt's state, so anybody may have sent it.
+
+    Attributes:
+        hint: what TikTok means by its error, if it has no state at all: TikTok may leave it out; otherwise empty.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try to sign in: what TikTok is asked for, and what proves that its response is ours.
+    """One authorization: what TikTok is asked for, and what proves that its response is ours.
 
     Attributes:
         state: comes back with the response.
@@ -61,15 +74,16 @@ class Attempt:
     client_key: str
     client_secret: str = field(repr=False)
     redirect_uri: str
+    scopes: Sequence[str] = field(default_factory=scopes)
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
 
-    def consent_url(self, host: str) -> str:
-        """The address of TikTok's consent page for this attempt."""
+    def consent_url(self, host: str | None) -> str:
+        """The address of TikTok's consent page for this attempt; `host` replaces TikTok's."""
         query = {
             "client_key": self.client_key,
             "response_type": "code",
-            "scope": ",".join(SCOPES),
+            "scope": ",".join(self.scopes),
             "redirect_uri": self.redirect_uri,
             "state": self.state,
             # Hexadecimal, where RFC 7636 has base64url [docs].
@@ -78,39 +92,35 @@ class Attempt:
             # Without it TikTok reuses an earlier consent, and nobody is asked again for a scope they once refused.
             "disable_auto_auth": "1",
         }
-        return f"{host}/v2/auth/authorize/?{urlencode(query)}"
+        page = f"{host}/v2/auth/authorize/" if host else _consent_page()
+        return f"{page}?{urlencode(query)}"
 
     def judge(self, query: str) -> Consent:
         """The consent in the query of a callback.
 
         Raises:
-            SignInError: when it is refused, or not the response to this attempt.
+            ForeignResponseError: when it is not the response to this attempt.
+            SignInError: when it is, and TikTok or the person refuses.
         """
         response = dict(parse_qsl(query))
-        state = response.get("state")
-        if (state or "error" not in response) and not hmac.compare_digest((state or "").encode(), self.state.encode()):
-            raise SignInError(
-                "The response belongs to another sign-in (its state differs), so it was dropped: run the command again "
-                "and use the page that it opens."
-            )
+        state = response.get("state", "")
+        if not hmac.compare_digest(state.encode(), self.state.encode()):
+            raise ForeignResponseError("" if state or "error" not in response else sentence_for(response))
         if "error" in response:
             raise self.refusal(response)
         if not response.get("code"):
-            raise SignInError("TikTok's response has neither a code nor an error: run the command again.")
+            raise SignInError("TikTok's response has neither a code nor an error. Run the command again.")
         return Consent(response["code"], response.get("scopes", ""))
 
-    def judge_pasted(self, address: str) -> Consent:
-        """The consent in an address that a person copied from the browser.
+    def judge_pasted(self, address: str) -> Consent | None:
+        """The consent in an address that a person copied from the browser; None if this is no such address.
 
         Raises:
-            SignInError: as `judge`, or when this is no such address.
+            ForeignResponseError, SignInError: as `judge`.
         """
         query = address.strip().partition("?")[2].partition("#")[0]
         if not {"code", "error"} & dict(parse_qsl(query)).keys():
-            raise SignInError(
-                f"That is not the address TikTok leads to, which starts with {self.redirect_uri}?code= : run the "
-                "command again and paste the whole line from the browser."
-            )
+            return None
         return self.judge(query)
 
     def form(self, consent: Consent) -> dict[str, str]:
@@ -125,36 +135,66 @@ class Attempt:
         }
 
     def refusal(self, refused: Mapping[str, Any], code: str = "") -> SignInError:
-        """The error for a response with `error`, `error_description` and `log_id`, without any secret it may repeat."""
-        sentence = REFUSALS.get(str(refused.get("error")), "TikTok refused the sign-in: check your app, and try again.")
-        said = "; ".join(str(refused[name]) for name in ("error", "error_description", "log_id") if refused.get(name))
+        """The error for a response with `error`: what to do, and TikTok's words without any secret they may repeat."""
+        details = [f"{name}={refused[name]}" for name in ("error", "error_type", "log_id") if refused.get(name)]
+        if refused.get("error_description"):
+            details.append(f"{refused['error_description']}")
+        said = "; ".join(details)
         for secret in filter(None, (self.client_secret, self.verifier, code)):
             said = said.replace(secret, "****")
+        sentence = sentence_for(refused)
         return SignInError(f"{sentence} (TikTok says: {printable(said)})" if said else sentence)
+
+
+def sentence_for(refused: Mapping[str, Any]) -> str:
+    """What to do about a response with an `error`, by its codes alone."""
+    error_type = str(refused.get("error_type"))
+    error = str(refused.get("error"))
+    if error_type in ERROR_TYPES:
+        return ERROR_TYPES[error_type]
+    if error in SHARED_ERRORS:
+        return token_sentence(error)
+    return ERRORS.get(error, ANY_OTHER_ERROR)
+
+
+def post_token_form(host: str, form: Mapping[str, str]) -> Any:
+    """The body of a response of the token endpoint.
+
+    Raises:
+        SignInError: when there is no JSON object.
+    """
+    try:
+        response = requests.post(f"{host}/v2/oauth/token/", data=form, timeout=TIMEOUT_S, allow_redirects=False)
+    except requests.exceptions.RequestException as error:
+        text = f"TikTok can't be reached ({type(error).__name__}). Check the network, and run the command again."
+        raise SignInError(text) from None
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):  # numbers of thousands of digits, deep nesting
+        text = f"TikTok returned no valid response (HTTP {response.status_code}). Try again later."
+        raise SignInError(text) from None
+    return body if isinstance(body, dict) else {}
 
 
 def exchange(attempt: Attempt, consent: Consent, host: str) -> dict[str, Any]:
     """The token response: access_token, expires_in (s), refresh_token, refresh_expires_in (s), open_id, scope.
 
     Raises:
-        SignInError: when there is no access token in the response, whatever its status.
+        SignInError: when it does not have both tokens, whatever its status.
     """
-    try:
-        form = attempt.form(consent)
-        response = requests.post(f"{host}/v2/oauth/token/", data=form, timeout=TIMEOUT_S, allow_redirects=False)
-        tokens = response.json()
-    except requests.exceptions.JSONDecodeError:
-        raise SignInError(f"TikTok gave no valid response (HTTP {response.status_code}): try again later.") from None
-    except requests.exceptions.RequestException as error:
-        raise SignInError(
-            f"TikTok could not be reached ({type(error).__name__}): check the network, and run the command again."
-        ) from None
-    if isinstance(tokens, dict) and tokens.get("access_token") and tokens.get("refresh_token"):
-        return tokens
-    raise attempt.refusal(tokens if isinstance(tokens, dict) else {}, consent.code)
+    response: dict[str, Any] = post_token_form(host, attempt.form(consent))
+    if has_tokens(response):
+        return response
+    raise attempt.refusal(response, consent.code)
 
 
-def credentials(attempt: Attempt, tokens: Mapping[str, Any], scope: str) -> dict[str, str]:
+def has_tokens(response: Mapping[str, Any]) -> bool:
+    """Whether a token response is a success: both tokens are in it, as text that is not empty."""
+    tokens = [response.get(name) for name in TOKENS]
+    return all(isinstance(token, str) and token for token in tokens)
+
+
+def credentials(attempt: Attempt, tokens: Mapping[str, Any]) -> dict[str, str]:
     """What stands under `credentials` in the connector's config; dates in UTC, with their offset."""
     content = {
         "auth_type": "oauth2.0",
@@ -162,36 +202,49 @@ def credentials(attempt: Attempt, tokens: Mapping[str, Any], scope: str) -> dict
         "client_secret": attempt.client_secret,
         "refresh_token": tokens["refresh_token"],
         "access_token": tokens["access_token"],
-        "token_expiry_date": _renewal(tokens.get("expires_in")),
-        "scope": scope,
+        "token_expiry_date": renewal_date(tokens.get("expires_in")),
+        # The connector has no use for it; --check has.
+        "refresh_token_expiry_date": expiry_date(tokens.get("refresh_expires_in")),
     }
     return {name: value for name, value in content.items() if value}
 
 
-def _renewal(lifetime: Any) -> str | None:
-    """When the connector should renew the token, a little before its end; None for an invalid lifetime (s)."""
-    try:
-        seconds = int(lifetime)
-        end = datetime.now(timezone.utc) + timedelta(seconds=seconds - min(60, seconds / 10))
-    except (TypeError, ValueError, OverflowError):
+def renewal_date(lifetime: Any) -> str | None:
+    """When the connector should refresh the token, a little before it expires; None for an invalid lifetime (s)."""
+    seconds = _seconds(lifetime)
+    return expiry_date(seconds - min(60, seconds / 10)) if seconds else None
+
+
+def expiry_date(lifetime: Any) -> str | None:
+    """When a lifetime (s) that starts now is over; None for an invalid one."""
+    seconds = _seconds(lifetime)
+    if not seconds:
         return None
-    return end.isoformat() if seconds > 0 else None
-
-
-def account(host: str, token: str, granted: Sequence[str]) -> str:
-    """The account's name, as far as the scopes allow; empty if TikTok does not send it."""
-    fields = [name for scope, name in NAMES_BY_SCOPE.items() if scope in granted]
-    if not fields:
-        return ""
-    url, headers = f"{host}/v2/user/info/?fields={','.join(fields)}", {"Authorization": f"Bearer {token}"}
     try:
-        user = requests.get(url, headers=headers, timeout=TIMEOUT_S).json()["data"]["user"]
-        names = [user.get("display_name"), f"@{user['username']}" if user.get("username") else None]
-    except (requests.exceptions.RequestException, KeyError, TypeError, AttributeError):
-        return ""
-    return printable(" ".join(name for name in names if name))
+        return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat()
+    except OverflowError:
+        return None
+
+
+def _seconds(lifetime: Any) -> float:
+    try:
+        return max(0.0, float(lifetime))
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def account_name(user: Any) -> str:
+    """The name of an account, as far as a response of `user/info` has it: `Some Body @somebody`."""
+    names = [user.get("display_name"), user.get("username")] if isinstance(user, dict) else []
+    display_name, username = (name if isinstance(name, str) else "" for name in names or ("", ""))
+    return printable(" ".join(filter(None, (display_name, username and f"@{username}"))))
 
 
 def printable(text: str) -> str:
     """`text` without what could steer a terminal, 300 characters at most."""
     return "".join(c for c in text if c.isprintable())[:300]
+
+
+def _consent_page() -> str:
+    flow = manifest()["spec"]["advanced_auth"]["oauth_config_specification"]["oauth_connector_input_specification"]
+    return str(flow["consent_url"]).partition("?")[0]

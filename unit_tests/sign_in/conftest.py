@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def paste(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], int]]:
-    """Puts bytes on stdin, which stays open."""
+    """Puts bytes on stdin, which stays open until the test has finished."""
     reader, writer = os.pipe()
     with open(reader) as stdin, open(writer, "wb", buffering=0) as pipe:
         monkeypatch.setattr("sys.stdin", stdin)
         yield pipe.write
-        pipe.write(b"\nenough\n")  # releases a thread that is still waiting
+        pipe.close()  # releases a thread that is still reading
+        for thread in (thread for thread in threading.enumerate() if thread.name == "pasted"):
+            thread.join(10)

@@ -4,8 +4,10 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,7 +24,7 @@ CREDENTIALS = {
     "refresh_token": TOKEN_RESPONSE["refresh_token"],
     "access_token": TOKEN_RESPONSE["access_token"],
     "token_expiry_date": "2026-11-02T13:59:00+00:00",
-    "scope": TOKEN_RESPONSE["scope"],
+    "refresh_token_expiry_date": "2027-05-01T12:00:00+00:00",
 }
 
 
@@ -46,6 +48,7 @@ class Person:
         self.at_rest.set()
         self.pages: list[tuple[int, str]] = []
         self.before: list[str] = []  # what the browser requests from the listener first
+        self.headers: dict[str, str] = {}  # of those requests
         self.answer: dict[str, str] | None = {"code": CODE, "scopes": TOKEN_RESPONSE["scope"]}
         self.state: str | None = None  # None: the correct one; "": none
 
@@ -58,7 +61,7 @@ class Person:
         self.link = link
         try:
             for path in self.before:
-                self.visit(path)
+                self.visit(path, self.headers)
             if self.answer is not None:
                 self.visit(self.redirect())
         finally:
@@ -71,18 +74,18 @@ class Person:
             f"{self.wish['redirect_uri']}?{urlencode({**(self.answer or {}), **({'state': state} if state else {})})}"
         )
 
-    def visit(self, url: str) -> None:
+    def visit(self, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         address = url if url.startswith("http") else self.wish["redirect_uri"].replace("/callback/", url)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(address, timeout=10) as page:
+            with opener.open(urllib.request.Request(address, headers=dict(headers)), timeout=10) as page:
                 self.pages.append((page.status, page.read().decode()))
         except urllib.error.HTTPError as page:
             self.pages.append((page.code, page.read().decode()))
 
 
 def failure(result: Result, *, exit_code: int = 1) -> str:
-    """The one sentence on stderr of a run that failed, wrote nothing and revealed nothing."""
+    """What stderr says of a run that failed, wrote nothing and revealed nothing."""
     assert result.exit_code == exit_code
     assert not DEFAULT_OUTPUT.exists()
     assert [

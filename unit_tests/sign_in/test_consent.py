@@ -1,25 +1,23 @@
 """`tiktok-organic-sign-in`: what it requests from TikTok, what it shows and what it writes."""
 
 import hashlib
-import os
+import io
 import re
 import socket
-import stat
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 
-from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.sign_in import command as sign_in
-from source_tiktok_organic.sign_in.login_kit import SCOPES
+from source_tiktok_organic.sign_in import facts
 from unit_tests.sign_in.person import (
     CODE,
     CREDENTIALS,
-    DEFAULT_OUTPUT,
     KEY,
     SECRET,
     TOKEN_URL,
@@ -78,18 +76,60 @@ def test_state_and_challenge_are_new_each_time(run: Any, person: Person) -> None
     assert [n for n in ("state", "code_challenge") if person.wish[n] == first[n]] == []
 
 
-def test_success_shows_account_scopes_and_next_command(run: Any) -> None:
-    out = run("--output", "my config.json").out
-    assert "Signed in as Some Body @somebody." in out
-    assert "Granted: user.info.basic, user.info.profile, user.info.stats, video.list" in out
-    assert "Refused" not in out
-    assert out.endswith("source-tiktok-organic check --config 'my config.json'\n")
+SUCCESS = """
+Authorized as Some Body @somebody.
+Granted: user.info.basic, user.info.profile, user.info.stats, video.list
+The authorization expires on 2027-05-01. Run this command again before that day.
+
+my config.json holds the credentials. Keep it secret.
+
+For Airbyte: click "Set up manually", and paste from the file before 2026-11-02 14:00 UTC:
+  Client Key     client_key
+  Client Secret  client_secret
+  Refresh Token  refresh_token
+  Access Token   access_token
+Then delete the file: its refresh token works once, in Airbyte alone.
+
+For a shell:
+  export TIKTOK_TOKEN_STORE=tokens
+  source-tiktok-organic check --config 'my config.json'
+"""
+
+
+def test_success_leads_on_in_airbyte_and_in_a_shell(run: Any) -> None:
+    assert run("--output", "my config.json").out.endswith(SUCCESS)
+
+
+def test_shell_command_keeps_tokens_beside_the_config(run: Any) -> None:
+    assert "\n  export TIKTOK_TOKEN_STORE=secrets/tokens\n" in run().out
 
 
 def test_redirect_uri_is_shown_before_the_link(run: Any, person: Person) -> None:
     out = run().out
     uri = person.wish["redirect_uri"]
     assert 0 < out.index(f"  {uri}\n") < out.index("http://127.0.0.1:*/callback/") < out.index(person.link)
+    assert out.count(person.link) == 1
+
+
+def test_link_is_printed_once_without_a_browser(
+    run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(link: str) -> bool:
+        person.link = link
+        paste(f"{person.redirect()}\n".encode())
+        return False
+
+    monkeypatch.setattr("webbrowser.open", fail)
+    result = run()
+    assert (result.exit_code, result.out.count(person.link), "paste it here:" in result.out) == (0, 1, True)
+
+
+COSTS = {
+    "user.info.basic": "user_info and videos can't be read",
+    "user.info.profile": "bio_description, profile_deep_link, username, is_verified of user_info will be null",
+    "user.info.stats": "follower_count, following_count, likes_count, video_count of user_info will be null",
+    "video.list": "videos can't be read",
+}
 
 
 @pytest.mark.parametrize(
@@ -108,67 +148,108 @@ def test_refused_scope_is_named_with_its_cost(granted: Any, fields: Any, name: A
 
     result = run()
 
-    told = re.findall(r"^Refused: (\S+), so (.*)$", result.out, re.MULTILINE)
-    assert told == [(scope, cost) for scope, cost in SCOPES.items() if scope not in granted]
-    assert (f"Signed in as {name}." if name else "Signed in.") in result.out
+    told = re.findall(r"^Refused: (\S+); (.*)\.$", result.out, re.MULTILINE)
+    assert told == [(scope, cost) for scope, cost in COSTS.items() if scope not in granted]
+    assert "\nTo grant what was refused, run this command again.\n" in result.out
+    assert (f"Authorized as {name}." if name else "Authorized.") in result.out
     assert [r.qs["fields"] for r in tiktok.request_history[1:]] == ([[fields]] if fields else [])
-    assert result.config["credentials"]["scope"] == ",".join(granted)
+    assert result.config == {"credentials": CREDENTIALS}
 
 
-def test_costs_of_scopes_match_the_manifest() -> None:
-    streams = load_manifest()["definitions"]["streams"]
-    fields = streams["user_info"]["retriever"]["requester"]["fields_by_scope"]
-    named = {scope: re.findall(r"[a-z]+_[a-z]+(?:_[a-z]+)*|username", cost) for scope, cost in SCOPES.items()}
-    assert named["user.info.profile"] == ["user_info", *fields["user.info.profile"]]
-    assert named["user.info.stats"] == ["user_info", *fields["user.info.stats"]]
-    assert list(SCOPES) == [*fields, *streams["videos"]["retriever"]["requester"]["fields_by_scope"]]
+def test_app_with_two_scopes_requests_only_those(run: Any, person: Person, tiktok: Any) -> None:
+    scopes = "user.info.basic,video.list"
+    person.answer = {"code": CODE, "scopes": scopes}
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": scopes})
+
+    result = run("--scopes", "user.info.basic, video.list")
+
+    assert (result.exit_code, person.wish["scope"]) == (0, scopes)
+    told = re.findall(r"^Not requested: (\S+); (.*)\.$", result.out, re.MULTILINE)
+    assert told == [(scope, COSTS[scope]) for scope in ("user.info.profile", "user.info.stats")]
+    assert "To grant what was refused" not in result.out
+    assert result.config == {"credentials": CREDENTIALS}
 
 
-@pytest.mark.parametrize("answer", [refused("internal_error", 500), {"text": "<html>"}, {"json": []}])
-def test_sign_in_works_without_user_info(answer: Any, run: Any, tiktok: Any) -> None:
+ODD_ACCOUNTS = {
+    "error": refused("internal_error", 500),
+    "HTML": {"text": "<html>"},
+    "list": {"json": []},
+    "error that is text": {"json": {"error": "ok"}},
+    "no user": good({}),
+    "user that is text": good({"user": "Some Body"}),
+    "names that are no text": good({"user": {"display_name": 5, "username": ["somebody"]}}),
+    "deep JSON": {"text": "[" * 100_000},
+    "endless number": {"text": "1" * 5000},
+    "no response": {"exc": requests.exceptions.ConnectTimeout},
+    "Ctrl-C": {"exc": KeyboardInterrupt},
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ACCOUNTS.values(), ids=ODD_ACCOUNTS)
+def test_nothing_fails_after_tokens_are_stored(answer: Any, run: Any, tiktok: Any) -> None:
     tiktok.get(USER_URL, **answer)
     result = run()
     assert (result.exit_code, result.config) == (0, {"credentials": CREDENTIALS})
-    assert "\nSigned in.\n" in result.out
+    assert "\nAuthorized.\n" in result.out
 
 
-def test_token_response_may_lack_lifetimes_and_scope(run: Any, tiktok: Any) -> None:
-    """No dates are stored, and the scopes are those of the callback."""
-    kept = {name: TOKEN_RESPONSE[name] for name in ("access_token", "refresh_token", "open_id")}
-    tiktok.post(TOKEN_URL, json=kept)
+def test_token_that_no_header_can_hold_is_stored(run: Any, tiktok: Any) -> None:
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "access_token": "act.\u2028\n"})
+    result = run()
+    assert (result.exit_code, result.config["credentials"]["access_token"]) == (0, "act.\u2028\n")
+
+
+def test_name_may_have_letters_the_terminal_lacks(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr("sys.stdout", terminal)
+    tiktok.get(USER_URL, **good({"user": {"display_name": "Søren\x1b[2J"}}))
+    assert sign_in.main(["--timeout", "20"]) == 0
+    assert b"Authorized as S\\xf8ren[2J." in terminal.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+def test_output_may_go_to_a_program(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    assert sign_in.main(["--timeout", "20"]) == 0
+    assert "Authorized as Some Body @somebody." in out.getvalue()
+
+
+def test_reader_of_stdout_may_go_away(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        result = run()
+        with suppress(OSError):
+            full.close()
+    assert (result.exit_code, result.config) == (0, {"credentials": CREDENTIALS})
+
+
+def test_token_response_may_lack_lifetimes_and_scope(run: Any, person: Person, tiktok: Any) -> None:
+    """The file has no expiry dates then, and the scopes shown are those of the callback."""
+    person.answer = {"code": CODE, "scopes": "user.info.basic,video.list"}
+    tiktok.post(TOKEN_URL, json={name: TOKEN_RESPONSE[name] for name in ("access_token", "refresh_token", "open_id")})
     expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
-    assert run().config == {"credentials": expected}
+
+    result = run()
+
+    assert result.config == {"credentials": expected}
+    assert "\nGranted: user.info.basic, video.list\n" in result.out
+    assert "paste from the file within two hours:" in result.out
+    assert "The authorization expires" not in result.out
 
 
-@pytest.mark.parametrize("lifetime", ["soon", 10**13, [7200], -1, {}, ""])
-def test_odd_lifetime_costs_the_date_alone(lifetime: Any, run: Any, tiktok: Any) -> None:
-    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "expires_in": lifetime})
+@pytest.mark.parametrize("lifetime", ["soon", 10**13, 10**400, [7200], -1, {}, "", float("nan")])
+def test_odd_lifetimes_cost_their_dates_alone(lifetime: Any, run: Any, tiktok: Any) -> None:
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "expires_in": lifetime, "refresh_expires_in": lifetime})
     expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
     assert run().config == {"credentials": expected}
 
 
 @pytest.mark.parametrize("between", [",", " ", ", "], ids=["comma", "space", "both"])
 def test_scopes_may_have_commas_or_spaces_between_them(between: str, run: Any, tiktok: Any) -> None:
-    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": between.join(SCOPES)})
+    tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": between.join(facts.scopes())})
     result = run()
     assert (result.exit_code, re.findall("^Refused", result.out, re.MULTILINE)) == (0, [])
-    assert result.config["credentials"]["scope"] == between.join(SCOPES)
-
-
-def test_config_is_readable_by_its_owner_only(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the umask, and even before the file has its final name."""
-    modes = []
-    replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda path, to: (modes.append(path.stat().st_mode), replace(path, to))[1])
-    before = os.umask(0)
-    try:
-        run()
-    finally:
-        os.umask(before)
-    assert [stat.S_IMODE(mode) for mode in modes] == [0o600]
-    assert stat.S_IMODE(DEFAULT_OUTPUT.stat().st_mode) == 0o600
-    assert stat.S_IMODE(DEFAULT_OUTPUT.parent.stat().st_mode) == 0o700
-    assert list(DEFAULT_OUTPUT.parent.iterdir()) == [DEFAULT_OUTPUT]
+    assert f"\nGranted: {', '.join(facts.scopes())}\n" in result.out
 
 
 def test_missing_key_and_secret_are_asked_for(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,36 +260,24 @@ def test_missing_key_and_secret_are_asked_for(run: Any, terminal: Any, monkeypat
     assert questions == ["Client key: ", "[Client secret (not shown): ]"]
 
 
-@pytest.mark.parametrize(("argv", "answers"), [((), ("y",)), (("--force",), ())])
-def test_replacement_changes_the_credentials_only(argv: Any, answers: Any, run: Any, terminal: Any) -> None:
-    DEFAULT_OUTPUT.parent.mkdir()
-    DEFAULT_OUTPUT.write_text('{"credentials": {"auth_type": "access_token"}, "start_date": "2024-01-01"}')
-    DEFAULT_OUTPUT.chmod(0o644)
-    terminal(*answers)
-    assert run(*argv).config == {"credentials": CREDENTIALS, "start_date": "2024-01-01"}
-    assert stat.S_IMODE(DEFAULT_OUTPUT.stat().st_mode) == 0o600
+WRONG_OPTIONS = {
+    ("--port", "0"): "0 is not a number from 1 to 65535",
+    ("--port", "x"): "x is not a number from 1 to 65535",
+    ("--timeout", "0"): "0 is not a number of seconds",
+    ("--timeout", "nan"): "nan is not a number of seconds",
+    ("--scopes", "video.list,video.all"): "unknown scopes: video.all; known: user.info.basic, user.info.profile,",
+    ("--scopes", "video.list"): "user.info.basic is missing, without which user_info and videos can't be read",
+    ("--refresh",): "--refresh belongs to --check",
+    ("x",): "unrecognized arguments: x",
+}
 
 
-@pytest.mark.parametrize("content", [b"", b"no json", b"[]", b"\xff"])
-def test_force_replaces_a_broken_config(content: bytes, run: Any) -> None:
-    DEFAULT_OUTPUT.parent.mkdir()
-    DEFAULT_OUTPUT.write_bytes(content)
-    assert run("--force").config == {"credentials": CREDENTIALS}
-
-
-@pytest.mark.parametrize("argv", [("--port", "0"), ("--port", "x"), ("--timeout", "0"), ("--timeout", "nan"), ("x",)])
-def test_wrong_options_show_the_usage(argv: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("argv", "reason"), WRONG_OPTIONS.items(), ids=map(" ".join, WRONG_OPTIONS))
+def test_wrong_options_show_the_usage(argv: Any, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sign_in.main(argv)
-    assert end.value.code == 2
-    assert "usage: tiktok-organic-sign-in" in capsys.readouterr().err
-
-
-def test_other_requests_do_not_end_the_wait(run: Any, person: Person) -> None:
-    person.before = ["/favicon.ico", "/", "/callback", "/callback/x", f"/other/?code={CODE}"]
-    result = run()
-    assert [status for status, _ in person.pages] == [404, 404, 404, 404, 404, 200]
-    assert (result.exit_code, "Go back to the terminal" in person.pages[-1][1]) == (0, True)
+    said = capsys.readouterr().err
+    assert (end.value.code, "usage: tiktok-organic-sign-in" in said, reason in said) == (2, True, True)
 
 
 def test_only_127_0_0_1_is_listened_on(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,12 +298,12 @@ def test_pasted_address_counts_as_the_callback(
     run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_and_paste(text: str) -> None:
+        person.link = "".join(re.findall(r"https://\S+", text)) or person.link
         if "and paste it here" in text:
-            person.link = re.findall(r"https://\S+", text)[0]
             paste(f"\n{' ' * 5000}{person.redirect()}#_ \n".encode())  # more than one read returns
 
-    say = sign_in._say
-    monkeypatch.setattr(sign_in, "_say", lambda text, *stream: (say(text, *stream), read_and_paste(text)))
+    say = sign_in.say
+    monkeypatch.setattr(sign_in, "say", lambda text, **stream: (say(text, **stream), read_and_paste(text)))
     result = run("--no-browser")
     assert (result.exit_code, result.config, person.pages) == (0, {"credentials": CREDENTIALS}, [])
 
@@ -246,7 +315,9 @@ def test_base_url_applies_to_page_and_api(
     tiktok.post("http://localhost:1/v2/oauth/token/", json=TOKEN_RESPONSE)
     tiktok.get("http://localhost:1/v2/user/info/", **good({"user": {}}))
     result = run()
-    assert result.err == "TIKTOK_API_BASE_URL is set: you sign in at http://localhost:1/ instead of TikTok.\n"
+    assert result.err == (
+        "TIKTOK_API_BASE_URL is set: requests and credentials go to http://localhost:1 instead of TikTok.\n"
+    )
     assert person.link.startswith("http://localhost:1/v2/auth/authorize/?")
     assert {urlsplit(r.url).netloc for r in tiktok.request_history} == {"localhost:1"}
 
@@ -256,10 +327,12 @@ def test_help_names_options_variables_and_redirect_uri(capsys: pytest.CaptureFix
         sign_in.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert end.value.code == 0
-    wanted = ["--output", "--force", "--port", "--no-browser", "--timeout", "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"]
+    wanted = ["--output", "--force", "--scopes", "--port", "--no-browser", "--timeout", "--check", "--refresh"]
+    wanted += ["TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", *facts.scopes()]
     assert [w for w in [*wanted, "http://127.0.0.1:*/callback/", "secrets/config.json"] if w not in text] == []
 
 
 def test_command_does_not_load_the_cdk() -> None:
+    """Nor does the address check that the connector shares with it."""
     code = "import sys, source_tiktok_organic.sign_in.command as s; sys.exit('airbyte_cdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

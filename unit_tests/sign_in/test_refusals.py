@@ -1,24 +1,24 @@
 """`tiktok-organic-sign-in`: one sentence for everything that can go wrong, and no secret in any of them."""
 
+import html
 import io
 import os
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from source_tiktok_organic.sign_in import command as sign_in
-from source_tiktok_organic.sign_in.login_kit import SCOPES
 from unit_tests.sign_in.person import CODE, DEFAULT_OUTPUT, SECRET, TOKEN_URL, Person, failure
+from unit_tests.tiktok import TOKEN_RESPONSE
 
 
 def test_empty_client_key_says_where_to_find_it(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_CLIENT_KEY")
     terminal("")
-    text = "Client key is empty: copy it from your app's page on TikTok for Developers."
+    text = "Client key is empty. Copy it from your app's page on TikTok for Developers."
     assert failure(run()) == text
 
 
@@ -31,20 +31,6 @@ def test_missing_terminal_names_the_variables(run: Any, monkeypatch: pytest.Monk
     assert failure(run()) == text
 
 
-@pytest.mark.parametrize("answer", ["n", "", "x"])
-def test_unconfirmed_replacement_keeps_the_config(answer: str, run: Any, terminal: Any, person: Person) -> None:
-    DEFAULT_OUTPUT.parent.mkdir()
-    DEFAULT_OUTPUT.write_text("{}")
-    questions = terminal(answer)
-    result = run()
-    assert (result.exit_code, result.err) == (
-        1,
-        "secrets/config.json was left as it is: name another file with --output.\n",
-    )
-    assert questions == ["secrets/config.json exists. Replace the credentials in it? [y/N] "]
-    assert (DEFAULT_OUTPUT.read_text(), person.link) == ("{}", "")
-
-
 def test_config_is_kept_without_a_terminal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text("{}")
@@ -55,82 +41,71 @@ def test_config_is_kept_without_a_terminal(run: Any, monkeypatch: pytest.MonkeyP
     assert DEFAULT_OUTPUT.read_text() == "{}"
 
 
-@pytest.mark.parametrize(("output", "reason"), [("file/config.json", "Not a directory"), ("folder", "Is a directory")])
-def test_unwritable_output_is_reported_first(output: str, reason: str, run: Any, person: Person) -> None:
-    Path("folder").mkdir()
-    Path("file").touch()
-    text = f"{output} cannot be written ({reason}): name another file with --output."
-    assert failure(run("--output", output)).replace("File exists", reason) == text
-    assert person.link == ""
-
-
-def test_full_disk_leaves_nothing_half_written(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, to: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    text = "secrets/config.json cannot be written (No space left on device): name another file with --output."
-    assert failure(run()) == text
-    assert list(DEFAULT_OUTPUT.parent.iterdir()) == []
-
-
-OTHER_STATE = (
-    "The response belongs to another sign-in (its state differs), so it was dropped: run the command again and use the "
-    "page that it opens."
+DENIED = "Access was denied. Run the command again and choose Authorize on TikTok's page."
+NO_TARGET_USER = (
+    "This TikTok account isn't a target user of your app's sandbox. On TikTok for Developers, open Sandbox settings, "
+    "add the account under Target users, wait up to an hour, and run the command again."
 )
-DENIED = "The consent was refused: run the command again and choose Authorize on TikTok's page."
-ANSWERS: dict[str, tuple[dict[str, str], str | None, str]] = {
-    "wrong state": ({"code": CODE}, "another", OTHER_STATE),
-    "no state": ({"code": CODE}, "", OTHER_STATE),
-    "state that is no ASCII": ({"code": CODE}, "ä", OTHER_STATE),
-    "refused, wrong state": ({"error": "access_denied"}, "another", OTHER_STATE),
-    "refused": (
+TOO_MANY_SCOPES = (
+    "Your app doesn't have all scopes that were requested. Add them to the app on TikTok for Developers, or request "
+    "only those it has, for example with --scopes user.info.basic,video.list."
+)
+UNKNOWN_KEY = (
+    "TikTok doesn't know the client key. Copy it from your app's page on TikTok for Developers; sandbox and production "
+    "have different ones."
+)
+OTHER = "TikTok refused the authorization. Check your app on TikTok for Developers, and try again."
+ANSWERS: dict[str, tuple[dict[str, str], str]] = {
+    "cancelled": (
         {"error": "access_denied", "error_description": "The user denied\x1b the request."},
-        None,
-        f"{DENIED} (TikTok says: access_denied; The user denied the request.)",
+        f"{DENIED} (TikTok says: error=access_denied; The user denied the request.)",
     ),
-    "refused, no state": ({"error": "access_denied"}, "", f"{DENIED} (TikTok says: access_denied)"),
-    "no code": (
-        {"scopes": "video.list"},
-        None,
-        "TikTok's response has neither a code nor an error: run the command again.",
+    "no target user": (
+        {"error": "access_denied", "error_type": "non_sandbox_target"},
+        f"{NO_TARGET_USER} (TikTok says: error=access_denied; error_type=non_sandbox_target)",
     ),
-    "unknown": (
-        {"error": "<b>new</b>"},
-        None,
-        "TikTok refused the sign-in: check your app, and try again. (TikTok says: <b>new</b>)",
+    "scope": (
+        {"error": "invalid_scope", "error_type": "scope"},
+        f"{TOO_MANY_SCOPES} (TikTok says: error=invalid_scope; error_type=scope)",
     ),
+    "scope without its type": ({"error": "invalid_scope"}, f"{TOO_MANY_SCOPES} (TikTok says: error=invalid_scope)"),
+    "client key": (
+        {"error": "invalid_request", "error_type": "client_key"},
+        f"{UNKNOWN_KEY} (TikTok says: error=invalid_request; error_type=client_key)",
+    ),
+    "unknown type": (
+        {"error": "access_denied", "error_type": "moon_phase"},
+        f"{DENIED} (TikTok says: error=access_denied; error_type=moon_phase)",
+    ),
+    "unknown error": ({"error": "<b>new</b>"}, f"{OTHER} (TikTok says: error=<b>new</b>)"),
+    "no code": ({"scopes": "video.list"}, "TikTok's response has neither a code nor an error. Run the command again."),
 }
 
 
-@pytest.mark.parametrize(("answer", "state", "sentence"), ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize(("answer", "sentence"), ANSWERS.values(), ids=ANSWERS)
 def test_failed_callback_is_explained_in_the_browser_too(
-    answer: Any, state: str | None, sentence: str, run: Any, person: Person, tiktok: Any
+    answer: Any, sentence: str, run: Any, person: Person, tiktok: Any
 ) -> None:
-    person.answer, person.state = answer, state
+    person.answer = answer
     assert failure(run()) == sentence
     ((status, page),) = person.pages
-    assert (status, "<h1>The sign-in did not work</h1>" in page, "<b>" in page) == (400, True, False)
+    assert (status, "<h1>The authorization failed</h1>" in page, "<b>" in page) == (400, True, False)
+    assert html.unescape(page).count(sentence.partition(" (")[0]) == 1
     assert tiktok.request_history == []
-
-
-def test_app_without_a_scope_names_the_scopes_to_add(run: Any, person: Person) -> None:
-    person.answer = {"error": "invalid_scope"}
-    assert f"add the scopes {', '.join(SCOPES)} to it on TikTok for Developers" in failure(run())
 
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("invalid_client", "copy both from your app's page"),
-        ("invalid_grant", "TikTok does not accept the code"),
-        ("invalid_scope", "add the scopes"),
-        ("unauthorized_client", "Login Kit is enabled for Desktop"),
+        ("invalid_client", "Copy both from your app's page"),
+        ("invalid_grant", "TikTok rejects the code"),
+        ("invalid_scope", "request only those it has"),
+        ("unauthorized_client", "check that Login Kit is enabled"),
         ("access_denied", "choose Authorize"),
-        ("server_error", "try again later"),
-        ("temporarily_unavailable", "try again later"),
-        ("invalid_request", "TikTok refused the sign-in"),
+        ("server_error", "Try again later"),
+        ("temporarily_unavailable", "Try again later"),
+        ("invalid_request", "TikTok refused the authorization"),
     ],
 )
 def test_token_error_says_what_to_do(code: str, advice: str, status: int, run: Any, tiktok: Any) -> None:
@@ -138,30 +113,39 @@ def test_token_error_says_what_to_do(code: str, advice: str, status: int, run: A
     tiktok.post(TOKEN_URL, json=body, status_code=status)
     text = failure(run())
     assert advice in text
-    assert text.endswith(f" (TikTok says: {code}; About **** and ****.; 2026ABC)")
+    assert text.endswith(f" (TikTok says: error={code}; log_id=2026ABC; About **** and ****.)")
 
 
-@pytest.mark.parametrize("body", [{}, [], 3, {"access_token": "act.x"}, {"refresh_token": "rft.x"}])
-def test_both_tokens_are_required(body: Any, run: Any, tiktok: Any) -> None:
+NO_TOKENS: list[Any] = [{}, [], 3, {"access_token": "act.x"}, {"refresh_token": "rft.x"}]
+NO_TOKENS += [{**TOKEN_RESPONSE, "access_token": 5}, {**TOKEN_RESPONSE, "refresh_token": ["rft.x"]}]
+
+
+@pytest.mark.parametrize("body", NO_TOKENS)
+def test_both_tokens_are_required_as_text(body: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json=body)
-    assert failure(run()) == "TikTok refused the sign-in: check your app, and try again."
+    assert failure(run()) == OTHER
 
 
-def test_html_from_the_token_endpoint_is_a_failure(run: Any, tiktok: Any) -> None:
-    tiktok.post(TOKEN_URL, text="<html>", status_code=502)
-    assert failure(run()) == "TikTok gave no valid response (HTTP 502): try again later."
+@pytest.mark.parametrize("text", ["<html>", "[" * 100_000, "1" * 5000], ids=["HTML", "deep", "long number"])
+def test_unreadable_token_response_is_a_failure(text: str, run: Any, tiktok: Any) -> None:
+    tiktok.post(TOKEN_URL, text=text, status_code=502)
+    assert failure(run()) == "TikTok returned no valid response (HTTP 502). Try again later."
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError])
 def test_unreachable_tiktok_points_to_the_network(error: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, exc=error(f"code={CODE}"))
-    text = f"TikTok could not be reached ({error.__name__}): check the network, and run the command again."
+    text = f"TikTok can't be reached ({error.__name__}). Check the network, and run the command again."
     assert failure(run()) == text
 
 
-def test_timeout_says_how_to_wait_longer(run: Any, person: Person) -> None:
+def test_timeout_leads_to_the_reason_on_tiktoks_page(run: Any, person: Person) -> None:
     person.answer = None
-    text = "No response came within 0.05 s: run the command again, or give yourself longer with --timeout."
+    text = (
+        "No response within 0.05 s. TikTok may have shown the reason on its own page, as error_type=…: "
+        "docs/command-line.md says what each means. Otherwise run the command again, with a longer --timeout if you "
+        "need it."
+    )
     assert failure(run("--timeout", "0.05")) == text
 
 
@@ -171,15 +155,15 @@ def test_ctrl_c_ends_with_130(run: Any, person: Person, monkeypatch: pytest.Monk
 
     person.answer = None
     monkeypatch.setattr(sign_in, "_first", interrupt)
-    assert failure(run(), exit_code=130) == "Stopped. Run the command again to sign in."
+    assert failure(run(), exit_code=130) == "Stopped. Run the command again."
 
 
 def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         text = (
-            f"Port {port} cannot be used (Address already in use): name another with --port, or leave --port out to "
-            "have a free one chosen."
+            f"Port {port} can't be used (Address already in use). Name another with --port, or leave it out to use a "
+            "free one."
         )
         assert failure(run("--port", str(port))) == text
     assert run("--port", str(port)).exit_code == 0
@@ -189,30 +173,73 @@ def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
 @pytest.mark.parametrize("line", [b"nonsense\n", b"https://www.tiktok.com/?a=b\n", b"\xff?\n", CODE.encode() + b"\n"])
 @pytest.mark.parametrize("argv", [("--no-browser",), ()])
 def test_pasted_nonsense_says_what_to_paste(
-    argv: Any, line: bytes, run: Any, paste: Any, monkeypatch: pytest.MonkeyPatch
+    argv: Any, line: bytes, run: Any, paste: Any, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And the next line is read."""
     monkeypatch.setattr("webbrowser.open", lambda url: False)
-    paste(line)
-    text = failure(run(*argv))
-    assert re.fullmatch(
-        r"That is not the address TikTok leads to, which starts with http://127\.0\.0\.1:\d+/callback/\?code= : run "
-        "the command again and paste the whole line from the browser.",
-        text,
-    )
+    paste(line + line)
+    result = run(*argv, "--timeout", "0.3")
+    uri = r"http://127\.0\.0\.1:\d+/callback/"
+    asked = rf"^That isn't the address\. It starts with {uri}\?code= ; paste the whole line:$"
+    assert "No response within" in failure(result)
+    assert len(re.findall(asked, result.out, re.MULTILINE)) == 2
 
 
-def test_pasted_address_of_another_sign_in_is_dropped(run: Any, paste: Any) -> None:
-    paste(f"http://127.0.0.1:1/callback/?code={CODE}&state=another\n".encode())
-    assert failure(run("--no-browser")) == OTHER_STATE
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (f"code={CODE}&state=another", "That address belongs to another attempt."),
+        (
+            "error=access_denied&error_type=non_sandbox_target",
+            f"{NO_TARGET_USER} That address belongs to another attempt.",
+        ),
+    ],
+)
+def test_pasted_address_of_another_attempt_is_dropped(query: str, said: str, run: Any, paste: Any) -> None:
+    paste(f"http://127.0.0.1:1/callback/?{query}\n".encode())
+    result = run("--no-browser", "--timeout", "0.3")
+    assert "No response within" in failure(result)
+    assert f"\n{said} Open the link above, and paste where it leads:\n" in result.out
+
+
+def test_last_line_of_stdin_needs_no_line_break(run: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stdin").write_text("nonsense")
+    with open(tmp_path / "stdin") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        result = run("--no-browser", "--timeout", "0.3")
+    assert ("No response within" in failure(result), result.out.count("That isn't the address.")) == (True, 1)
+
+
+def test_pasted_refusal_ends_the_attempt(run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(link: str) -> bool:
+        person.link = link
+        person.answer = {"error": "access_denied"}
+        paste(f"{person.redirect()}\n".encode())
+        return False
+
+    monkeypatch.setattr("webbrowser.open", fail)
+    assert failure(run()) == f"{DENIED} (TikTok says: error=access_denied)"
 
 
 def test_empty_stdin_does_not_end_the_wait(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
-        assert "No response came within" in failure(run("--no-browser", "--timeout", "0.1"))
+        assert "No response within" in failure(run("--no-browser", "--timeout", "0.1"))
 
 
-@pytest.mark.parametrize("url", ["http://open.tiktokapis.com", "ftp://localhost", "open.tiktokapis.com"])
+@pytest.mark.parametrize(
+    "url", ["http://open.tiktokapis.com", "ftp://localhost", "open.tiktokapis.com", "https://", "https://["]
+)
 def test_insecure_base_url_is_refused(url: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
-    assert failure(run()).startswith("The environment variable TIKTOK_API_BASE_URL must be an https address")
+    assert failure(run()) == (
+        "The environment variable TIKTOK_API_BASE_URL must be an https address, or http on this machine. Correct "
+        "or remove it."
+    )
+
+
+def test_base_url_with_a_password_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", "https://ada:pass@proxy.example")
+    assert failure(run()) == (
+        "The environment variable TIKTOK_API_BASE_URL must not contain a user name or a password. Correct or remove it."
+    )

@@ -1,0 +1,81 @@
+"""`tiktok-organic-sign-in`: only the response to this attempt ends it, whatever else reaches the listener."""
+
+import html
+from typing import Any
+
+import pytest
+
+from unit_tests.sign_in.person import CODE, CREDENTIALS, Person, failure
+from unit_tests.sign_in.test_refusals import NO_TARGET_USER, OTHER
+
+IGNORED = "The command ignores this response, as its state is missing or differs, and goes on waiting."
+HINT = "A response without this attempt's state came, and was ignored. If TikTok's page led to it: "
+
+
+def test_other_requests_do_not_end_the_wait(run: Any, person: Person) -> None:
+    person.before = ["/favicon.ico", "/", "/callback", "/callback/x", f"/other/?code={CODE}"]
+    result = run()
+    assert [status for status, _ in person.pages] == [404, 404, 404, 404, 404, 200]
+    assert (result.exit_code, "Go back to the terminal" in person.pages[-1][1]) == (0, True)
+
+
+FOREIGN = {
+    "wrong state": f"code={CODE}&state=another",
+    "no state": f"code={CODE}",
+    "state that is no ASCII": "code=1&state=%C3%A4",
+    "refusal with a wrong state": "error=access_denied&error_description=Call+us&state=another",
+}
+
+
+@pytest.mark.parametrize("query", FOREIGN.values(), ids=FOREIGN)
+def test_stolen_callback_is_ignored_and_the_wait_goes_on(query: str, run: Any, person: Person, tiktok: Any) -> None:
+    person.before = [f"/callback/?{query}"]
+    result = run()
+    (status, page), (last, _) = person.pages
+    assert (status, IGNORED in page, last) == (400, True, 200)
+    assert (result.exit_code, result.err, result.config) == (0, "", {"credentials": CREDENTIALS})
+    assert ("ignored" in result.out, "Call us" in result.out + page) == (False, False)
+    assert "code=c0de%2A0%211234.va%252A&" in tiktok.request_history[0].text
+
+
+def test_stolen_callback_alone_never_ends_the_wait(run: Any, person: Person) -> None:
+    person.before, person.answer = ["/callback/?code=1&state=another"], None
+    assert "No response within 0.5 s." in failure(run("--timeout", "0.5"))
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("error=access_denied&error_type=non_sandbox_target&error_description=Call+us", NO_TARGET_USER),
+        ("error=Call+us&error_type=Call+us&log_id=Call+us", OTHER),
+    ],
+)
+def test_error_without_state_is_a_hint_in_own_words(query: str, sentence: str, run: Any, person: Person) -> None:
+    """TikTok may leave the state out of its errors, and any page can send one."""
+    person.before = [f"/callback/?{query}"] * 2
+    result = run()
+    assert (result.exit_code, result.out.count(f"{HINT}{sentence}\n")) == (0, 1)
+    assert (person.pages[0][0], f"{sentence} {IGNORED}" in html.unescape(person.pages[0][1])) == (400, True)
+    assert "Call us" not in result.out + person.pages[0][1]
+
+
+OTHER_REQUESTS = {
+    "embedded as a picture": {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+    "embedded as a frame": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    "another host name": {"Host": "tiktok.example:80"},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_REQUESTS.values(), ids=OTHER_REQUESTS)
+def test_only_a_visit_to_this_address_is_judged(headers: dict[str, str], run: Any, person: Person) -> None:
+    person.before, person.headers = ["/callback/?error=access_denied"], headers
+    result = run()
+    assert ([status for status, _ in person.pages], result.exit_code) == ([404, 200], 0)
+    assert "ignored" not in result.out
+
+
+def test_visit_of_a_browser_is_judged(run: Any, person: Person) -> None:
+    person.before = ["/callback/?error=access_denied"]
+    person.headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
+    assert HINT in run().out
+    assert [status for status, _ in person.pages] == [400, 200]
