@@ -18,7 +18,8 @@ from source_tiktok_organic import run, source
 load = source.load_manifest
 def hurried(**kwargs):
     manifest = load(**kwargs)
-    manifest["definitions"]["api_budget"]["window_in_seconds"] = 2
+    manifest["definitions"]["endpoint_limit"]["rates"][0] |= {"limit": LIMIT, "interval": "PT2S"}
+    manifest["definitions"]["requester"] |= {"rate_limit_waits": [2, 4, 4], "full_width_after": 4}
     return manifest
 source.load_manifest = hurried
 run.run()
@@ -55,6 +56,12 @@ class Command(Connector):
 
 
 class HurriedCommand(Command):
-    """The same with its budget of 600 requests for each 2 s instead of 61 s: a very large account in a minute."""
+    """The same with rate windows of 2 s instead of 61 s, and waits to match: a very large account in a minute.
 
-    program = (sys.executable, "-c", HURRIED)
+    Args:
+        limit: requests that a window allows.
+    """
+
+    def __init__(self, sandbox: Sandbox, tmp_path: Path, limit: int = 600) -> None:
+        super().__init__(sandbox, tmp_path)
+        self.program = (sys.executable, "-c", HURRIED.replace("LIMIT", str(limit)))

@@ -6,6 +6,7 @@ Start-up of a process takes seconds; a property that is tried on hundreds of acc
 import io
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -84,6 +85,8 @@ class InProcess(Connector):
     def _manifest(self, load: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def changed(**kwargs: Any) -> dict[str, Any]:
             manifest = load(**kwargs)
+            # While a response is read, the skipped waits of other threads seem to pass.
+            manifest["definitions"]["error_handler"]["max_response_time"] = math.inf
             self.change_manifest(manifest)
             return manifest
 
@@ -124,4 +127,4 @@ def videos_there_are(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 def long_waits(connector: InProcess) -> list[float]:
     """The waits (s) before retries, without those of one thread for another."""
-    return [wait for wait in connector.waits if wait > 1]
+    return [wait for wait in connector.waits if wait >= 1]

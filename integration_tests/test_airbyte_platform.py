@@ -18,6 +18,7 @@ from sandbox.facts import TOKEN_PATH as TOKEN
 DAY_S = 86_400
 REDIRECT_URI = "https://airbyte.example/auth_flow"
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
+TOKENS = {"access_token", "refresh_token", "token_expiry_date"}
 APP = {"client_key": Sandbox.client_key, "client_secret": Sandbox.client_secret}
 Start = Callable[..., tuple[Platform, Source]]
 
@@ -69,7 +70,7 @@ def test_source_set_up_by_button_syncs(sandbox: Sandbox, start: Start) -> None:
     check, read = source.save(filled), source.sync()
 
     assert platform.fields(filled) == ["client_key", "client_secret"]
-    assert filled["credentials"]["scope"] == ",".join(ALL_SCOPES)
+    assert filled["credentials"].keys() == {"auth_type", *APP, *TOKENS}
     assert (check.of("CONNECTION_STATUS"), check.configs) == ([{"status": "SUCCEEDED"}], [])
     assert (read.errors, video_ids(read)) == ([], ids_there_are(sandbox))
     assert len(sandbox.requests_to(TOKEN)) == 1
@@ -153,7 +154,7 @@ def test_renewed_tokens_of_a_sync_are_stored(sandbox: Sandbox, start: Start) -> 
     assert len({token for pair in seen for token in pair}) == 6
 
 
-def test_new_sign_in_ends_the_warning_of_the_old_one(sandbox: Sandbox, start: Start) -> None:
+def test_expiry_warning_ends_with_reauthentication(sandbox: Sandbox, start: Start) -> None:
     platform, source = start()
     source.save(sign_in(platform, form(**APP)))
     sandbox.advance(170 * DAY_S)
@@ -163,7 +164,8 @@ def test_new_sign_in_ends_the_warning_of_the_old_one(sandbox: Sandbox, start: St
     sandbox.advance(3 * 3_600)
     read = source.sync("user_info")
 
-    assert [warning.partition(" on ")[0] for warning in late.warnings] == ["The sign-in to TikTok ends"]
+    warning, _, _ = sentences.MESSAGES["refresh_token_expires"].partition("{day}")
+    assert [message.startswith(warning) for message in late.warnings] == [True]
     assert saved.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert (read.warnings, read.errors, len(read.configs)) == ([], [], 1)
 

@@ -20,11 +20,12 @@ def test_spec_needs_no_config(start_sandbox: StartSandbox, command: Commands) ->
     assert Counter(m["type"] for m in outcome.messages if m["type"] != "LOG") == {"SPEC": 1}
 
 
-def test_check_takes_one_refresh_and_one_request(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_check_asks_for_the_profile_and_one_video(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox()
     outcome = command(sandbox).check(sandbox.config())
     assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
-    assert [(r.path, r.status) for r in sandbox.requests] == [(TOKEN, 200), (USER, 200)]
+    assert [(r.path, r.status) for r in sandbox.requests] == [(TOKEN, 200), (USER, 200), (LIST, 200)]
+    assert sandbox.requests_to(LIST)[0].body == {"max_count": 1}
 
 
 def test_discover_makes_no_request(start_sandbox: StartSandbox, command: Commands) -> None:

@@ -1,9 +1,13 @@
 """The source in one Python process, as Airbyte's own runner and tests use it: made without a config."""
 
+import asyncio
+import itertools
 import logging
+import sys
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from airbyte_cdk import AirbyteTracedException, FailureType
@@ -17,6 +21,8 @@ from unit_tests.outcome import catalog
 
 LOGGER = logging.getLogger("airbyte")
 CATALOG = ConfiguredAirbyteCatalogSerializer.load(catalog(sync_mode="incremental"))
+LONGEST_S = 30
+Result = TypeVar("Result")
 
 
 def ids_and_states(messages: Iterable[AirbyteMessage]) -> tuple[list[str], list[Any]]:
@@ -89,3 +95,96 @@ def test_reader_that_stops_leaves_no_thread_behind(
     threading.Thread(target=messages.close, daemon=True).start()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)
     assert len(sandbox.requests_to(VIDEO_LIST_PATH)) < 50  # of 100 pages: two windows are read on, two never begin
+
+
+# --- other people's threads ---
+
+
+def in_new_thread(function: Callable[[], Result]) -> Result:
+    """The result of a function in a thread of its own, which must end in time."""
+    results: list[Result] = []
+    thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
+    thread.start()
+    thread.join(LONGEST_S)
+    assert results, f"not within {LONGEST_S} s"
+    return results[0]
+
+
+def in_loop(function: Callable[[], Result]) -> Result:
+    """The result of a function in a thread of an event loop, which must end in time."""
+    return in_new_thread(lambda: asyncio.run(asyncio.to_thread(function)))
+
+
+def in_turns(messages: Iterator[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+    """The same messages, read by many threads in turns."""
+    for thread in itertools.cycle([ThreadPoolExecutor(1) for _ in range(20)]):
+        message = thread.submit(next, messages, None).result(LONGEST_S)
+        if message is None:
+            return
+        yield message
+
+
+class SlowReader(logging.Handler):
+    """Stands for a reader so slow that the queue is full whenever a stream ends.
+
+    The CDK logs this line just before it emits the stream's last state, in the thread that reads.
+    """
+
+    def __init__(self, source: SourceTiktokOrganic) -> None:
+        super().__init__()
+        self._queue = source._concurrent_source._queue
+        self.full_at: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message == "Marking stream user_info as STOPPED":
+            wait_for(self._queue.full, 20)
+            self.full_at.append(message)
+
+
+@pytest.fixture
+def slow_source(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[SourceTiktokOrganic, dict[str, Any], list[str]]]:
+    """A source whose queue is full when `user_info` ends, its config, and the ids of its videos, sorted.
+
+    Without their scopes, `user_info` takes four requests and the account of `videos` two: videos are read meanwhile.
+    """
+    sandbox = start_sandbox(videos=1500, latency=0.1)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    config = sandbox.access_token_config(scopes=("user.info.basic", "video.list"))
+    source = SourceTiktokOrganic(CATALOG, config, [])
+    reader = SlowReader(source)
+    logger = source._concurrent_source._logger
+    logger.addHandler(reader)
+    yield source, config, sorted(video["id"] for video in sandbox.account.videos)
+    logger.removeHandler(reader)
+    queue = source._concurrent_source._queue
+    with queue.not_full:  # a thread that hangs must not keep pytest from its end
+        queue.maxsize = sys.maxsize
+        queue.not_full.notify_all()
+    assert len(reader.full_at) == 1
+
+
+READERS = {
+    "thread": lambda messages: in_new_thread(lambda: ids_and_states(messages)),
+    "event_loop": lambda messages: in_loop(lambda: ids_and_states(messages)),
+    "threads_in_turns": lambda messages: ids_and_states(in_turns(messages)),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_source_made_in_another_thread_never_hangs(read: Callable[[Any], Any], slow_source: Any) -> None:
+    """The CDK takes the thread of the constructor for the one that reads, and blocks all others on a full queue."""
+    source, config, ids = slow_source
+    read_ids, states = read(source.read(LOGGER, config, CATALOG, []))
+    assert read_ids == ids
+    assert "slices" not in str(vars(states[-1].stream.stream_state))
+
+
+def test_check_works_in_an_event_loop(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = start_sandbox(videos=30)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    config = sandbox.config()
+    source = SourceTiktokOrganic()
+    assert in_loop(lambda: source.check(LOGGER, config)).status.value == "SUCCEEDED"

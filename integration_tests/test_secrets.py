@@ -41,7 +41,7 @@ def leaks(secrets: set[str], text: str) -> list[str]:
         {USER: ["token_expired"] * 9},
         {LIST: ["scope_not_authorized"]},
     ],
-    ids=["good", "dead_token", "flaky_sign_in", "lost_token", "failed", "renewed", "removed_app", "no_scope"],
+    ids=["good", "rejected_token", "token_faults", "lost_token", "failed", "renewed", "removed_app", "no_scope"],
 )
 def test_only_control_messages_hold_secrets(
     faults: dict[str, list[str]], command: str, start_sandbox: StartSandbox

@@ -13,11 +13,16 @@ from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import read_outcome
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 OPTIONAL = (PROFILE, STATS, VIDEOS)
+COLUMNS = {
+    PROFILE: ("bio_description", "profile_deep_link", "username", "is_verified"),
+    STATS: ("follower_count", "following_count", "likes_count", "video_count"),
+}
 COMBINATIONS = [scopes for n in range(4) for scopes in itertools.combinations(OPTIONAL, n)]
 
 
@@ -60,34 +65,46 @@ def test_revoked_tokens_cost_refreshes_and_no_record(
     assert sum(r.status == 401 for r in sandbox.requests_to(LIST)) > revocations
 
 
-@pytest.mark.parametrize("scopes", COMBINATIONS, ids="+".join)
-def test_refused_scopes_cause_no_failed_request(scopes: tuple[str, ...], start_sandbox: StartSandbox) -> None:
+@pytest.mark.parametrize("scopes", COMBINATIONS, ids=lambda scopes: "+".join(scopes) or "basic_alone")
+def test_missing_scope_costs_its_columns_or_its_stream(scopes: tuple[str, ...], start_sandbox: StartSandbox) -> None:
+    """TikTok names no scope: a refused request is sent again without one, then another, then both."""
     sandbox = start_sandbox(videos=30)
+
     outcome = InProcess(sandbox.base_url).read(sandbox.config(scopes=(BASIC, *scopes)))
 
-    (user,) = outcome.records("user_info")
-    expected = {PROFILE: "username", STATS: "follower_count"}
-    assert {scope: column in user for scope, column in expected.items()} == {s: s in scopes for s in expected}
-    warned = [scope for scope in expected if any(scope in warning for warning in outcome.warnings)]
-    assert warned == [scope for scope in expected if scope not in scopes]
-    assert len(outcome.records("videos")) == (30 if VIDEOS in scopes else 0)
-    assert outcome.exit_code == (0 if VIDEOS in scopes else 1)
-    assert {r.status for r in sandbox.requests} == {200}
+    missing = [scope for scope in COLUMNS if scope not in scopes]
+    lost = {name for scope in missing for name in COLUMNS[scope]}
+    assert outcome.records("user_info") == [{k: v for k, v in sandbox.account.user.items() if k not in lost}]
+    assert outcome.warnings == [columns_lost(scope) for scope in missing]
+    # The profile is requested for each stream; for videos, it needs `open_id` and asks for `video_count`.
+    refused_profiles = {(): 0, (PROFILE,): 1, (STATS,): 2, (PROFILE, STATS): 3}[tuple(missing)]
+    codes = [r.error_code for r in sandbox.requests_to(USER)]
+    assert (codes.count("scope_not_authorized"), codes.count(None)) == (refused_profiles + (STATS in missing), 2)
+    if VIDEOS in scopes:
+        assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
+        assert [r.error_code for r in sandbox.requests_to(LIST)] == [None, None]
+    else:
+        error = sentences.of_missing_scope("videos")
+        assert (outcome.exit_code, outcome.errors) == (1, [error, sentences.closing("videos", error)])
+        assert [r.error_code for r in sandbox.requests_to(LIST)] == ["scope_not_authorized"]
 
 
-def test_lost_refresh_response_is_a_used_token(start_sandbox: StartSandbox) -> None:
-    sandbox = start_sandbox()
-    sandbox.fail(TOKEN, "token_lost")
-    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "user_info")
-    assert outcome.errors[0] == sentences.of_token_error("invalid_grant")
-    assert [r.error_code for r in sandbox.requests_to(TOKEN)] == [None, "invalid_grant"]
+def columns_lost(scope: str) -> str:
+    """The warning about the columns of a scope."""
+    names = ", ".join(COLUMNS[scope])
+    return sentences.MESSAGES["columns_not_granted"].format(scope=scope, names=names, stream="user_info")
 
 
-def test_faulty_token_endpoint_is_asked_again(start_sandbox: StartSandbox) -> None:
-    sandbox = start_sandbox(videos=10)
-    sandbox.fail(TOKEN, "token_500", "html_502", "html_200")
-    outcome = InProcess(sandbox.base_url).read(sandbox.config())
-    assert (outcome.errors, video_ids(outcome)) == ([], ids_there_are(sandbox))
+def test_check_succeeds_and_names_missing_scopes(start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(videos=30)
+
+    outcome = InProcess(sandbox.base_url).check(sandbox.config(scopes=(BASIC,)))
+
+    missing = f"{PROFILE} (stream user_info), {STATS} (stream user_info), {VIDEOS} (stream videos)"
+    said = sentences.MESSAGES["scopes_not_granted"].format(scopes=missing)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": said}]
+    assert outcome.warnings == [*map(columns_lost, COLUMNS), said]
+    assert [(r.body, r.error_code) for r in sandbox.requests_to(LIST)] == [({"max_count": 1}, "scope_not_authorized")]
 
 
 @pytest.mark.parametrize("status", [200, 400])

@@ -6,6 +6,7 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.in_process import InProcess, videos, videos_there_are
+from integration_tests.sentences import INVALID_CURSOR, closing, of_token_error
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 
@@ -20,6 +21,8 @@ START_DATE = "1388534400"  # 2014-01-01
         {"split_seconds": True},
         {"short_pages": True},
         {"empty_pages": True},
+        {"empty_first_page": True},
+        {"cursor_form": "text"},
         {"cursor_milliseconds": True},
         {"ids_as_numbers": True},
         {"id_lag": True},
@@ -27,6 +30,7 @@ START_DATE = "1388534400"  # 2014-01-01
         {"rotate_refresh_tokens": False},
         {"refresh_prolongs": True},
         {"cursor_inclusive": True, "split_seconds": True, "short_pages": True, "empty_pages": True},
+        {"cursor_milliseconds": True, "split_seconds": True, "short_pages": True, "empty_first_page": True},
     ],
     ids=lambda switches: "+".join(switches) or "as_documented",
 )
@@ -41,7 +45,7 @@ def test_undocumented_behaviour_costs_no_video(switches: Any, start_sandbox: Sta
 
 
 @pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
-def test_second_that_pages_cut_below_a_pinned_post_is_an_error(every_page: bool, start_sandbox: StartSandbox) -> None:
+def test_second_cut_below_a_pinned_post_is_an_error(every_page: bool, start_sandbox: StartSandbox) -> None:
     """The post is listed nowhere else, and of the same second as more videos than a page has."""
     sandbox = start_sandbox(videos=30, split_seconds=True)
     second = sandbox.account.videos[0]["create_time"] + 60
@@ -50,18 +54,59 @@ def test_second_that_pages_cut_below_a_pinned_post_is_an_error(every_page: bool,
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
-    assert (outcome.exit_code, outcome.errors[0][0]) == (1, "system_error")
-    assert "its cursor does not lead to them" in outcome.errors[0][1]
+    assert (outcome.exit_code, outcome.errors) == (1, [INVALID_CURSOR, closing("videos", INVALID_CURSOR)])
     assert outcome.states[-1]["states"][0]["cursor"] == {"create_time": START_DATE}
 
 
-@pytest.mark.parametrize("switch", ["stuck_cursor", "gone_without_cursor"])
-def test_useless_cursor_is_an_error_and_no_loop(switch: str, start_sandbox: StartSandbox) -> None:
+@pytest.mark.parametrize(("switch", "requests"), [("stuck_cursor", 2), ("gone_without_cursor", 1)])
+def test_invalid_cursor_raises_instead_of_looping(switch: str, requests: int, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=90, **{switch: True})
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
-    assert (outcome.exit_code, outcome.errors[0][0]) == (1, "system_error")
-    assert "its cursor does not lead to them" in outcome.errors[0][1]
-    assert len(sandbox.requests_to(LIST)) <= 1 + 4 * 2  # the first page, and two of each part
+    assert (outcome.exit_code, outcome.errors) == (1, [INVALID_CURSOR, closing("videos", INVALID_CURSOR)])
+    assert len(sandbox.requests_to(LIST)) == requests
+
+
+def test_every_window_reports_an_invalid_cursor_once(start_sandbox: StartSandbox) -> None:
+    """Each asks for its first page, whose cursor leads on, and for the next one."""
+    sandbox = start_sandbox(videos=1500, stuck_cursor=True)
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+    windows = len(sandbox.requests_to(LIST)) // 2
+    assert 2 <= windows <= 4
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [INVALID_CURSOR] * windows)
+    assert (outcome.errors[-1][0], outcome.statuses("videos")[-1]) == ("config_error", "INCOMPLETE")
+
+
+@pytest.mark.parametrize("form", ["seconds", "true", "float", "negative", "small"])
+def test_cursor_of_another_form_is_an_invalid_one(form: str, start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(videos=90, cursor_form=form)
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+    assert (outcome.exit_code, outcome.errors) == (1, [INVALID_CURSOR, closing("videos", INVALID_CURSOR)])
+    assert len(sandbox.requests_to(LIST)) == 1
+
+
+@pytest.mark.parametrize("videos_counted", [0, 5, 100_000])
+@pytest.mark.parametrize("number", [300, 1500])
+def test_wrong_video_count_costs_no_video(number: int, videos_counted: int, start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(videos=number)
+    sandbox.account.claimed_video_count = videos_counted
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert videos(outcome) == videos_there_are(sandbox)
+
+
+@pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
+@pytest.mark.parametrize("counted", [False, True], ids=["on_top", "counted"])
+def test_pinned_posts_come_once(counted: bool, every_page: bool, start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(videos=300, pins_counted=counted)
+    for place in (0, 150, 299):
+        sandbox.account.pin(sandbox.account.videos[place]["id"], every_page)
+
+    outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
+
+    assert (outcome.exit_code, outcome.errors) == (0, [])
+    assert videos(outcome) == videos_there_are(sandbox)
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -70,9 +115,8 @@ def test_expired_refresh_token_fails_check_with_advice(status: int, start_sandbo
     config = sandbox.config()
     sandbox.expire_refresh_tokens()
     outcome = InProcess(sandbox.base_url).check(config)
-    (result,) = outcome.of("CONNECTION_STATUS")
-    assert (result["status"], outcome.exit_code) == ("FAILED", 0)
-    assert "Sign in to TikTok again and put the new credentials into this source." in result["message"]
+    _, message = of_token_error("invalid_grant")
+    assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "FAILED", "message": message}])
 
 
 def test_access_token_is_used_without_a_refresh(start_sandbox: StartSandbox) -> None:
@@ -87,11 +131,4 @@ def test_account_without_videos_is_a_complete_sync(start_sandbox: StartSandbox) 
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
     assert (outcome.exit_code, outcome.errors, outcome.records("videos")) == (0, [], [])
     assert outcome.statuses("videos")[-1] == "COMPLETE"
-
-
-def test_mixed_faults_cost_no_record(start_sandbox: StartSandbox) -> None:
-    sandbox = start_sandbox(videos=120)
-    sandbox.fail_on(LIST, {2: "http_500", 4: "html_200", 6: "reset_middle"})
-    outcome = InProcess(sandbox.base_url).read(sandbox.config())
-    assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert videos(outcome) == videos_there_are(sandbox)
+    assert outcome.states[-1]["states"][0]["cursor"] == {"create_time": START_DATE}

@@ -1,12 +1,13 @@
-"""A pytest plugin for Airbyte's Connector Acceptance Tests 3.9: the connector's command takes the place of a container.
+"""A pytest plugin for Airbyte's Connector Acceptance Tests 3.9.8: the connector's command in place of a container.
 
-Those tests start a Dagger engine, which needs Docker, and use of it what `ProcessContainer` has. Runs in their
-environment, not in this project's, and is handed over as environment variables:
-CONNECTOR_COMMAND (the console script) and CONNECTOR_DOCKERFILE (whose labels, variables and entrypoint the image gets).
+Those tests start a Dagger engine, which needs Docker. `ProcessContainer` has what they use of it. The plugin runs in
+their environment, not in this project's. PATH must contain the connector's command. CONNECTOR_DOCKERFILE is the path of
+the file with the image's labels, variables and entrypoint.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Mapping
@@ -15,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 600  # s
+DATA = "/airbyte/data"  # the tests' folder in the container
 
 
 @dataclass(frozen=True)
 class ProcessContainer:
-    """What the tests use of a `dagger.Container`; each change makes another one, as there."""
+    """The part of `dagger.Container` that the tests use.
+
+    As there, each change returns a new container, and nothing runs before a result is requested.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -32,25 +37,32 @@ class ProcessContainer:
     def with_env_variable(self, name: str, value: str) -> "ProcessContainer":
         return replace(self, env={**self.env, name: value})
 
-    def with_new_file(self, path: str, contents: str) -> "ProcessContainer":
+    def with_user(self, name: str) -> "ProcessContainer":
+        """The user stays the one who started the tests."""
+        return self
+
+    def with_new_file(self, path: str, contents: str, owner: str) -> "ProcessContainer":
+        """The owner is that user as well."""
         return replace(self, files={**self.files, path: contents})
 
-    def with_exec(self, command: list[str], use_entrypoint: bool = False) -> "ProcessContainer":
-        return replace(self, command=tuple(command))
+    def with_exec(self, args: list[str]) -> "ProcessContainer":
+        """The last command counts: the one before it creates DATA, which exists here."""
+        return replace(self, command=tuple(args))
 
     async def stdout(self) -> str:
-        """What the connector's command prints, whatever its exit code; its files lie in a folder of their own."""
         with tempfile.TemporaryDirectory() as folder:
-            argv = [os.environ["CONNECTOR_COMMAND"], *(self._placed(part, Path(folder)) for part in self.command)]
-            env = {**os.environ, **self.env}
-            return subprocess.run(argv, env=env, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT).stdout
+            return self.run(folder).stdout
 
-    def _placed(self, part: str, folder: Path) -> str:
-        if part not in self.files:
-            return part
-        path = folder / Path(part).name
-        path.write_text(self.files[part])
-        return str(path)
+    def file(self, path: str) -> "OutputFile":
+        return OutputFile(self, path)
+
+    def run(self, data: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command with the folder `data` in place of DATA."""
+        for path, contents in self.files.items():
+            Path(path.replace(DATA, data)).write_text(contents)
+        args = [part.replace(DATA, data) for part in self.command]
+        env = {**os.environ, **self.env}
+        return subprocess.run(args, env=env, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=True)
 
     async def label(self, name: str) -> str:
         return _in_dockerfile(rf"LABEL {re.escape(name)}=(.*)")
@@ -62,13 +74,27 @@ class ProcessContainer:
         return re.findall(r'"([^"]*)"', _in_dockerfile(r"ENTRYPOINT \[(.*)\]"))
 
 
+@dataclass(frozen=True)
+class OutputFile:
+    """The part of `dagger.File` that the tests use."""
+
+    container: ProcessContainer
+    path: str
+
+    async def export(self, path: str) -> None:
+        """Run the container's command and copy the file that it wrote."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.container.run(folder)
+            shutil.copy(self.path.replace(DATA, folder), path)
+
+
 def _in_dockerfile(pattern: str) -> str:
     """The last match, as the last stage is the image."""
     return re.findall(f"^{pattern}$", Path(os.environ["CONNECTOR_DOCKERFILE"]).read_text(), re.MULTILINE)[-1]
 
 
 class NoEngine:
-    """In the place of `dagger.Connection`: there is nothing to connect to."""
+    """Replaces `dagger.Connection`: there is nothing to connect to."""
 
     def __init__(self, config: Any = None) -> None:
         pass
@@ -81,7 +107,7 @@ class NoEngine:
 
 
 def pytest_configure() -> None:
-    """Put both in the place of Dagger's."""
+    """Replace Dagger's connection and container."""
     import dagger
     from connector_acceptance_test.utils import connector_runner
 
