@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from source_tiktok_organic.config import load_manifest, strip_nulls
+from source_tiktok_organic.sign_in import api, login_kit
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
 from unit_tests.posts import NOW_S, config, times
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok
+from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 CREDENTIALS = OAUTH_CONFIG["credentials"]
@@ -124,6 +125,19 @@ def test_token_request_carries_no_password_of_netrc(
     assert connector.read(config(), "videos").errors == []
     assert [request.headers.get("Authorization") for request in tiktok.requests("token")] == [None]
     assert {request.headers["Authorization"][:7] for request in tiktok.requests("videos")} == {"Bearer "}
+
+
+def test_sign_in_requests_carry_no_password_of_netrc(
+    tiktok: TikTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine open.tiktokapis.com login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    tiktok.with_videos(NOW_S)
+    login_kit.post_token_form(BASE_URL, {"grant_type": "authorization_code"})
+    api.user_info(BASE_URL, "act.mine", ["open_id"])
+    sent = [request.headers.get("Authorization") for name in ("token", "user") for request in tiktok.requests(name)]
+    assert sent == [None, "Bearer act.mine"]
 
 
 def test_locked_token_store_is_a_transient_error(

@@ -37,9 +37,13 @@ def newest_video(host: str, token: str) -> Reply:
 
 
 def _request(method: str, url: str, token: str, **body: Any) -> Reply:
-    headers = {"Authorization": f"Bearer {token}"}
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # Given as `auth`, as requests would put a password from ~/.netrc in the place of a header.
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
     try:
-        response = requests.request(method, url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, **body)
+        response = requests.request(method, url, auth=sign, timeout=TIMEOUT_S, allow_redirects=False, **body)
     # ValueError: a token that can't be sent in a header.
     except (requests.exceptions.RequestException, ValueError) as error:
         return Reply(type(error).__name__, {}, arrived=False)
