@@ -12,6 +12,8 @@ QA = .venv-qa
 # Other people's programs, each in an environment of its own inside, as their users have them.
 CLIENTS = .venv-clients
 BENCH = .venv-bench
+# The CDK of the base image of manifest-only connectors, which is older.
+MANIFEST_ONLY = .venv-manifest-only
 # Its release on the package index runs inside Airbyte's images alone; Meltano installs it from here.
 TAP_AIRBYTE = git+https://github.com/MeltanoLabs/tap-airbyte-wrapper.git
 REPOSITORY ?= airbyte/source-tiktok-organic
@@ -68,7 +70,7 @@ coverage: $(DEV)/installed ## every test, and which branches of the package none
 sync-test: $(DEV)/installed $(DEMO)/installed $(DEMO)/warehouses
 	@$(DEV)/bin/python -m pytest --quiet -rs -m sync_tests integration_tests
 
-# other people's programs and the scripts of the docs, three days each (needs PostgreSQL)
+# other people's programs and the scripts of the docs, three days each (needs Python 3.10 and 3.11, GitHub and PostgreSQL)
 clients-test: $(DEV)/installed $(CLIENTS)/installed
 	@$(DEV)/bin/python -m pytest --quiet -rs -m clients integration_tests
 
@@ -95,7 +97,7 @@ current: docs
 	@git diff --exit-code --stat
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(RELEASE) $(BENCH) $(ACCEPTANCE) $(QA) $(CLIENTS) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
+	rm -rf $(DEV) $(DEMO) $(RELEASE) $(BENCH) $(ACCEPTANCE) $(QA) $(CLIENTS) $(MANIFEST_ONLY) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
 
 ##@ Airbyte
 .PHONY: image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only
@@ -117,12 +119,12 @@ airbyte-acceptance: $(DEV)/installed $(ACCEPTANCE)/installed ## Airbyte's older 
 airbyte-qa: $(DEV)/installed $(QA)/installed ## Airbyte's QA checks at support level 300
 	@$(DEV)/bin/python -m integration_tests.airbyte.qa $(abspath $(QA))/bin/python
 
-airbyte-pr: $(DEV)/installed $(QA)/installed ## the connector in DIR=<checkout of airbytehq/airbyte>, and Airbyte's checks there
+airbyte-pr: $(DEV)/installed $(QA)/installed ## the connector in DIR=<checkout of airbytehq/airbyte>, with Airbyte's checks (FORM=manifest-only)
 	@test -d '$(DIR)' || { echo 'DIR must name a checkout of airbytehq/airbyte.'; exit 2; }
-	@$(DEV)/bin/python -m integration_tests.airbyte.pull_request $(abspath $(QA))/bin/python '$(abspath $(DIR))'
+	@$(DEV)/bin/python -m integration_tests.airbyte.pull_request $(abspath $(QA))/bin/python '$(abspath $(DIR))' $(or $(FORM),package)
 
 # The connector as manifest.yaml and one components.py, into DIR=<folder>.
-manifest-only: $(DEV)/installed
+manifest-only: $(DEV)/installed $(MANIFEST_ONLY)/installed
 	@test -n '$(DIR)' || { echo 'DIR must name a folder.'; exit 2; }
 	@$(DEV)/bin/python -m integration_tests.airbyte.manifest_only '$(abspath $(DIR))'
 
@@ -182,13 +184,20 @@ $(DEMO)/warehouses: $(DEMO)/installed integration_tests/other_warehouses.txt
 
 # Unpinned, as users get them, and each in an environment of its own, as Meltano keeps them.
 $(CLIENTS)/installed: pyproject.toml
-	@echo "Installing PyAirbyte, tap-airbyte and two Singer targets into $(CLIENTS) ..."
-	@for client in pyairbyte target-jsonl target-csv; do python3.11 -m venv $(CLIENTS)/$$client || exit; done
+	@echo "Installing other people's programs into $(CLIENTS) ..."
+	@for client in pyairbyte serverless dlt dagster prefect meltano; do python3.11 -m venv $(CLIENTS)/$$client || exit; done
 	@python3.10 -m venv $(CLIENTS)/tap-airbyte
 	@$(CLIENTS)/pyairbyte/bin/python $(PIP) airbyte --editable .
+	@$(CLIENTS)/serverless/bin/python $(PIP) airbyte-serverless
+	@$(CLIENTS)/dlt/bin/python $(PIP) 'dlt[duckdb]'
+	@for client in dagster prefect meltano; do $(CLIENTS)/$$client/bin/python $(PIP) $$client || exit; done
 	@$(CLIENTS)/tap-airbyte/bin/python $(PIP) '$(TAP_AIRBYTE)'
-	@$(CLIENTS)/target-jsonl/bin/python $(PIP) target-jsonl
-	@$(CLIENTS)/target-csv/bin/python $(PIP) meltanolabs-target-csv
+	@touch $@
+
+# The CDK of the newest base image of a manifest-only connector.
+$(MANIFEST_ONLY)/installed: Makefile
+	@python3.11 -m venv $(MANIFEST_ONLY)
+	@$(MANIFEST_ONLY)/bin/python $(PIP) 'airbyte-cdk==7.28.2'
 	@touch $@
 
 $(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt

@@ -17,14 +17,29 @@ COLUMNS = ("id", "open_id", "create_time", "title", "share_url", "duration", "li
 DAY_S = 86_400
 
 
-def run(sandbox: Sandbox, folder: Path, *command: str | Path, stdin: str = "", **environment: str) -> str:
+def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str) -> str:
     """Run a program in a folder to its good end; returns its stdout."""
-    env = {**variables(sandbox, folder), **environment}
-    finished = subprocess.run(
-        command, input=stdin, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False
-    )
+    finished = finish(sandbox, folder, *command, **environment)
     assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-6000:]
     return finished.stdout
+
+
+def finish(
+    sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program in a folder to its end."""
+    env = {**variables(sandbox, folder), **environment}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
+
+
+def config_of(sandbox: Sandbox, account: Any = None) -> dict[str, Any]:
+    """A config for programs that validate it against the spec, which requires an access token.
+
+    It is empty, so that each day costs a refresh.
+    """
+    config = sandbox.config(account=account)
+    config["credentials"].setdefault("access_token", "")
+    return config
 
 
 def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
@@ -63,7 +78,7 @@ def true_rows(sandbox: Sandbox, account: Any = None) -> list[list[Any]]:
     return rows([{**video, "open_id": account.user["open_id"]} for video in account.videos])
 
 
-def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str) -> list[list[Any]]:
+def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str, python: Path = PYAIRBYTE) -> list[list[Any]]:
     """The same of the one DuckDB database in a folder or below it."""
     query = (
         "import duckdb, json, sys\n"
@@ -72,7 +87,7 @@ def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str) -> list[list[Any]]:
     )
     select = f"select {', '.join(COLUMNS)} from {schema}.videos"
     (database,) = folder.rglob("*.duckdb")
-    return sorted(json.loads(run(sandbox, folder, PYAIRBYTE, "-c", query, database, select)))
+    return sorted(json.loads(run(sandbox, folder, python, "-c", query, database, select)))
 
 
 def postgres_rows(sandbox: Sandbox, folder: Path, port: int, schema: str) -> list[list[Any]]:

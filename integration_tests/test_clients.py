@@ -1,32 +1,43 @@
-"""PyAirbyte's quickstart and Meltano's tap-airbyte, which throw each CONNECTOR_CONFIG away: `make clients-test`.
+"""The programs of docs/clients.md, run with the page's own blocks for three days each: `make clients-test`.
 
-Three days each with one config, unchanged, and a token store.
+They drop each CONNECTOR_CONFIG; with one config, unchanged, and a token store, each day costs one refresh.
 """
 
-import csv
+from __future__ import annotations
+
 import json
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.clients import CLIENTS, PYAIRBYTE, ROOT, duckdb_rows, overnight, rows, run, true_rows
+from integration_tests.clients import (
+    CLIENTS,
+    PYAIRBYTE,
+    ROOT,
+    config_of,
+    duckdb_rows,
+    finish,
+    overnight,
+    rows,
+    run,
+    true_rows,
+)
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
-from sandbox.facts import TOKEN_PATH as TOKEN
+from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
 from unit_tests.markdown import code_blocks
 
 pytestmark = pytest.mark.clients
 
-# Both add to what is there, in their working directory.
-TARGETS = {
-    "target-jsonl": {"do_timestamp_file": False},
-    "target-csv": {"file_naming_scheme": "{stream_name}-{timestamp}.csv"},
-}
-TAP = CLIENTS / "tap-airbyte" / "bin" / "tap-airbyte"
-# The settings of docs/deploy.md.
-(SETTINGS,) = code_blocks(ROOT / "docs" / "deploy.md", "json")
+PAGE, DEPLOY = ROOT / "docs" / "clients.md", ROOT / "docs" / "deploy.md"
+TITLES, DLT, READ, DAGSTER, PREFECT = code_blocks(PAGE, "python")
+(CONNECTION,) = code_blocks(PAGE, "yaml")
+(ABS,) = code_blocks(PAGE, "sh")
+(TAP,) = code_blocks(DEPLOY, "py")
+(MELTANO,) = code_blocks(DEPLOY, "yaml")
 QUICKSTART = """
 import airbyte as ab
 
@@ -35,6 +46,7 @@ source = ab.get_source(name, config=CONFIG, local_executable=name, streams="*")
 source.check()
 source.read()
 """
+Play = Callable[..., None]
 
 
 @pytest.fixture
@@ -43,70 +55,152 @@ def store(tmp_path: Path) -> dict[str, str]:
     return {"TIKTOK_TOKEN_STORE": str(tmp_path / "tokens")}
 
 
-def refreshes(sandbox: Sandbox) -> list[int]:
-    return [request.status for request in sandbox.requests_to(TOKEN)]
+@pytest.fixture
+def sandbox(start_sandbox: StartSandbox, tmp_path: Path) -> Sandbox:
+    """An account of three pages, with its config where the page has it."""
+    started = start_sandbox(videos=45, years=1)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "config.json").write_text(json.dumps(config_of(started)))
+    return started
 
 
-def test_pyairbytes_quickstart_runs_three_days(
-    start_sandbox: StartSandbox, tmp_path: Path, store: dict[str, str]
+def play_three_days(
+    sandbox: Sandbox, once: Callable[[], str], landed: Callable[[], list[list[Any]]], besides: int = 0
 ) -> None:
-    sandbox = start_sandbox(videos=45, years=1)
-    script = QUICKSTART.replace("CONFIG", str(sandbox.config()))
+    """All is as it is in TikTok. A day costs one refresh and, after the first one, one page, `besides` others."""
+    pages = []
     for day in range(3):
-        overnight(sandbox) if day else None
-        run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store)
-        assert duckdb_rows(sandbox, tmp_path, "main") == true_rows(sandbox)
-    assert refreshes(sandbox) == [200] * 3
+        if day:
+            overnight(sandbox)
+        before = len(sandbox.requests_to(VIDEO_LIST_PATH))
+        once()
+        pages.append(len(sandbox.requests_to(VIDEO_LIST_PATH)) - before)
+        assert landed() == true_rows(sandbox)
+    assert pages == [3 + besides, 1 + besides, 1 + besides]
+    assert [request.status for request in sandbox.requests_to(TOKEN_PATH)] == [200] * 3
 
 
-# --- Singer ---
+def newest(records: list[dict[str, Any]]) -> list[list[Any]]:
+    """The last row of each video."""
+    return rows(list({record["id"]: record for record in records}.values()))
 
 
-def tap_settings(sandbox: Sandbox, folder: Path) -> Path:
-    """The settings of the page, and the connector in a virtual environment that is there already."""
-    package = next((CLIENTS / "tap-airbyte").glob("lib/python*/site-packages/tap_airbyte"))
-    place = package / ".venv-airbyte-source-tiktok-organic"
-    if not place.exists():
-        place.symlink_to(PYAIRBYTE.parents[1])
-    settings, path = json.loads(SETTINGS), folder / "tap.json"
-    settings["airbyte_config"] = sandbox.config()
-    path.write_text(json.dumps(settings))
-    return path
+def with_credentials(text: str, sandbox: Sandbox) -> str:
+    """A configuration of the page with credentials of the sandbox in the place of the ellipses."""
+    for name in ("client_key", "client_secret", "refresh_token"):
+        text, count = re.subn(rf"(?<={name}: )[^,}}]*", sandbox.config()["credentials"][name], text)
+        assert count == 1
+    return text
 
 
-def feed(sandbox: Sandbox, target: str, folder: Path, settings: Path, **store: str) -> None:
-    """`tap-airbyte | target`, as Meltano runs it: with the last state, if there is one."""
-    folder.mkdir(exist_ok=True)
-    state, target_settings = folder / "state.json", folder / "settings.json"
-    target_settings.write_text(json.dumps(TARGETS[target]))
-    last = ["--state", state] if state.exists() else []
-    tapped = run(sandbox, folder, TAP, "--config", settings, *last, **store)
-    said = run(sandbox, folder, CLIENTS / target / "bin" / target, "--config", target_settings, stdin=tapped)
-    state.write_text(said.splitlines()[-1])
+def test_pyairbytes_quickstart_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    script = QUICKSTART.replace("CONFIG", str(config_of(sandbox)))
+    once = lambda: run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store)  # noqa: E731
+    play_three_days(sandbox, once, lambda: duckdb_rows(sandbox, tmp_path, "main"), besides=1)  # for the check
 
 
-def landed(folder: Path) -> list[list[Any]]:
-    """The last row of each video, in either form."""
-    lines = [json.loads(line) for path in folder.glob("videos.jsonl") for line in path.read_text().splitlines()]
-    for path in sorted(folder.glob("videos-*.csv")):
-        with path.open(newline="") as file:
-            lines += csv.DictReader(file)
-    return rows(list({line["id"]: line for line in lines}.values()))
+def test_pyairbyte_gets_records_with_a_name_alone(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    """When this fails because it gets them without one too, the page has to be changed."""
+    titles = [video["title"] for video in sandbox.account.videos if video["title"]]
+    nameless = TITLES.replace('videos = source.get_records("videos")\n', "").replace(
+        "in videos:", 'in source.get_records("videos"):'
+    )
+    assert nameless.count("get_records") == 1
+
+    printed = [run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store) for script in (TITLES, nameless)]
+
+    assert [sum(title in text for title in titles) for text in printed] == [len(titles), 0]
 
 
-def test_tap_airbyte_feeds_two_targets_for_three_days(
-    start_sandbox: StartSandbox, tmp_path: Path, store: dict[str, str]
+def test_dlt_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    (tmp_path / "pipeline.py").write_text(DLT)
+    environment = {**store, "DLT_DATA_DIR": str(tmp_path / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    once = lambda: run(sandbox, tmp_path, CLIENTS / "dlt/bin/python", "pipeline.py", **environment)  # noqa: E731
+    play_three_days(sandbox, once, lambda: duckdb_rows(sandbox, tmp_path, "tiktok", CLIENTS / "dlt/bin/python"))
+    sandbox.expire_refresh_tokens()
+    sandbox.revoke_access_tokens()
+    failed = finish(sandbox, tmp_path, CLIENTS / "dlt/bin/python", "pipeline.py", **environment)
+    assert (failed.returncode, "exit code 1" in failed.stderr) == (1, True)
+
+
+def messages(folder: Path) -> list[dict[str, Any]]:
+    """The videos in all files of the folder, in order."""
+    lines = [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [
+        line["record"]["data"] for line in lines if line["type"] == "RECORD" and line["record"]["stream"] == "videos"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "command", "attempts"),
+    [
+        (DAGSTER, ("dagster/bin/dagster", "asset", "materialize", "-f", "program.py", "--select", "tiktok_account"), 1),
+        (PREFECT, ("prefect/bin/python", "program.py"), 2),
+    ],
+    ids=["dagster", "prefect"],
+)
+def test_orchestrators_run_three_days(
+    script: str, command: tuple[str, ...], attempts: int, sandbox: Sandbox, tmp_path: Path, store: dict[str, str]
 ) -> None:
-    """One after the other on the first day, both at once on the others."""
-    sandbox = start_sandbox(videos=45, years=1, token_latency=1.0)
-    settings = tap_settings(sandbox, tmp_path)
-    run(sandbox, tmp_path, TAP, "--config", settings, "--test", **store)
-    for day in range(3):
-        overnight(sandbox) if day else None
-        with ThreadPoolExecutor(max_workers=2 if day else 1) as pool:
-            for ended in [pool.submit(feed, sandbox, t, tmp_path / t, settings, **store) for t in TARGETS]:
-                ended.result()
-        truth = true_rows(sandbox)
-        assert landed(tmp_path / "target-jsonl") == truth
-        assert landed(tmp_path / "target-csv") == [[str(value) for value in row] for row in truth]
-    assert refreshes(sandbox) == [200] * 3
+    (tmp_path / "tiktok.py").write_text(READ)
+    (tmp_path / "program.py").write_text(script.replace("retry_delay_seconds=60", "retry_delay_seconds=1"))
+    for name in ("dagster", "prefect"):
+        (tmp_path / name).mkdir()
+    homes = {"DAGSTER_HOME": str(tmp_path / "dagster"), "PREFECT_HOME": str(tmp_path / "prefect")}
+    patience = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    environment = {**store, **homes, **patience, "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    program = (CLIENTS / command[0], *command[1:])
+
+    play_three_days(
+        sandbox, lambda: run(sandbox, tmp_path, *program, **environment), lambda: newest(messages(tmp_path / "tiktok"))
+    )
+
+    # A failed run fails the orchestrator's, and the next one continues from its file.
+    account = sandbox.account.videos
+    sandbox.fail(VIDEO_LIST_PATH, *["without_id"] * attempts)
+    failed = finish(sandbox, tmp_path, *program, **environment)
+    assert failed.returncode != 0
+    run(sandbox, tmp_path, *program, **environment)
+    assert newest(messages(tmp_path / "tiktok")) == true_rows(sandbox)
+    assert len(account) == 47
+
+
+def test_airbyte_serverless_runs_with_one_config(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    """`print` keeps no state, so each run reads everything."""
+    (tmp_path / "connections").mkdir()
+    (tmp_path / "connections" / "brand.yaml").write_text(with_credentials(CONNECTION, sandbox))
+    path = f"{CLIENTS / 'serverless' / 'bin'}:{PYAIRBYTE.parent}:/usr/bin:/bin"
+    for _ in range(2):
+        overnight(sandbox)
+        printed = run(sandbox, tmp_path, "bash", "-c", ABS, **store, PATH=path)
+        data = [
+            json.loads(json.loads(line)["_airbyte_data"]) for line in printed.splitlines() if line.startswith('{"_')
+        ]
+        assert newest([row for row in data if "video_description" in row]) == true_rows(sandbox)
+    assert [request.status for request in sandbox.requests_to(TOKEN_PATH)] == [200] * 2
+
+    sandbox.expire_refresh_tokens()
+    overnight(sandbox)
+    alone = finish(sandbox, tmp_path, "abs", "run", "brand", **store, PATH=path)
+    checked = finish(sandbox, tmp_path, "bash", "-c", ABS, **store, PATH=path)
+    assert (alone.returncode, checked.returncode) == (0, 1)
+
+
+def test_meltano_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+    tap = TAP.replace("/srv/tiktok/tap", str(CLIENTS / "tap-airbyte")).replace(
+        "/srv/tiktok/venv", str(PYAIRBYTE.parents[1])
+    )
+    (tmp_path / "tap-tiktok-organic").write_text(tap)
+    (tmp_path / "tap-tiktok-organic").chmod(0o755)
+    (tmp_path / "meltano.yml").write_text(with_credentials(MELTANO, sandbox))
+    (tmp_path / "output").mkdir()
+    meltano = CLIENTS / "meltano" / "bin" / "meltano"
+    environment = {**store, "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    run(sandbox, tmp_path, meltano, "install", **environment)
+
+    def landed() -> list[list[Any]]:
+        (path,) = tmp_path.rglob("videos.jsonl")
+        return newest([json.loads(line) for line in path.read_text().splitlines()])
+
+    once = lambda: run(sandbox, tmp_path, meltano, "run", "tap-tiktok-organic", "target-jsonl", **environment)  # noqa: E731
+    play_three_days(sandbox, once, landed)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integration_tests import postgres
-from integration_tests.clients import PYAIRBYTE, ROOT, duckdb_rows, overnight, postgres_rows, run, true_rows
+from integration_tests.clients import PYAIRBYTE, ROOT, config_of, duckdb_rows, overnight, postgres_rows, run, true_rows
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
@@ -40,7 +40,7 @@ def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed,
     (folder / "accounts").mkdir()
     paths = [folder / "accounts" / f"brand-{n}.json" for n in range(len(sandbox.accounts))]
     for path, account in zip(paths, sandbox.accounts, strict=True):
-        path.write_text(json.dumps(sandbox.config(account=account)))
+        path.write_text(json.dumps(config_of(sandbox, account)))
     (folder / "sync.py").write_text(script)
     issued, pages = {token(path) for path in paths}, []
     for day in range(3):
@@ -74,7 +74,7 @@ def test_script_with_postgres_runs_three_days(start_sandbox: StartSandbox, tmp_p
 def test_recipe_of_the_readme_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=45, years=1)
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
+    (tmp_path / "secrets" / "config.json").write_text(json.dumps(config_of(sandbox)))
     for day in range(3):
         overnight(sandbox) if day else None
         run(sandbox, tmp_path, PYAIRBYTE, "-c", RECIPE)

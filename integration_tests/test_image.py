@@ -5,7 +5,6 @@
 
 import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from integration_tests import image
 from integration_tests.command import SCRIPT
@@ -120,7 +120,8 @@ def test_docker_commands_of_the_readme_work(container: Container, start_sandbox:
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
     (tmp_path / "docker").write_text(image.DOCKER)
     (tmp_path / "docker").chmod(0o755)
-    (name,) = re.findall(r"^IMAGE = (.*)$", (image.ROOT / "Makefile").read_text(), re.MULTILINE)
+    metadata = yaml.safe_load((image.ROOT / "metadata.yaml").read_text())["data"]
+    name = f"{metadata['dockerRepository']}:{metadata['dockerImageTag']}"
     ours = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AS_IMAGE": name, "CONTAINER": container.name}
     env = {**image.ENVIRONMENT, **ours, "TIKTOK_API_BASE_URL": sandbox.base_url}
 

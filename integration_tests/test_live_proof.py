@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from integration_tests.acceptance import NOW
 from integration_tests.in_process import InProcess
-from integration_tests.live import connector
+from integration_tests.live import LiveError, connector
 from integration_tests.live.api import BUDGET
 from integration_tests.live.probe import NotSeenError
 from integration_tests.live.proof import compared, proof
@@ -22,6 +23,7 @@ from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH
 
 MORE = "The connector read {0} of the {0} videos of the plain list, each once, and 1 that the plain list leaves out."
+READ = "The connector read the same "
 SAME = "The connector read the same {} videos as the plain list, each once."
 
 
@@ -41,13 +43,13 @@ SAME = "The connector read the same {} videos as the plain list, each once."
     ],
     ids=["default", "empty", "inclusive", "milliseconds", "odd_pages", "is_aigc", "split"],
 )
-def test_the_proof_says_what_was_read(settings: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proof_says_what_was_read(settings: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(now=NOW, **settings) as sandbox:
         assert (proof(live := Probed(sandbox).live).seen, proof(live).agrees) == (seen, True)
 
 
-def test_a_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(now=NOW, videos=1500) as sandbox:
         probed = Probed(sandbox).run()
@@ -64,12 +66,12 @@ def test_a_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("limit", [7, 30])
 @pytest.mark.parametrize("videos", [700, 1500])
-def test_a_low_limit_costs_no_more_requests(videos: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the limit refuses counts too, the connector's own requests among them."""
+def test_low_limit_costs_no_more_requests(videos: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the limit refuses counts too, and so do the connector's requests."""
     monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(now=NOW, videos=videos, rate_limit=limit) as sandbox:
         found = proof(Probed(sandbox).run().live)
-        assert (len(sandbox.requests) <= BUDGET, found.agrees) == (True, True)
+        assert (len(sandbox.requests) <= BUDGET, found.agrees, found.seen.startswith(READ)) == (True, True, True)
         assert 429 in {request.status for request in sandbox.requests}
     assert BUDGET == 150
 
@@ -78,14 +80,48 @@ def _time(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()
 
 
-def test_a_failure_of_the_connector_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_of_the_connector_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         assert len(live.listing.videos) == 100
         sandbox.fail(VIDEO_LIST_PATH, *["invalid_params"] * 9)
         found = proof(live)
-    assert (found.seen.startswith("the connector ended with a system_error: "), found.agrees) == (True, False)
+    assert (found.seen.startswith("the connector failed with a system_error: "), found.agrees) == (True, False)
+
+
+def test_passing_failure_of_the_connector_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW) as sandbox:
+        live = Probed(sandbox).live
+        assert len(live.listing.videos) == 100
+        sandbox.fail(VIDEO_LIST_PATH, *["html_502"] * 30)
+        with pytest.raises(NotSeenError, match="transient_error"):
+            proof(live)
+
+
+@pytest.mark.parametrize("fault", ["token_expired", "html_502", "reset_before", "rate_limited"])
+def test_passing_fault_does_not_spoil_the_proof(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW) as sandbox:
+        live = Probed(sandbox).live
+        before = len(live.listing.pages)
+        sandbox.fail_on(VIDEO_LIST_PATH, {before + 4: fault})
+        assert (proof(live).seen, proof(live).agrees) == (SAME.format(100), True)
+        assert len(sandbox.requests) == live.api.used
+
+
+def test_proof_ends_with_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "Installed", InProcess)
+    with Sandbox(now=NOW, videos=400) as sandbox:
+        probed = Probed(sandbox, budget=60)
+        assert probed.live.listing.complete
+        used = probed.live.api.used
+        probed.live.api.budget = used + 10
+        sandbox.fail(VIDEO_LIST_PATH, *["http_500"] * 6)
+        with pytest.raises(LiveError, match=f"the {used + 10} requests"):
+            proof(probed.live)
+        assert len(sandbox.requests) == used + 10
 
 
 def test_without_video_list_there_is_no_proof() -> None:
@@ -93,7 +129,7 @@ def test_without_video_list_there_is_no_proof() -> None:
         live = Probed(sandbox, sandbox.config(scopes=("user.info.basic",))).live
         with pytest.raises(NotSeenError):
             proof(live)
-        assert sandbox.requests_to(VIDEO_LIST_PATH) == []
+        assert {request.error_code for request in sandbox.requests_to(VIDEO_LIST_PATH)} == {"scope_not_authorized"}
 
 
 LISTED = {"1": 100, "2": 90, "3": 80}
@@ -114,7 +150,7 @@ LISTED = {"1": 100, "2": 90, "3": 80}
     ],
     ids=["same", "posted_meanwhile", "missing", "twice", "more"],
 )
-def test_the_sentence_tells_each_kind_of_difference(read: list[int], seen: str, agrees: bool) -> None:
+def test_sentence_tells_each_kind_of_difference(read: list[int], seen: str, agrees: bool) -> None:
     times = {1: 100, 2: 90, 3: 80, 4: 101, 5: 85}
     found = compared(LISTED, [{"id": str(n), "create_time": times[n]} for n in read], None)
     assert (found.seen, found.agrees) == (seen, agrees)
@@ -125,11 +161,12 @@ def test_the_sentence_tells_each_kind_of_difference(read: list[int], seen: str, 
 
 def test_stand_ins_keep_the_form_alone() -> None:
     video = {"id": str(1_700_000_000 << 32 | 77), "create_time": 1_700_000_007, "title": "", "duration": 0}
+    other = {**video, "id": 1_700_000_000 << 32 | 78, "title": "Ox 9 " * 9, "like_count": 812, "duration": 37}
     body = {
         "data": {
             "cursor": 1_700_000_007_000,
             "has_more": True,
-            "videos": [video, {**video, "id": 1_700_000_000 << 32 | 78, "title": "Ox 9", "like_count": 812}],
+            "videos": [video, other],
             "user": {"open_id": "-000aB_c", "is_verified": True, "bio_description": None, "new_field": "mine 7"},
         },
         "error": {"code": "ok", "message": "Hello mine 7", "log_id": "202602AB"},
@@ -138,19 +175,36 @@ def test_stand_ins_keep_the_form_alone() -> None:
     kept = StandIns({"mine 7"}).of(body)
 
     first, second = kept["data"].pop("videos")
-    days = (video["create_time"] - first["create_time"]) // 86_400
-    time = 1_700_000_007 - days * 86_400
-    assert 200 <= days < 600
-    assert first == {"id": str(time - 7 << 32), "create_time": time, "title": "", "duration": 0}
-    assert second == {**first, "id": time - 7 << 32 | 1, "title": "xxxx", "like_count": 1}
+    time = first["create_time"]
+    lags = [time - (int(number["id"]) >> 32) for number in (first, second)]
+    assert (time != 1_700_000_007, 3 <= min(lags) <= max(lags) < 60) == (True, True)
+    assert [int(number["id"]) & 0xFFFFFFFF for number in (first, second)] == [0, 1]
+    assert first == {"id": first["id"], "create_time": time, "title": "", "duration": 0}
+    assert isinstance(first["id"], str)
+    assert second == {**first, "id": int(second["id"]), "title": "x" * 60, "like_count": 1, "duration": 40}
     assert kept == {
         "data": {
             "cursor": time * 1000,
             "has_more": True,
-            "user": {"open_id": "-0000" + "0_0", "is_verified": True, "bio_description": None, "new_field": "xxxxxx"},
+            "user": {"open_id": "-0000" + "0_0", "is_verified": True, "bio_description": None, "new_field": "x" * 20},
         },
-        "error": {"code": "ok", "message": "xxxxxxxxxxxx", "log_id": "00000000"},
+        "error": {"code": "ok", "message": "x" * 20, "log_id": "00000000"},
     }
+
+
+def test_times_keep_their_order_and_no_distance() -> None:
+    """Whoever knows when an account posted must not find its times again: not by one shift, nor by the gaps."""
+    times = [1_700_000_000 - 86_400 * n for n in (0, 1, 1, 2, 9)]
+    body = {"data": {"videos": [{"id": str(n), "create_time": time} for n, time in enumerate(times)]}}
+
+    runs = [[video["create_time"] for video in StandIns().of(body)["data"]["videos"]] for _ in range(2)]
+
+    for stand_ins in runs:
+        assert stand_ins == sorted(stand_ins, reverse=True)
+        assert [earlier == later for earlier, later in pairwise(stand_ins)] == [False, True, False, False]
+        assert len({time - stand_in for time, stand_in in zip(times, stand_ins, strict=True)}) == 4
+        assert [a - b for a, b in pairwise(stand_ins)] != [a - b for a, b in pairwise(times)]
+    assert runs[0] != runs[1]
 
 
 def test_links_and_tokens_keep_their_form() -> None:
@@ -158,7 +212,7 @@ def test_links_and_tokens_keep_their_form() -> None:
         "share_url": "https://www.tiktok.com/@ada/video/71?utm_source=key&x=1",
         "link": "https://ada.example.org/me",
         "access_token": "act.aB9!12.va",
-        "embed_html": '<p a="b">c d</p>',
+        "embed_html": '<p a="b">a caption of ten words</p>',
     }
     assert StandIns().of(body) == {
         "share_url": "https://www.tiktok.com/@xxx/video/xx?utm_source=xxx&x=x",
@@ -176,7 +230,8 @@ def test_records_are_ready_for_the_recorded_ones(tmp_path: Path) -> None:
     written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
     assert set(written) == {
         *("token_refresh.200", "token_invalid_grant.400", "token_invalid_client.400", "token_invalid_request.400"),
-        *("user_info.200", "access_token_invalid.401", "invalid_params.400", "rate_limit_exceeded.429"),
+        *("user_info.200", "access_token_invalid.401", "invalid_params.400", "invalid_params.404"),
+        "rate_limit_exceeded.429",
         *("video_list.200", "video_list_after_the_end.200", "video_query.200", "video_query_unknown_id.200"),
     }
     assert differences(written, probed.records.bodies()) == []

@@ -1,10 +1,12 @@
 """The connector as the two files of a manifest-only one, in the CDK's own runner and in the Connector Builder's.
 
-Of `LOST` in airbyte/manifest_only.py the windows that are not shared and the state at the end are asserted, no more.
+The runner is this environment's, and that of Airbyte's base image: `make manifest-only` installs its CDK. Of `LOST` in
+airbyte/manifest_only.py, tests assert the emitted config, the pages of an incremental sync, the windows and the state.
 """
 
 import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +16,14 @@ import pytest
 from airbyte_cdk.connector_builder.main import handle_request
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from integration_tests.airbyte.manifest_only import write
+from integration_tests.airbyte.checkout import ROOT
+from integration_tests.airbyte.manifest_only import BASE_CDK, BASE_IMAGE, write
+from integration_tests.clients import config_of
 from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from integration_tests.connector import read_files, written
 from integration_tests.in_process import videos, videos_there_are
+from integration_tests.sentences import of_token_error
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.outcome import Outcome
@@ -27,10 +32,17 @@ CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
 MODULES = ("components", "source_declarative_manifest.components")
 
 
+RUNNER = "source-declarative-manifest"
+HERE = Path(sys.executable).with_name(RUNNER)
+IN_THE_BASE_IMAGE = ROOT / ".venv-manifest-only" / "bin" / RUNNER
+
+
 class ManifestOnly(Command):
     """The same command lines for the CDK's runner, with the two files in the folder of the test."""
 
-    program = (Path(sys.executable).with_name("source-declarative-manifest"),)
+    def __init__(self, sandbox: Sandbox, tmp_path: Path, runner: Path) -> None:
+        super().__init__(sandbox, tmp_path)
+        self.program = (runner,)
 
     def execute(self, argv: Sequence[str]) -> Outcome:
         return super().execute([*argv, "--manifest-path=manifest.yaml", "--components-path=components.py"])
@@ -40,32 +52,74 @@ Runner = Callable[[Sandbox], ManifestOnly]
 
 
 @pytest.fixture
-def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Runner:
     """The runner for a sandbox, whose address takes that of TikTok in the manifest."""
+    program = getattr(request, "param", HERE)
+    if not program.exists():
+        pytest.skip(f"NOT TESTED: airbyte-cdk {BASE_CDK} of the base image; `make manifest-only` installs it")
 
     def runner(sandbox: Sandbox) -> ManifestOnly:
         monkeypatch.setenv(CUSTOM_CODE, "true")
         write(tmp_path)
         manifest = tmp_path / "manifest.yaml"
         manifest.write_text(manifest.read_text().replace("https://open.tiktokapis.com", sandbox.base_url))
-        return ManifestOnly(sandbox, tmp_path)
+        return ManifestOnly(sandbox, tmp_path, program)
 
     return runner
 
 
+both = pytest.mark.parametrize("manifest_only", [HERE, IN_THE_BASE_IMAGE], ids=["here", "base_image"], indirect=True)
+
+
+@both
 def test_two_files_read_both_streams(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
     sandbox = start_sandbox(videos=300, years=2)
 
-    outcome = manifest_only(sandbox).read(sandbox.config())
+    outcome = manifest_only(sandbox).read(config_of(sandbox))
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert outcome.records("user_info") == [sandbox.account.user]
     assert videos(outcome) == videos_there_are(sandbox)
-    # What is lost: a state after each window, and windows that several workers share.
+    # What is lost: a state after each few pages, and windows that several workers share.
     newest = str(max(video["create_time"] for video in sandbox.account.videos))
     assert {state["states"][0]["cursor"]["create_time"] for state in outcome.states} == {newest}
     cursors = [request.body["cursor"] for request in sandbox.requests_to(LIST)[1:]]
     assert cursors == sorted(cursors, reverse=True)
+    # And a config that has nothing but the config.
+    assert [set(config) for config in outcome.configs] == [{"credentials", "__injected_declarative_manifest"}]
+
+
+@both
+def test_two_files_continue_from_a_state(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
+    """Whatever pages it costs: before CDK 7.35, all of them."""
+    sandbox = start_sandbox(videos=100, years=2)
+    runner = manifest_only(sandbox)
+    first = runner.read(config_of(sandbox))
+    new = sandbox.account.post()
+
+    second = runner.read(config_of(sandbox), state=first.states[-1])
+
+    assert (second.exit_code, second.errors) == (0, [])
+    assert new["id"] in {video["id"] for video in second.records("videos")}
+    assert len(second.records("videos")) < 50
+
+
+@both
+def test_two_files_name_a_rejected_token(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
+    sandbox = start_sandbox(videos=3)
+    config = config_of(sandbox)
+    sandbox.expire_refresh_tokens()
+    outcome = manifest_only(sandbox).read(config)
+    assert (outcome.exit_code, outcome.errors[0]) == (1, of_token_error("invalid_grant"))
+
+
+def test_base_image_has_the_named_cdk() -> None:
+    if not IN_THE_BASE_IMAGE.exists():
+        pytest.skip("NOT TESTED: `make manifest-only` installs it")
+    command = "import importlib.metadata as m; print(m.version('airbyte-cdk'))"
+    printed = subprocess.run([IN_THE_BASE_IMAGE.with_name("python"), "-c", command], capture_output=True, text=True)
+    assert printed.stdout.strip() == BASE_CDK
+    assert BASE_IMAGE.endswith(f":{BASE_CDK}")
 
 
 @pytest.mark.parametrize("stream", ["user_info", "videos"])
@@ -78,7 +132,7 @@ def test_connector_builder_reads_two_files(
         monkeypatch.setitem(sys.modules, module, ModuleType(module))
     code = (tmp_path / "components.py").read_text()
     config = {
-        **sandbox.config(),
+        **config_of(sandbox),
         "__command": "test_read",
         "__injected_declarative_manifest": safe_load_yaml((tmp_path / "manifest.yaml").read_text()),
         "__injected_components_py": code,

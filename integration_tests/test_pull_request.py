@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from integration_tests.airbyte.checkout import NAME, PAGE, ROOT, SECRET, lay_out
-from integration_tests.airbyte.pull_request import ONLY_AIRBYTE
+from integration_tests.airbyte.checkout import (
+    NAME,
+    PAGE,
+    ROOT,
+    SECRET,
+    lay_out,
+    with_links_to_airbyte,
+)
+from integration_tests.airbyte.manifest_only import BASE_CDK, BASE_IMAGE, LOST, MINIMUM_CDK
+from integration_tests.airbyte.pull_request import ONLY_AIRBYTE, main
 from unit_tests import markdown
 
 FOLDERS = {"docker", "docs", "integration_tests", "source_tiktok_organic", "unit_tests"}
@@ -39,7 +47,8 @@ def test_layout_holds_the_connector_and_its_page(repository: Path, connector: Pa
 
 def test_page_of_the_layout_is_as_airbyte_checks_it(repository: Path) -> None:
     """Its changelog may hold nothing but the table."""
-    page, ours = (repository / PAGE).read_text(), (ROOT / PAGE).read_text()
+    page = (repository / PAGE).read_text()
+    ours = with_links_to_airbyte((ROOT / PAGE).read_text())
     changelog = re.sub(r"^\|.*\n", "", page.partition("## Changelog\n\n")[2], flags=re.MULTILINE)
     assert changelog.split() == ["<details>", "<summary>Expand", "to", "review</summary>", "</details>"]
     assert [line for line in ours.splitlines() if line and line not in page] == re.findall("<!-- /?generated.*", ours)
@@ -93,6 +102,38 @@ def test_unit_tests_of_the_layout_can_be_collected(connector: Path, tmp_path: Pa
     done = python("-m", "pytest", "unit_tests", "--collect-only", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout[-2000:]
     assert len(re.findall(r"^unit_tests/test_\w+\.py::", done.stdout, re.MULTILINE)) > 300
+
+
+def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    connector = tmp_path / "airbyte-integrations" / "connectors" / NAME
+    connector.mkdir(parents=True)
+    (connector / "of_another_form.py").touch()
+
+    assert main("no python", tmp_path, "manifest-only") == 0
+
+    assert {path.name for path in connector.iterdir()} == {
+        *("manifest.yaml", "components.py", "metadata.yaml", "icon.svg", "README.md"),
+        *("acceptance-test-config.yml", "integration_tests"),
+    }
+    data = yaml.safe_load((connector / "metadata.yaml").read_text())["data"]
+    ours = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
+    assert data["tags"] == ["language:manifest-only", "cdk:low-code"]
+    assert data["connectorBuildOptions"] == {"baseImage": BASE_IMAGE}
+    changed = {name for name in ours if data.get(name) != ours[name]}
+    assert changed == {"tags", "connectorBuildOptions", "connectorTestSuitesOptions"}
+    said = capsys.readouterr().out
+    assert (said.startswith(LOST), "What only Airbyte can add" in said) == (True, True)
+
+
+def test_unknown_form_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "airbyte-integrations" / "connectors").mkdir(parents=True)
+    assert main("no python", tmp_path, "both") == 2
+    assert capsys.readouterr().out == "FORM is package or manifest-only, not both.\n"
+
+
+def test_contributing_says_the_versions_of_the_two_files() -> None:
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
+    assert f"need airbyte-cdk {MINIMUM_CDK} or newer, and are tested with {BASE_CDK}" in text
 
 
 def test_what_only_airbyte_can_add_is_named() -> None:

@@ -1,8 +1,9 @@
-# terraform apply -var-file=example.tfvars; the secrets come from the environment, for example
-# TF_VAR_refresh_tokens='{"brand-de":"rft.…","brand-fr":"rft.…"}'.
-airbyte_url    = "https://airbyte.example.com/api/public/v1"
-workspace_id   = "00000000-0000-0000-0000-000000000000"
-destination_id = "00000000-0000-0000-0000-000000000000"
+# terraform apply -var-file=example.tfvars; the secrets come from the environment. Only a run that adds accounts needs
+# TF_VAR_tiktok_client_key, TF_VAR_tiktok_client_secret, and TF_VAR_refresh_tokens='{"brand-de": "rft.…"}'.
+image_repository = "registry.example.com/source-tiktok-organic"
+airbyte_url      = "https://airbyte.example.com/api/public/v1"
+workspace_id     = "00000000-0000-0000-0000-000000000000"
+destination_id   = "00000000-0000-0000-0000-000000000000"
 
 accounts = [
   { name = "brand-de", start_date = "2024-01-01" },

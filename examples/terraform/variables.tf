@@ -16,35 +16,43 @@ variable "airbyte_client_secret" {
 }
 
 variable "workspace_id" {
-  description = "The Airbyte workspace that everything is made in."
+  description = "The Airbyte workspace for all sources and connections."
   type        = string
 }
 
 variable "destination_id" {
-  description = "The destination, made before, that all accounts are written to."
+  description = "An existing destination, to which all accounts are written."
   type        = string
 }
 
+variable "image_repository" {
+  description = "Where Airbyte pulls the connector's image from, without the tag: REPOSITORY of make image."
+  type        = string
+  default     = "airbyte/source-tiktok-organic"
+}
+
 variable "connector_version" {
-  description = "Tag of the image airbyte/source-tiktok-organic."
+  description = "Tag of the image: TAG of make image."
   type        = string
   default     = "0.2.0"
 }
 
 variable "tiktok_client_key" {
-  description = "Client key of your app on TikTok for Developers; one app serves all accounts."
+  description = "Client key of your app on TikTok for Developers. Only new sources need it."
   type        = string
+  default     = "kept by Airbyte"
   sensitive   = true
 }
 
 variable "tiktok_client_secret" {
-  description = "Client secret of your app on TikTok for Developers."
+  description = "Client secret of your app on TikTok for Developers. Only new sources need it."
   type        = string
+  default     = "kept by Airbyte"
   sensitive   = true
 }
 
-# The list that everything follows from. An account is removed by taking it out of the list. New accounts belong at the
-# end: the place in the list decides when an account is synced.
+# The list that everything follows from. New accounts belong at the end: the place in the list decides when an account is
+# synced. To remove an account, see docs/deploy.md: `prevent_destroy` refuses it at first.
 variable "accounts" {
   description = "The accounts to sync, in the order of their schedules."
   type = list(object({
@@ -63,10 +71,19 @@ variable "accounts" {
   }
 }
 
-# Apart from `accounts`, because Terraform makes one resource per account and must not do so from a secret.
+# Apart from `accounts`, because Terraform makes one resource per account and must not do so from a secret. Both maps need
+# only the accounts that this run adds.
 variable "refresh_tokens" {
-  description = "The first refresh token of each account, by the account's name, as tiktok-organic-sign-in writes it."
+  description = "The refresh token of each new account, by the account's name, from tiktok-organic-sign-in."
   type        = map(string)
+  default     = {}
+  sensitive   = true
+}
+
+variable "access_tokens" {
+  description = "The access token of each new account, from the same file."
+  type        = map(string)
+  default     = {}
   sensitive   = true
 }
 

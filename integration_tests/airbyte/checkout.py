@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from integration_tests.airbyte import manifest_only
+
 ROOT = Path(__file__).parents[2]
 NAME = "source-tiktok-organic"
 # What is no part of the connector: environments, caches, what git keeps, a person's own credentials.
@@ -29,6 +31,7 @@ OUR_TESTS = (
     "interrupt",
     "metadata",
     "months",
+    "operations",
     "page",
     "project",
     "report",
@@ -49,6 +52,18 @@ Reads the profile and the public videos of a TikTok account, over the TikTok Ope
 [CONTRIBUTING.md](CONTRIBUTING.md) tells how to test it, [AGENTS.md](AGENTS.md) how it behaves and why.
 """
 OWN_REPOSITORY = "## In its own repository"  # where the part of CONTRIBUTING.md begins that is of no use there
+MASTER = f"https://github.com/airbytehq/airbyte/blob/master/{CONNECTORS}/{NAME}"
+# A manifest-only connector has no package, no lock file and no image of its own.
+MANIFEST_ONLY_PARTS = """
+icon.svg acceptance-test-config.yml
+integration_tests/catalogs/ integration_tests/configs/invalid integration_tests/states/
+"""
+MANIFEST_ONLY = {
+    "language:python": "language:manifest-only",
+    "# Airbyte's tools see a packaged low-code connector by these two tags and the manifest inside the package.": (
+        "# Airbyte's tools see a manifest-only connector by these two tags."
+    ),
+}
 CONFIG, SECRET = "integration_tests/configs/valid_config.json", "secrets/config.json"
 
 
@@ -72,22 +87,73 @@ def certify(connector: Path) -> None:
 
 def lay_out(repository: Path) -> Path:
     """Put the connector and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
-    connector = repository / CONNECTORS / NAME
-    if connector.exists():
-        shutil.rmtree(connector)
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in tracked.split("\0"):
-        if name.startswith(tuple(PARTS.split())) and name not in OURS:
-            (connector / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, connector / name, follow_symlinks=False)
+    connector = _emptied(repository)
+    _copy(connector, PARTS)
     (connector / "README.md").write_text(README)
     contributing = connector / "CONTRIBUTING.md"
     contributing.write_text(contributing.read_text().partition(f"\n{OWN_REPOSITORY}\n")[0])
     _read_with_the_secret(connector / "acceptance-test-config.yml")
-    (repository / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    # `make docs` stays here, and Airbyte's checks know no such comments.
-    (repository / PAGE).write_text(re.sub(r"<!-- /?generated.*?-->\n\n", "", (ROOT / PAGE).read_text()))
+    (repository / PAGE).write_text(page())
     return connector
+
+
+def lay_out_manifest_only(repository: Path) -> Path:
+    """Put the manifest-only form and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
+    connector = _emptied(repository)
+    _copy(connector, MANIFEST_ONLY_PARTS)
+    manifest_only.write(connector)
+    (connector / "README.md").write_text(README)
+    (connector / "metadata.yaml").write_text(_manifest_only_metadata())
+    _read_with_the_secret(connector / "acceptance-test-config.yml")
+    (repository / PAGE).write_text(page())
+    return connector
+
+
+def page() -> str:
+    """The page as it is in Airbyte's repository: `make docs` stays here, and Airbyte's checks know no such comments."""
+    return with_links_to_airbyte(re.sub(r"<!-- /?generated.*?-->\n\n", "", (ROOT / PAGE).read_text()))
+
+
+def with_links_to_airbyte(text: str) -> str:
+    """The page's text with absolute links: Airbyte's panel takes relative ones for pages of docs.airbyte.com."""
+
+    def absolute(link: re.Match[str]) -> str:
+        path = (ROOT / PAGE).parent.joinpath(link[1]).resolve().relative_to(ROOT.resolve())
+        return f"]({MASTER}/{path}"
+
+    return re.sub(r"\]\((\.\./[^)\s#]+)", absolute, text)
+
+
+def _emptied(repository: Path) -> Path:
+    connector = repository / CONNECTORS / NAME
+    if connector.exists():
+        shutil.rmtree(connector)
+    connector.mkdir(parents=True)
+    (repository / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    return connector
+
+
+def _copy(connector: Path, parts: str) -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in tracked.split("\0"):
+        is_part = name.startswith(tuple(parts.split())) and name not in OURS
+        if is_part and (ROOT / name).exists():
+            (connector / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, connector / name, follow_symlinks=False)
+
+
+def _manifest_only_metadata() -> str:
+    text = (ROOT / "metadata.yaml").read_text()
+    for ours, theirs in MANIFEST_ONLY.items():
+        assert ours in text
+        text = text.replace(ours, theirs)
+    text, count = re.subn(
+        r"(?m)^ *# .*python.*\n( *baseImage: ).*$", rf"\1{manifest_only.BASE_IMAGE}", text, flags=re.I
+    )
+    assert count == 1
+    text, count = re.subn(r"(?m)^  connectorTestSuitesOptions:\n    - suite: unitTests\n", "", text)
+    assert count == 1
+    return text
 
 
 def _read_with_the_secret(path: Path) -> None:

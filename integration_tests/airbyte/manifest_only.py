@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "source_tiktok_organic"
 CLASS_NAME = re.compile(rf"class_name: {PACKAGE.name}\.(\w+)\.")
 LAYOUT = ("--line-length=120", "--target-version=py310")
 BASE_CDK = "7.28.2"  # of the newest base image of manifest-only connectors
-MINIMUM_CDK = "@@MIN@@"
+MINIMUM_CDK = "7.23.2"
 BASE_IMAGE = f"docker.io/airbyte/source-declarative-manifest:{BASE_CDK}"  # its digest isn't known here
 LOST = f"""\
 What the two files lose, the worst first:
@@ -36,7 +36,8 @@ What the two files lose, the worst first:
   account it is, and how many videos TikTok counts. TIKTOK_API_BASE_URL has no effect.
 - Exit: SIGTERM doesn't wait for a token refresh, nor emit the state. A closed pipe may leave workers waiting.
 - The command tiktok-organic-sign-in.
-They need airbyte-cdk {MINIMUM_CDK} or newer; Airbyte's newest base image has {BASE_CDK}."""
+They need airbyte-cdk {MINIMUM_CDK} or newer: an older one overwrites the refresh token with null at the first refresh.
+Airbyte's newest base image has {BASE_CDK}."""
 
 
 def write(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,29 +11,28 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from examples.sync import SyncError
 from examples.sync.account import Account, account_of_file
 from integration_tests.live import Json, LiveError, probes
-from integration_tests.live.api import BUDGET, LOOPBACK, Api
+from integration_tests.live.api import BUDGET, TIKTOK, Api
 from integration_tests.live.probe import Finding, Live, Probe, ask_all
 from integration_tests.live.records import Records
 from integration_tests.live.report import Course, Report, shown
 from integration_tests.live.sign_in import SignIn
 from sandbox import Sandbox
-from source_tiktok_organic.sign_in.command import API_HOST, BASE_URL_VARIABLE
+from source_tiktok_organic.sign_in import address
 
 VIDEOS = 300  # of the local TikTok
 NEEDED = {"oauth2.0": ("client_key", "client_secret", "refresh_token"), "access_token": ("access_token",)}
 REPORT, RECORDED = "report.md", "recorded"
 
 DESCRIPTION = """Asks TikTok, with your own account, what its documentation leaves open, and compares what the connector
-reads with the plain list. It changes nothing in the account and makes at most 150 requests (with --limit 300). The new
-refresh token is kept in the config file. Without --config it asks a local stand-in for TikTok. Ctrl-C ends it at any
-time, with a report of what is known by then."""
+reads with the plain list. It changes nothing in the account and makes at most 150 requests, those of the connector
+included (with --limit 300). The new refresh token is written to the config file. Without --config it asks a local one.
+Ctrl-C stops it at any time, with a report of what is known by then."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -123,7 +121,7 @@ def _account(path: Path | None) -> Iterator[tuple[Account, str]]:
     if missing := _missing(account.config.get("credentials")):
         raise LiveError(f"{path} has no `credentials.{missing}`, or no proper one: run tiktok-organic-sign-in.")
     base_url = _base_url()
-    yield replace(account, name="TikTok" if base_url == API_HOST else f"the TikTok at {base_url}"), base_url
+    yield replace(account, name="TikTok" if base_url == TIKTOK else f"the TikTok at {base_url}"), base_url
 
 
 def _missing(credentials: Any) -> str | None:
@@ -138,11 +136,10 @@ def _is_word(value: Any) -> bool:
 
 
 def _base_url() -> str:
-    address = os.environ.get(BASE_URL_VARIABLE) or API_HOST
-    url = urlsplit(address)
-    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
-        raise LiveError(f"{BASE_URL_VARIABLE} must be an https address, or http on this machine: correct or remove it.")
-    return address.rstrip("/")
+    try:
+        return address.base_url() or TIKTOK
+    except ValueError as error:
+        raise LiveError(str(error)) from None
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -154,7 +151,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE", help="the connector's config, such as secrets/config.json")
     add("--out", type=Path, default=Path("live"), metavar="FOLDER", help="default: %(default)s")
-    add("--spend-token", action="store_true", help="also see whether an old refresh token works: may end the sign-in")
+    add(
+        "--spend-token",
+        action="store_true",
+        help="also see whether an old refresh token works: may cost the authorization",
+    )
     add("--limit", action="store_true", help="also provoke 429: minutes, and the app may be locked for a while")
     return parser
 

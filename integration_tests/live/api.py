@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,22 +14,30 @@ from urllib.parse import urlsplit
 import requests
 
 from integration_tests.live import Json, LiveError
+from sandbox.facts import OAUTH_PATHS, USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH
+from source_tiktok_organic.responses import parse
 
 TIMEOUT_S = (10, 30)
 GAP_S = 1.1  # between two requests: real apps met 429 with back-to-back pages, and none at a page a second
 WINDOW_S = 61  # after a refusal: a second more than the documented window
+RETRIES_S = (2, 8)  # waits before a request that got no answer is retried
+WAITS_FOR_LIMIT = 2
+CLIENT_ERRORS = range(400, 500)
+MINUTE_S = 60
 BUDGET = 150  # requests
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TIKTOK, CONSENT_HOST = "https://open.tiktokapis.com", "https://www.tiktok.com"
 _CODE = re.compile(r"[A-Za-z_]{1,60}")
 _LIMIT_HEADER = re.compile(r"retry-after|.*rate-?limit.*", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9.]{1,12}")
 
 
 class BudgetSpentError(LiveError):
     """No further request may be made."""
 
 
-class UnreachableError(LiveError):
-    """No response came."""
+class UnansweredError(LiveError):
+    """TikTok gave no answer to the question, even to a retried request."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,12 @@ class Reply:
 
     Attributes:
         body: the JSON object; empty when there is none.
-        limit_headers: names of headers that tell of a limit.
+        limit_headers: headers about a rate limit, by name; values that are not numbers are empty.
     """
 
     status: int
     body: Json = field(default_factory=dict)
-    limit_headers: frozenset[str] = frozenset()
+    limit_headers: Json = field(default_factory=dict)
 
     @property
     def code(self) -> str:
@@ -58,9 +68,48 @@ class Reply:
         data = self.body.get("data")
         return data if isinstance(data, dict) else {}
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether TikTok refuses any request at the moment."""
+        return self.code == "rate_limit_exceeded" or self.status == requests.codes.too_many_requests
+
     def __str__(self) -> str:
         """Status and code, such as "HTTP 400 `invalid_params`"."""
         return f"HTTP {self.status} " + (f"`{self.code}`" if self.code else "without a code")
+
+
+@dataclass
+class Limit:
+    """A rate limit that a run met at one endpoint; times in s.
+
+    Attributes:
+        accepted: requests of this run that the endpoint accepted before.
+        in_a_minute: how many of them in the last minute.
+        at: when the first one was refused.
+        refused: how many were, in a row.
+        after: from the first refusal to the next accepted request, if there was one.
+        headers: those about the limit.
+    """
+
+    path: str
+    accepted: int
+    in_a_minute: int
+    at: float
+    headers: Json
+    refused: int = 1
+    after: float | None = None
+
+    def __str__(self) -> str:
+        """One sentence."""
+        counts = f"{self.in_a_minute} in the last minute, {self.accepted} in all"
+        ended = (
+            "none was accepted after it" if self.after is None else f"the next was accepted {self.after:.0f} s later"
+        )
+        named = ", ".join(f"`{name}: {value}`" for name, value in sorted(self.headers.items())) or "none"
+        return (
+            f"`{self.path}` refused a request after it had accepted {counts}; {ended} ({self.refused} refused); "
+            f"headers about it: {named}"
+        )
 
 
 @dataclass
@@ -70,9 +119,10 @@ class Api:
     Attributes:
         budget: how many requests may be made.
         clock, sleep: in s.
-        watch: is told of each response, with the path and the JSON that was sent.
+        watch: gets each response, with the path and the JSON that was sent.
         used: how many requests were made, those of the connector among them.
-        refused: how many of them met a limit.
+        limits: each rate limit that was met.
+        passing: responses that said nothing about the question, such as an internal error, and were retried.
     """
 
     base_url: str
@@ -81,61 +131,148 @@ class Api:
     sleep: Callable[[float], None] = time.sleep
     watch: Callable[[str, Any, Reply], None] = lambda path, sent, reply: None
     used: int = 0
-    refused: int = 0
+    limits: list[Limit] = field(default_factory=list)
     limit_headers: set[str] = field(default_factory=set)
+    passing: list[Reply] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
         self._gap = GAP_S
         if urlsplit(self.base_url).hostname in LOOPBACK:
-            self._gap, self._session.trust_env = 0.0, False  # no proxy
+            self._gap = 0.0
+            self._session.trust_env = False  # no proxy
         self._next = 0.0
+        self._lock = threading.Lock()
+        self._accepted: defaultdict[str, list[float]] = defaultdict(list)
+        self._open: dict[str, Limit] = {}
 
-    def spend(self, count: int = 1) -> None:
-        """Count requests before they are made."""
-        if self.used + count > self.budget:
-            raise BudgetSpentError(
-                f"The run ends here: it has made {self.used} requests, of {self.budget} that it may make."
-            )
-        self.used += count
+    @property
+    def refused(self) -> int:
+        """How many requests met a rate limit."""
+        return sum(limit.refused for limit in self.limits)
 
     def send(self, method: str, path: str, *, query: str = "", paced: bool = True, **options: Any) -> Reply:
-        """Send one request; `query` goes out as it is.
+        """The answer to one request; `query` goes out as it is.
 
-        One that meets a limit is sent again after the documented window, twice at most, unless it is not `paced`.
+        A response that says nothing about the question is retried. So is one that meets a rate limit, after the
+        documented window, unless the request is not `paced`.
 
         Raises:
-            UnreachableError: when no response comes.
+            UnansweredError: when no answer comes.
         """
-        reply = self._once(method, path, query, paced, options)
-        for _ in range(2 if paced else 0):
-            if reply.code != "rate_limit_exceeded":
-                break
-            self.sleep(WINDOW_S)
-            reply = self._once(method, path, query, paced, options)
+        waits = list(RETRIES_S)
+        waits_for_limit = WAITS_FOR_LIMIT
+        while True:
+            try:
+                reply = self.once(method, path, query, paced, **options)
+                reason = str(reply)
+            except requests.exceptions.RequestException as error:
+                reply = None
+                reason = f"no response ({type(error).__name__})"
+            if reply and reply.is_limited:
+                if not paced:
+                    return reply
+                if not waits_for_limit:
+                    raise UnansweredError("TikTok's rate limit was still exceeded")
+                waits_for_limit -= 1
+                self.sleep(WINDOW_S)
+                continue
+            if reply and is_answer(path, query, reply):
+                return reply
+            if reply:
+                self.passing.append(reply)
+            if not waits and reply and reply.status in CLIENT_ERRORS:
+                return reply  # TikTok may respond to what it does not know with a page of its own
+            if not waits:
+                raise UnansweredError(f"{reason}, {len(RETRIES_S) + 1} times")
+            self.sleep(waits.pop(0))
+
+    def once(self, method: str, path: str, query: str = "", paced: bool = True, **options: Any) -> Reply:
+        """Whatever comes of one request; raises what `requests` raises."""
+        url = f"{self.base_url}{path}" + (f"?{query}" if query else "")
+        response = self._request(method, url, paced, hooks={"response": _without_location}, **options)
+        return self.note(path, options.get("json"), _reply(response))
+
+    def note(self, path: str, sent: Any, reply: Reply) -> Reply:
+        """Take note of a response to a request that was counted."""
+        with self._lock:
+            self._note_limit(path, reply)
+            self.limit_headers |= set(reply.limit_headers)
+            self.watch(path, sent, reply)
         return reply
 
-    def _once(self, method: str, path: str, query: str, paced: bool, options: Any) -> Reply:
-        self.spend()
+    def count(self) -> None:
+        """Count a request before it is made."""
+        with self._lock:
+            if self.used >= self.budget:
+                raise BudgetSpentError(f"The run stops here: it made the {self.budget} requests that it may make.")
+            self.used += 1
+
+    def consent_page(self, **query: str) -> str:
+        """What the consent page says to a request that it refuses: its address and its text."""
+        host = CONSENT_HOST if self.base_url == TIKTOK else self.base_url
+        try:
+            response = self._request("GET", f"{host}/v2/auth/authorize/", True, params=query)
+        except requests.exceptions.RequestException as error:
+            raise UnansweredError(f"no response ({type(error).__name__})") from None
+        return f"{response.headers.get('Location', '')}\n{response.text}"
+
+    def _request(self, method: str, url: str, paced: bool, **options: Any) -> requests.Response:
+        self.count()
         if paced and self._gap:
             self.sleep(max(0.0, self._next - self.clock()))
             self._next = self.clock() + self._gap
-        url = f"{self.base_url}{path}?{query}" if query else self.base_url + path
-        try:
-            response = self._session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **options)
-            reply = _reply(response)
-        except requests.exceptions.RequestException as error:
-            raise UnreachableError(f"no response ({type(error).__name__})") from None
-        self.refused += reply.code == "rate_limit_exceeded"
-        self.limit_headers |= reply.limit_headers
-        self.watch(path, options.get("json"), reply)
-        return reply
+        return self._session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **options)
+
+    def _note_limit(self, path: str, reply: Reply) -> None:
+        now = self.clock()
+        limit = self._open.get(path)
+        if not reply.is_limited:
+            self._accepted[path].append(now)
+            if limit:
+                limit.after = now - limit.at
+                del self._open[path]
+        elif limit:
+            limit.refused += 1
+            limit.headers.update(reply.limit_headers)
+        else:
+            times = self._accepted[path]
+            in_a_minute = sum(time > now - MINUTE_S for time in times)
+            self._open[path] = Limit(path, len(times), in_a_minute, now, dict(reply.limit_headers))
+            self.limits.append(self._open[path])
+
+
+def is_answer(path: str, query: str, reply: Reply) -> bool:
+    """Whether a response says something about the question, rather than about a gateway or a bad moment."""
+    if path in OAUTH_PATHS:
+        return reply.status < 500 and reply.code not in ("", "server_error", "temporarily_unavailable")
+    if reply.status >= 500 or reply.code == "internal_error":
+        return False
+    if reply.code == "ok":
+        return reply.status < 300 and _is_complete(path, re.split("[=,&]", query), reply)
+    return bool(reply.code)
+
+
+def _is_complete(path: str, query: list[str], reply: Reply) -> bool:
+    """Whether a good response holds what each response of its endpoint must hold."""
+    data = reply.data
+    if path == USER_INFO_PATH:
+        user = data.get("user")
+        return isinstance(user, dict) and ("open_id" not in query or "open_id" in user)
+    videos = data.get("videos")
+    if path in (VIDEO_LIST_PATH, VIDEO_QUERY_PATH) and isinstance(videos, list):
+        has_ids = "id" not in query or all(isinstance(video, dict) and "id" in video for video in videos)
+        return has_ids and (path == VIDEO_QUERY_PATH or isinstance(data.get("has_more"), bool))
+    return path == VIDEO_LIST_PATH and not videos and data.get("has_more") is False
+
+
+def _without_location(response: requests.Response, **_: Any) -> requests.Response:
+    """Some targets of a redirect make `requests` fail, even if it does not follow them."""
+    response.headers.pop("Location", None)
+    return response
 
 
 def _reply(response: requests.Response) -> Reply:
-    headers = frozenset(name.lower() for name in response.headers if _LIMIT_HEADER.fullmatch(name))
-    try:
-        body = response.json()
-    except (requests.exceptions.JSONDecodeError, RecursionError):
-        body = None
-    return Reply(response.status_code, body if isinstance(body, dict) else {}, headers)
+    headers = {name.lower(): value for name, value in response.headers.items() if _LIMIT_HEADER.fullmatch(name)}
+    numbers = {name: value if _NUMBER.fullmatch(value) else "" for name, value in headers.items()}
+    return Reply(response.status_code, parse(response.content), numbers)

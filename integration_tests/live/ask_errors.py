@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from integration_tests.live.api import Reply
-from integration_tests.live.probe import Finding, Live, NotSeenError, probe
-from sandbox.errors import DATA_ERRORS
-from sandbox.facts import USER_INFO_PATH, VIDEO_LIST_PATH
+import re
+from collections import Counter
 
+from integration_tests.live.probe import OTHER_CODES, Finding, Live, NotSeenError, expected, probe
+from sandbox.errors import DATA_ERRORS
+from sandbox.facts import BASIC_SCOPE, USER_INFO_PATH, VIDEO_LIST_PATH
+
+NOT_FOUND = 404
+CALLBACK = {"redirect_uri": "https://example.com/callback", "state": "made-up"}
+ERROR_TYPE = re.compile(r"\berror_type=([a-z_]{1,40})")
 MADE_UP = {"Authorization": "Bearer act.0000000000000000000000000000000000000000000!0000.va"}
 
 
 @probe("What happens without `fields`?", "they are required", rule="fields_required")
 def fields_missing(live: Live) -> Finding:
-    return _expected(live.data("GET", USER_INFO_PATH), "invalid_params")
+    return expected(live.data("GET", USER_INFO_PATH), "invalid_params")
 
 
 @probe("What happens with an unknown field?", rule="unknown_field")
 def unknown_field(live: Live) -> Finding:
-    return _expected(live.user(["open_id", "no_such_field"]), "invalid_params")
+    return expected(live.user(["open_id", "no_such_field"]), "invalid_params")
 
 
 @probe("What does a made-up access token get?", "401 `access_token_invalid`", rule="bad_token")
 def made_up_token(live: Live) -> Finding:
-    return _expected(live.user(["open_id"], headers=MADE_UP), "access_token_invalid")
+    return expected(live.user(["open_id"], headers=MADE_UP), "access_token_invalid")
 
 
 @probe("What does a request without access token get?", "401 `access_token_invalid`", rule="bad_token")
 def no_token(live: Live) -> Finding:
-    return _expected(live.user(["open_id"], headers={}), "access_token_invalid")
+    return expected(live.user(["open_id"], headers={}), "access_token_invalid")
 
 
-@probe("What does a wrong method get?", rule="wrong_method")
+@probe("What does a GET of the video list get?", rule="wrong_method")
 def wrong_method(live: Live) -> Finding:
-    return _expected(live.data("GET", VIDEO_LIST_PATH, query="fields=id"), "invalid_params")
+    return expected(live.data("GET", VIDEO_LIST_PATH, query="fields=id", noted=False), "invalid_params")
 
 
-def _expected(reply: Reply, code: str) -> Finding:
-    return Finding(str(reply), agrees=reply.code == code)
+@probe("What does a POST to the profile get?", rule="A POST to `user/info`")
+def profile_post(live: Live) -> Finding:
+    reply = live.data("POST", USER_INFO_PATH, query="fields=open_id", json={}, noted=False)
+    if reply.code in OTHER_CODES:
+        raise NotSeenError(f"TikTok responds with {reply}")
+    return Finding(str(reply), agrees=reply.status == NOT_FOUND)
 
 
 @probe("Which HTTP status has each code?", "each its own", rule="error_statuses")
@@ -45,11 +54,14 @@ def error_statuses(live: Live) -> Finding:
     if not seen:
         raise NotSeenError("no error came")
     text = ", ".join(f"`{code}` {' and '.join(map(str, statuses))}" for code, statuses in sorted(seen.items()))
-    all_statuses = {status for statuses in seen.values() for status in statuses}
-    if all(statuses == [DATA_ERRORS[code][0]] for code, statuses in seen.items() if code in DATA_ERRORS):
+    unusual = {code: statuses for code, statuses in seen.items() if statuses != [DATA_ERRORS.get(code, (None,))[0]]}
+    if not unusual:
         return Finding(text, {"data_error_status": None})
-    if len(seen) > 1 and len(all_statuses) == 1:
-        return Finding(text, {"data_error_status": all_statuses.pop()})
+    # One code with another status does not hide that all others have the same.
+    (status, codes), *_ = Counter(status for statuses in seen.values() for status in statuses).most_common()
+    is_unusual = any(status in statuses for statuses in unusual.values())
+    if is_unusual and codes > 1 and codes >= len(seen) - 1:
+        return Finding(text, {"data_error_status": status}, agrees=None if codes == len(seen) else False)
     return Finding(text, agrees=False)
 
 
@@ -70,6 +82,16 @@ def scope_data(live: Live) -> Finding:
         raise NotSeenError("this error did not come")
     present = "data" in replies[0].body
     return Finding("yes" if present else "no", agrees=not present)
+
+
+@probe("Which `error_type` does the consent page name?", rule="")
+def error_type(live: Live) -> Finding:
+    """Asked with a made-up client key, as nobody can consent here."""
+    page = live.api.consent_page(client_key="made-up", response_type="code", scope=BASIC_SCOPE, **CALLBACK)
+    named = sorted(set(ERROR_TYPE.findall(page)))
+    if not named:
+        raise NotSeenError("the page names none; a browser may show one")
+    return Finding(f"for a made-up client key: {', '.join(f'`{name}`' for name in named)}")
 
 
 @probe("Do headers tell of the limit?", rule="limit_headers")

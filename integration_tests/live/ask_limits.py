@@ -1,4 +1,4 @@
-"""How many requests are admitted, with `--limit` alone: it provokes refusals, and may lock the app for a while."""
+"""How many requests are accepted. Only `--limit` provokes refusals, which may lock the app for a while."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Burst:
 
     Attributes:
         refused: whether it met the limit.
-        window: from the first request to the first one admitted after a refusal, if it was while asking on.
-        after: from the first refusal to the next one admitted, if it was.
-        quiet: whether one was admitted after a window without any, if none was before.
+        window: from the first request to the first one accepted after a refusal, if it was while sending on.
+        after: from the first refusal to the next one accepted, if it was.
+        quiet: whether one was accepted after a window without any, if none was before.
     """
 
-    admitted: int
+    accepted: int
     seconds: float
     refused: bool
     window: float | None = None
@@ -34,17 +34,26 @@ class Burst:
     quiet: bool = False
 
 
-@probe("How many requests are admitted before the first 429?", "600 a minute", rule="rate_limit")
+@probe("Was a rate limit met by the way?", "600 a minute", rule="rate_limit")
+def limit_met(live: Live) -> Finding:
+    """No switch: what else the app did in that minute is not known, and one refusal may have another cause."""
+    limits = [limit for limit in live.api.limits if limit.refused]
+    if not limits:
+        raise NotSeenError(f"none in {live.api.used} requests")
+    return Finding("; ".join(map(str, limits)))
+
+
+@probe("How many requests are accepted before the first 429?", "600 a minute", rule="rate_limit")
 def rate_limit(live: Live) -> Finding:
     burst = _burst(live)
     if not burst.refused:
-        return Finding(f"at least {burst.admitted} in {burst.seconds:.0f} s", agrees=True)
-    settings: dict[str, float] = {"rate_limit": burst.admitted}
+        return Finding(f"at least {burst.accepted} in {burst.seconds:.0f} s", agrees=True)
+    settings: dict[str, float] = {"rate_limit": burst.accepted}
     usual = Settings.rate_window
     if burst.window is not None and abs(burst.window - usual) > ABOUT_S:
         settings["rate_window"] = float(round(burst.window))
     then = "none within the time that was waited" if burst.after is None else f"the next {burst.after:.0f} s later"
-    return Finding(f"{burst.admitted} in {burst.seconds:.0f} s, then a refusal; {then}", settings)
+    return Finding(f"{burst.accepted} in {burst.seconds:.0f} s, then a refusal; {then}", settings)
 
 
 @probe("Do refused requests count?", rule="refused_count")
@@ -53,22 +62,22 @@ def refused_count(live: Live) -> Finding:
     if not burst.refused:
         raise NotSeenError("none was refused")
     if burst.window is not None:
-        return Finding("no: one was admitted while asking on", {"count_refused": False})
+        return Finding("no: one was accepted while sending on", {"count_refused": False})
     if burst.quiet:
-        return Finding("yes: none was admitted before a minute without requests", {"count_refused": True})
+        return Finding("yes: none was accepted before a minute without requests", {"count_refused": True})
     raise NotSeenError("a lock hides it")
 
 
-@probe("Does asking on while limited prolong the wait?", rule="lock")
+@probe("Do requests while limited prolong the wait?", rule="lock")
 def lock(live: Live) -> Finding:
     burst = _burst(live)
     if not burst.refused:
         raise NotSeenError("none was refused")
     if burst.window is not None or burst.quiet:
-        return Finding("no: one was admitted again", {"rate_lock": 0.0})
-    # How long the lock was at first is hidden by what asking on added; a window's length leads to the same refusals.
+        return Finding("no: one was accepted again", {"rate_lock": 0.0})
+    # How long the lock was at first is hidden by what sending on added; a window's length leads to the same refusals.
     usual = {"rate_lock": Settings.rate_window}
-    return Finding("yes: none was admitted after a minute without requests", usual)
+    return Finding("yes: none was accepted after a minute without requests", usual)
 
 
 def _burst(live: Live) -> Burst:
@@ -81,28 +90,28 @@ def _measure(live: Live) -> Burst:
     api = live.api
     api.sleep(WINDOW_S)  # what was asked before must not count
     begin = api.clock()
-    admitted = 0
-    while admitted < MOST and _admitted(live):
-        admitted += 1
+    accepted = 0
+    while accepted < MOST and _is_accepted(live):
+        accepted += 1
     seconds = api.clock() - begin
-    if admitted == MOST:
-        return Burst(admitted, seconds, refused=False)
-    # Asked on at more than the admitted rate: if refused requests count, the window never empties.
+    if accepted == MOST:
+        return Burst(accepted, seconds, refused=False)
+    # Sent on at more than the accepted rate: if refused requests count, the window never empties.
     usual = Settings.rate_window
-    gap = usual / (SPACING * max(1, admitted))
+    gap = usual / (SPACING * max(1, accepted))
     turn = api.clock()
     while (passed := api.clock() - begin) < PATIENCE * usual:
         turn += gap
         api.sleep(max(0.0, turn - api.clock()))
-        if _admitted(live):
-            return Burst(admitted, seconds, True, api.clock() - begin, api.clock() - begin - seconds)
+        if _is_accepted(live):
+            return Burst(accepted, seconds, True, api.clock() - begin, api.clock() - begin - seconds)
     api.sleep(WINDOW_S)
-    quiet = _admitted(live)
-    return Burst(admitted, seconds, True, None, passed + WINDOW_S - seconds if quiet else None, quiet)
+    quiet = _is_accepted(live)
+    return Burst(accepted, seconds, True, None, passed + WINDOW_S - seconds if quiet else None, quiet)
 
 
-def _admitted(live: Live) -> bool:
+def _is_accepted(live: Live) -> bool:
     reply = live.data("POST", VIDEO_LIST_PATH, query="fields=id", json={"max_count": 20}, paced=False)
-    if reply.code not in ("ok", "rate_limit_exceeded"):
+    if reply.code != "ok" and not reply.is_limited:
         raise NotSeenError(f"the list responds with {reply}")
     return reply.code == "ok"

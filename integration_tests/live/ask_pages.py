@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from integration_tests.live import Json
-from integration_tests.live.listing import PAGE_SIZE, Page
-from integration_tests.live.probe import Finding, Live, NotSeenError, probe
+from integration_tests.live.listing import PAGE_SIZE, Listing, Page
+from integration_tests.live.probe import Finding, Live, NotSeenError, expected, probe
 from sandbox.facts import DEFAULT_PAGE_SIZE
 
 MS = 1_000
+SMALL = 1_000_000
 
 
 @probe("In which order are videos listed?", "by `create_time`, newest first", rule="order")
@@ -26,9 +28,7 @@ def order(live: Live) -> Finding:
 
 @probe("Where do pinned posts come?", rule="pinned")
 def pinned(live: Live) -> Finding:
-    listing = live.listing
-    if not listing.pinned:
-        raise NotSeenError("no video is out of order at the top")
+    listing = _with_pins(live)
     ids = listing.ids_on_top
     tops = sum(len(bare.videos) < len(page.videos) for page, bare in zip(listing.pages, listing.bare, strict=True))
     again = any(ids & set(page.ids) for page in listing.bare)
@@ -37,17 +37,50 @@ def pinned(live: Live) -> Finding:
     return Finding(f"{len(ids)} on top {where}, {place}", agrees=tops == 1 and again)
 
 
+@probe("Do pinned posts take up places of `max_count`?", rule="pinned")
+def pinned_places(live: Live) -> Finding:
+    """More videos than asked for show that they do not; with no more than that, in two sizes, they do."""
+    listing = _with_pins(live)
+    first = next(page for page in listing.pages if page.videos)
+    smaller = live.page(size=DEFAULT_PAGE_SIZE)
+    if first.has_more is not True or smaller.has_more is not True:
+        raise NotSeenError("one page holds all videos")
+    sizes = f"{len(first.videos)} and {len(smaller.videos)} videos came"
+    seen = f"{sizes} where {PAGE_SIZE} and {DEFAULT_PAGE_SIZE} were asked for"
+    counted = len(first.videos) <= PAGE_SIZE and len(smaller.videos) <= DEFAULT_PAGE_SIZE
+    return Finding(seen, {"pins_counted": counted})
+
+
+@probe("In which order are several pinned posts?", rule="")
+def pinned_order(live: Live) -> Finding:
+    times = [video["create_time"] for video in _with_pins(live).pinned]
+    if len(times) < 2:
+        raise NotSeenError("one video is out of order at the top")
+    if times == sorted(times, reverse=True):
+        return Finding("newest first")
+    return Finding("oldest first" if times == sorted(times) else "not by their times")
+
+
+def _with_pins(live: Live) -> Listing:
+    if not live.listing.pinned:
+        raise NotSeenError("no video is out of order at the top")
+    return live.listing
+
+
 @probe("Are pages full while more follow?", "short and empty ones in v1", rule="full_pages")
 def full_pages(live: Live) -> Finding:
     pages = [page for page in live.listing.bare if page.has_more is True]
     if not pages:
         raise NotSeenError("one page holds all videos")
-    empty = sum(not page.videos for page in pages)
-    short = sum(0 < len(first.videos) < PAGE_SIZE and not _whole_second(first, then) for first, then in _pairs(live))
+    first, *later = pages
+    empty = sum(not page.videos for page in later)
+    room = PAGE_SIZE - len(live.listing.pinned)  # what is left on a page if pinned posts take up places
+    pairs = [(page, then) for page, then in _pairs(live) if len(page.videos) < (room if page == first else PAGE_SIZE)]
+    short = sum(not _whole_second(page, then) for page, then in pairs)
     sizes = f"{min(map(_size, pages))} to {max(map(_size, pages))} videos on {len(pages)} pages"
-    return Finding(
-        f"{sizes}; {empty} empty, {short} short without cause", {"short_pages": short > 0, "empty_pages": empty > 0}
-    )
+    seen = f"{sizes}; {empty + (not first.videos)} empty, {short} short without cause"
+    settings = {"short_pages": short > 0, "empty_pages": empty > 0, "empty_first_page": not (first.videos or empty)}
+    return Finding(seen, settings)
 
 
 def _size(page: Page) -> int:
@@ -74,7 +107,7 @@ def cursor_edge(live: Live) -> Finding:
         first = live.page(size=1)
         if not first.videos or first.has_more is not True or not first.moves:
             raise NotSeenError("too few videos")
-        pairs = [(first, live.page(first.cursor, 2))]
+        pairs = [(first, live.page(first.position, 2))]
     again = sum(first.ids[-1] in then.ids for first, then in pairs)
     if 0 < again < len(pairs):
         return Finding(f"{again} of {len(pairs)} pages do, the others do not", agrees=False)
@@ -84,21 +117,58 @@ def cursor_edge(live: Live) -> Finding:
 
 @probe("What is the cursor that a page returns?", "a time in ms", rule="cursor_form")
 def cursor_form(live: Live) -> Finding:
-    pages = [page for page in live.listing.bare if page.videos and page.has_more is True and page.moves]
+    pages = [page for page in live.listing.bare if page.videos and page.has_more is True and page.cursor is not None]
     if not pages:
         raise NotSeenError("no page has a cursor that leads on")
-    rests = [_beyond(page) for page in pages]
-    if any(rest is None or not 0 <= rest < MS for rest in rests):
-        return Finding("it is not the time of the page's last video", agrees=False)
-    milliseconds = any(rests)
+    pages = [page for page in pages if page.moves or page.position is None]
+    forms = {_form(page) for page in pages}
+    if len(forms) != 1:
+        raise NotSeenError(f"cursors have {len(forms)} forms")
+    (form,) = forms
+    seen = f"{FORMS[form]} ({len(pages)} pages)"
+    if form == "other":
+        return Finding(seen, agrees=False)
+    if form != "number":
+        return Finding(seen, {"cursor_form": form})
+    milliseconds = any(_beyond(page) for page in pages)
     seen = "create_time of the page's last video, " + ("with milliseconds" if milliseconds else "in whole seconds")
     return Finding(f"{seen} ({len(pages)} pages)", {"cursor_milliseconds": milliseconds})
 
 
+FORMS = {
+    "number": "the time of the page's last video, in ms",
+    "text": "the time of the page's last video, in ms, as text",
+    "float": "the time of the page's last video, in ms, as a float",
+    "seconds": "the time of the page's last video, in s",
+    "true": "`true`",
+    "negative": "the time of the page's last video, negative",
+    "small": "a small number",
+    "other": "it is not the time of the page's last video",
+}
+
+
+def _form(page: Page) -> str:
+    """The form of a page's cursor: one of FORMS."""
+    cursor = page.cursor
+    second = page.videos[-1]["create_time"]
+    if isinstance(cursor, bool):
+        return "true" if cursor else "other"
+    if page.position is not None:
+        kinds = {int: "number", str: "text", float: "float"}
+        return kinds[type(cursor)] if 0 <= page.position - second * MS < MS else "other"
+    if isinstance(cursor, int):
+        if cursor == second:
+            return "seconds"
+        if 0 <= -cursor - second * MS < MS:
+            return "negative"
+        if 0 < cursor < SMALL:
+            return "small"
+    return "other"
+
+
 def _beyond(page: Page) -> int | None:
     """By how many ms a cursor lies behind the second of the page's last video."""
-    cursor = page.cursor
-    return cursor - page.videos[-1]["create_time"] * MS if isinstance(cursor, int) else None
+    return None if page.position is None else page.position - page.videos[-1]["create_time"] * MS
 
 
 @probe("Does the cursor lead on whenever more follow?", "yes", rule="cursor_moves")
@@ -106,6 +176,8 @@ def cursor_moves(live: Live) -> Finding:
     pages = [page for page in live.listing.pages if page.has_more is True]
     if not pages:
         raise NotSeenError("one page holds all videos")
+    if any(page.cursor is not None and page.position is None for page in pages):
+        raise NotSeenError("a cursor has another form")
     stuck = [page for page in pages if not page.moves]
     gone = any(page.cursor is None for page in stuck)
     seen = "a page has none" if gone else "it stands still" if stuck else f"yes ({len(pages)} pages)"
@@ -158,6 +230,8 @@ def last_page(live: Live) -> Finding:
     if not listing.complete or not listing.videos:
         raise NotSeenError("no videos" if listing.complete else "the list is longer than what was read")
     last = listing.bare[-1]
+    if last.cursor is not None and last.position is None:
+        raise NotSeenError("the cursor has another form")
     rest = _beyond(last) if last.videos else None
     filled = rest is not None and 0 <= rest < MS
     cursor = "that of the last video" if filled else "missing" if last.cursor is None else f"{_kind(last.cursor)}"
@@ -170,7 +244,7 @@ def after_the_end(live: Live) -> Finding:
         raise NotSeenError("the oldest video is not known")
     page = live.page((live.listing.in_order[-1]["create_time"] - 1) * MS).without(live.listing.ids_on_top)
     seen = f"{len(page.videos)} videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
-    return Finding(seen, agrees=(page.videos, page.cursor, page.has_more) == ([], 0, False))
+    return Finding(seen, agrees=not page.videos and _is_zero(page.cursor) and page.has_more is False)
 
 
 @probe("How does an empty account look?", rule="empty_account")
@@ -180,7 +254,7 @@ def empty_account(live: Live) -> Finding:
         raise NotSeenError("the account has videos")
     page = listing.pages[0]
     seen = f"no videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
-    return Finding(seen, agrees=(page.cursor, page.has_more) == (0, False))
+    return Finding(seen, agrees=_is_zero(page.cursor) and page.has_more is False)
 
 
 @probe("May the cursor stand in the query?", "it belongs in the body", rule="cursor_in_body")
@@ -188,9 +262,9 @@ def cursor_in_query(live: Live) -> Finding:
     first = next((page for page in live.listing.pages if page.videos and page.has_more is True and page.moves), None)
     if first is None:
         raise NotSeenError("too few videos")
-    reply = live.videos(query=f"&cursor={first.cursor}&max_count=2")
+    reply = live.videos(query=f"&cursor={first.position}&max_count=2")
     if reply.code != "ok":
-        return Finding(f"no: {reply}", agrees=True)
+        return Finding(f"no: {expected(reply, 'invalid_params').seen}", agrees=True)
     ids = _ids(reply.data)
     seen = "it is ignored" if ids[:1] == first.ids[:1] else f"it counts, or another page of {len(ids)} videos came"
     return Finding(seen, agrees=False)
@@ -202,24 +276,30 @@ def default_size(live: Live) -> Finding:
     if len(page.videos) <= DEFAULT_PAGE_SIZE:
         raise NotSeenError("too few videos")
     reply = live.videos()
+    if reply.code != "ok":
+        return expected(reply, "ok")
     count = len(_ids(reply.data))
-    if reply.code == "ok" and count < DEFAULT_PAGE_SIZE:
+    if count < DEFAULT_PAGE_SIZE:
         raise NotSeenError(f"a page of {count}, which may be a short one")
-    top = len(live.listing.pinned)
-    return Finding(f"{count}" if reply.code == "ok" else str(reply), agrees=count - top == DEFAULT_PAGE_SIZE)
+    # Pinned posts may come in addition.
+    return Finding(f"{count}", agrees=0 <= count - DEFAULT_PAGE_SIZE <= len(live.listing.pinned))
 
 
 @probe("What does a `max_count` of 21 get?", "20 at most", rule="page_size")
 def largest_size(live: Live) -> Finding:
     reply = live.videos(max_count=PAGE_SIZE + 1)
-    if reply.code in ("scope_not_authorized", "scope_permission_missed"):
-        raise NotSeenError(f"the list responds with {reply}")
+    found = expected(reply, "invalid_params")
     count = f", {len(_ids(reply.data))} videos" if reply.code == "ok" else ""
-    return Finding(f"{reply}{count}", agrees=reply.code == "invalid_params")
+    return replace(found, seen=f"{found.seen}{count}")
 
 
 def _ids(data: Json) -> list[str]:
     return [str(video.get("id")) for video in data.get("videos") or () if isinstance(video, dict)]
+
+
+def _is_zero(cursor: Any) -> bool:
+    """Whether it is 0, in whatever form cursors have."""
+    return not isinstance(cursor, bool) and str(cursor) in ("0", "0.0")
 
 
 def _kind(cursor: Any) -> str:

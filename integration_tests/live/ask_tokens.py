@@ -1,4 +1,4 @@
-"""Probes of the token endpoint. None of them spends the valid refresh token, but for the renewal of the beginning."""
+"""Probes of the token endpoint. Only the refresh at the beginning uses the valid refresh token."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from integration_tests.live import Json
 from integration_tests.live.ask_profile import told
-from integration_tests.live.probe import Finding, Live, NotSeenError, probe
+from integration_tests.live.probe import COUNTS, Finding, Live, NotSeenError, probe
 from sandbox.facts import VIDEO_FIELDS, VIDEO_QUERY_PATH
 
 LONG_CAPTION = 150  # characters
@@ -15,9 +16,39 @@ UNKNOWN_ID = "7000000000000000000"
 def video_fields(live: Live) -> Finding:
     found = sorted(live.refused)
     videos = live.whole.videos
-    absent = [name for name in VIDEO_FIELDS if name not in found and any(name not in video for video in videos)]
+    # Counts may be missing from single videos, which is another question.
+    wanted = [name for name in VIDEO_FIELDS if name not in found]
+    absent = [
+        name for name in wanted if any(name not in v for v in videos) and not (name in COUNTS and _some(name, videos))
+    ]
     seen = told(VIDEO_FIELDS, found, absent) if videos or found else "all are accepted; there is no video with them"
     return Finding(seen, {"refused_fields": tuple(found)}, agrees=not absent)
+
+
+def _some(name: str, videos: list[Json]) -> bool:
+    return any(name in video for video in videos)
+
+
+@probe("Are counts missing for some videos?", rule="No field is absent")
+def missing_counts(live: Live) -> Finding:
+    videos = live.listing.in_order
+    if not videos:
+        raise NotSeenError("no videos")
+    without = {
+        name: [video for video in videos if video.get(name) is None] for name in COUNTS if name not in live.refused
+    }
+    missing = {name: found for name, found in without.items() if found}
+    if not missing:
+        return Finding(f"none of {len(videos)} videos'", {"missing_counts": 0.0})
+    seen = "; ".join(_missing(name, found, videos) for name, found in missing.items())
+    share = round(len(missing["view_count"]) / len(videos), 2) if set(missing) == {"view_count"} else 0.0
+    return Finding(seen, {"missing_counts": share}, agrees=None if share else False)
+
+
+def _missing(name: str, found: list[Json], videos: list[Json]) -> str:
+    kind = "null" if any(name in video for video in found) else "absent"
+    where = "the oldest ones" if found == videos[-len(found) :] else "not only the oldest ones"
+    return f"`{name}` is {kind} for {len(found)} of {len(videos)} videos, {where}"
 
 
 @probe("Which fields of a video are null?", rule="nulls")

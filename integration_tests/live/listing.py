@@ -1,4 +1,4 @@
-"""Pages of `video/list`, and the list as a plain loop reads it: cursor after cursor, until `has_more` is false."""
+"""Pages of `video/list`, and the list as a plain loop reads it: page by page, until `has_more` is false."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from integration_tests.live import Json
 
 PAGE_SIZE = 20
+FIRST_POST_MS = 1_388_534_400_000  # 2014-01-01: no cursor in ms is smaller
 
 
 @dataclass(frozen=True)
@@ -33,29 +34,40 @@ class Page:
 
     def without(self, pinned: Collection[str]) -> Page:
         """The page without those of these ids that stand on top of it, where their time does not belong."""
-        top = 0
-        for video, then in pairwise([*self.videos, {}]):
-            newer = self.asked and video["create_time"] * 1000 > self.asked
-            older = video["create_time"] < then.get("create_time", 0)
-            if str(video["id"]) not in pinned or not (newer or older):
-                break
-            top += 1
-        return replace(self, videos=self.videos[top:])
+        lead = next((place for place, video in enumerate(self.ids) if video not in pinned), len(self.videos))
+        rest = self.videos[lead:]
+        newest = rest[0]["create_time"] if rest else 0
+
+        def belongs(video: Json) -> bool:
+            is_newer = self.asked is not None and 0 < self.asked < video["create_time"] * 1000
+            return not is_newer and video["create_time"] >= newest
+
+        return replace(self, videos=[*filter(belongs, self.videos[:lead]), *rest])
+
+    @property
+    def position(self) -> int | None:
+        """The cursor as a time in ms, if it can be taken for one; TikTok may send it in another form."""
+        cursor = self.cursor
+        if isinstance(cursor, str) and cursor.isascii() and cursor.isdigit():
+            cursor = int(cursor)
+        if isinstance(cursor, float) and cursor.is_integer():
+            cursor = int(cursor)
+        return cursor if type(cursor) is int and cursor >= FIRST_POST_MS else None
 
     @property
     def moves(self) -> bool:
         """Whether its cursor leads further into the past."""
-        return isinstance(self.cursor, int) and (not self.asked or 0 < self.cursor < self.asked)
+        return self.position is not None and (not self.asked or self.position < self.asked)
 
 
 def page_of(asked: int | None, data: Json) -> Page:
-    """The page in a response's `data`; a video without id or time is left out."""
+    """The page in a response's `data`; a video without id or time is dropped."""
     videos = data.get("videos")
-    whole = [video for video in videos or () if isinstance(video, dict) and _is_whole(video)]
-    return Page(asked, whole, data.get("cursor"), data.get("has_more"))
+    usable = [video for video in videos or () if isinstance(video, dict) and _has_keys(video)]
+    return Page(asked, usable, data.get("cursor"), data.get("has_more"))
 
 
-def _is_whole(video: Json) -> bool:
+def _has_keys(video: Json) -> bool:
     return str(video.get("id", "")).isdecimal() and isinstance(video.get("create_time"), int)
 
 
@@ -120,5 +132,5 @@ def read_list(ask: Callable[[int | None], Json], most: int) -> Listing:
             return Listing(pages, page.has_more is False)
         if not page.moves:
             break
-        cursor = page.cursor
+        cursor = page.position
     return Listing(pages, complete=False)

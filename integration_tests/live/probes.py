@@ -13,29 +13,31 @@ from integration_tests.live import (
     ask_videos,
     proof,
 )
-from integration_tests.live.probe import PROBES, Live
+from integration_tests.live.api import UnansweredError
+from integration_tests.live.probe import PROBES, Live, NotSeenError
 
 _ORDER = (ask_tokens, ask_profile, ask_pages, ask_videos, ask_errors, proof, ask_limits, ask_last)
 ALL = tuple(entry for module in _ORDER for entry in PROBES if entry.ask.__module__ == module.__name__)
 
 ADVICE = {
-    "invalid_grant": "sign in again, with tiktok-organic-sign-in.",
+    "invalid_grant": "authenticate again, with tiktok-organic-sign-in.",
     "invalid_client": "correct client_key and client_secret in the config.",
     "unauthorized_client": "see on TikTok for Developers whether the app is approved, or use its sandbox's key.",
 }
 
 
 def begin(live: Live) -> None:
-    """Renew the sign-in, and see that the access token works.
+    """Refresh the access token, and see that it works.
 
     Raises:
         LiveError: when it does not, and nothing can be asked.
     """
     if live.sign_in.renews and live.tokens.code != "ok":
         advice = ADVICE.get(live.tokens.code, "try again later.")
-        raise LiveError(f"TikTok does not renew the sign-in ({live.tokens}): {advice}")
-    reply = live.user(["open_id"])
-    if reply.code == "access_token_invalid":
-        raise LiveError(
-            f"TikTok does not accept the access token ({reply}): it has expired. Get a new one, or sign in."
-        )
+        raise LiveError(f"TikTok does not refresh the access token ({live.tokens}): {advice}")
+    try:
+        live.user(["open_id"])
+    except NotSeenError as error:
+        raise LiveError(f"TikTok rejects the access token: {error}. Get a new one, or use OAuth 2.0.") from None
+    except UnansweredError as error:
+        raise LiveError(f"TikTok does not respond: {error}. Try again later.") from None

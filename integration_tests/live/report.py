@@ -56,6 +56,13 @@ class Report:
         """The sentence on the connector, if it was run."""
         return next((finding.seen for name, (_, finding) in self.findings.items() if name == "proof"), "")
 
+    @property
+    def limit(self) -> str:
+        """The sentence on the rate limit, if one was met."""
+        found = self.findings.get("limit_met")
+        is_met = found is not None and not found[1].seen.startswith("not seen")
+        return f"Rate limit: {found[1].seen}." if found and is_met else ""
+
     def markdown(self, used: int) -> str:
         """The whole report."""
         rows = [_row(probe, finding) for probe, finding in self.findings.values()]
@@ -65,6 +72,7 @@ class Report:
             f"# What {self.place} does\n",
             f"{today}, {used} requests. {self.end}".strip() + "\n",
             f"**{self.proof}**\n" if self.proof else "",
+            f"**{self.limit}**\n" if self.limit else "",
             f"{self.advice}\n",
             "≠ differs from the sandbox's default, = is the same, ? was not seen or is not claimed.\n",
             tables.table(HEADER, cells),
@@ -83,8 +91,9 @@ def shown(console: Console, report: Report, used: int) -> None:
         question, seen, documented, ours = (Text(cell.replace("**", "")) for cell in cells)
         table.add_row(question, Text(f"{verdict} ", style=style) + seen, documented, ours)
     console.print(table)
-    for line in filter(None, (report.end, f"{used} requests.", report.proof, report.advice)):
-        console.print(Text(line, style="bold" if line == report.proof else ""), soft_wrap=True)
+    bold = (report.proof, report.limit)
+    for line in filter(None, (report.end, f"{used} requests.", *bold, report.advice)):
+        console.print(Text(line, style="bold" if line in bold else ""), soft_wrap=True)
 
 
 class Course:

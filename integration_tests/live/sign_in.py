@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from integration_tests.live import Json, LiveError
-from integration_tests.live.api import Api, Reply, UnreachableError
+from integration_tests.live.api import Api, Reply, UnansweredError
 from sandbox.facts import TOKEN_PATH
 
 MADE_UP = "rft.0000000000000000000000000000000000000000000!0000.va"
@@ -17,10 +18,10 @@ LONGEST_LIFETIME_S = 10 * 365 * 86_400
 
 
 class SignIn:
-    """A sign-in of the account's owner, by the credentials of a connector's config.
+    """The owner's authorization, by the credentials of a connector's config.
 
     Args:
-        config: changed in place: the tokens, `token_expiry_date` and `scope`, and nothing else.
+        config: changed in place: the tokens and `token_expiry_date`, and nothing else.
         keep: writes the config where it came from.
     """
 
@@ -52,31 +53,30 @@ class SignIn:
         return {**client, "grant_type": "refresh_token", "refresh_token": refresh_token, **other}
 
     def refresh(self, refresh_token: str) -> Reply:
-        """Trade a refresh token for new tokens, which are in the file before anything else happens."""
+        """Trade a refresh token for new tokens, which are in the file before anything else happens.
+
+        Raises:
+            LiveError: when no answer comes, or the file cannot be written.
+        """
         with undisturbed():
             reply = self._post(refresh_token)
             self._take(reply.body)
         return reply
 
     def _post(self, refresh_token: str) -> Reply:
-        """Post it again when the response is lost: if the token is used up then, nothing more can be lost."""
-        form = self.form(refresh_token)
+        """Retried when the response is lost: if the token is used up then, nothing more can be lost."""
         try:
-            return self._api.send("POST", TOKEN_PATH, data=form)
-        except UnreachableError:
-            pass
-        try:
-            return self._api.send("POST", TOKEN_PATH, data=form)
-        except UnreachableError as error:
+            return self._api.send("POST", TOKEN_PATH, data=self.form(refresh_token))
+        except UnansweredError as error:
             raise LiveError(
-                f"TikTok does not respond to the renewal of the tokens: {error}. Run the command again; if TikTok then "
-                "refuses the refresh token, sign in again."
+                f"TikTok does not respond to the token refresh: {error}. Run the command again; if TikTok then rejects "
+                "the refresh token, authenticate again, with tiktok-organic-sign-in."
             ) from None
 
     def _take(self, tokens: Json) -> None:
         if not _is_text(tokens.get("access_token")):
             return
-        new = {name: tokens.get(name) for name in ("access_token", "refresh_token", "scope")}
+        new = {name: tokens.get(name) for name in ("access_token", "refresh_token")}
         self.credentials.update({name: value for name, value in new.items() if _is_text(value)})
         self.credentials["token_expiry_date"] = _expiry(tokens.get("expires_in"))
         self._keep(self._config)
@@ -90,6 +90,9 @@ class SignIn:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Let a signal wait until the block is over: the tokens of a response under way would be lost with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to the main thread, which waits for this one
+        return
     waiting: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda arrived, _: waiting.append(arrived)) for number in numbers}

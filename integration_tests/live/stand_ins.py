@@ -1,9 +1,14 @@
-"""Stand-ins of the same form for all that is the account's own in a response: what is not known to be harmless goes."""
+"""Stand-ins of the same form for all that is the account's own in a response: what isn't known to be harmless goes.
+
+Nobody must find an account by comparing a recording with public pages. So each time moves by an amount of its own, and
+lengths are rounded.
+"""
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,20 +22,23 @@ HARMLESS = {
     "expires_in",
     "refresh_expires_in",
     "has_more",
-    "duration",
     "height",
     "width",
 }
 WORDS = {"message", "error", "error_description"}  # TikTok's sentences, unless they quote the account
 IDENTIFIERS = {"open_id", "union_id", "log_id"}
 TIMES = {"create_time": 1, "cursor": 1_000}  # in units a second
+ROUNDED = {"duration": 10}  # up to a multiple (s); 0 stays
 PATH_WORDS = {"video", "photo", "obj", "player", "v1", "tag", "music", "embed"}
 HTML = '<>="/ '
 DAY_S = 86_400
+NEWEST = 1_700_000_000  # the newest stand-in for a time, in s
+LAGS_S = range(3, 60)  # recorded ones, by which create_time is behind an id's time
+TEXT_STEP = 20  # characters
 
 
 class StandIns:
-    """Replaces values; times move by the same days, and an id keeps its distance to its time.
+    """Replaces values. The times of a body keep their order, and nothing else; equal ones stay equal.
 
     Args:
         private: texts that may occur nowhere.
@@ -38,16 +46,23 @@ class StandIns:
 
     def __init__(self, private: Collection[str] = ()) -> None:
         self._private = private
-        self._shift = DAY_S * (200 + secrets.randbelow(400))  # into the past
+        self._times: dict[int, int] = {}
+        self._next = NEWEST - DAY_S * secrets.randbelow(600)
         self._numbers: dict[int, int] = {}
 
     def of(self, body: Json) -> Json:
         """The body with stand-ins; names, nesting and types stay."""
+        for second in sorted(set(_seconds(body)) - set(self._times), reverse=True):
+            self._next -= 3_600 + secrets.randbelow(30 * DAY_S)
+            self._times[second] = self._next
+        return self._object(body)
+
+    def _object(self, body: Json) -> Json:
         return {name: self._value(name, value, body) for name, value in body.items()}
 
     def _value(self, name: str, value: Any, around: Json) -> Any:
         if isinstance(value, dict):
-            return self.of(value)
+            return self._object(value)
         if isinstance(value, list):
             return [self._value(name, item, around) for item in value]
         if value is None or isinstance(value, bool) or name in HARMLESS:
@@ -55,8 +70,14 @@ class StandIns:
         if name == "id":
             return type(value)(self._id(value, around.get("create_time")))
         if name in TIMES and isinstance(value, int):
-            return value and value - self._shift * TIMES[name]
+            return value and self._time(value, TIMES[name])
+        if name in ROUNDED and isinstance(value, int):
+            return _rounded(value, ROUNDED[name])
         return self._text(name, value) if isinstance(value, str) else type(value)(bool(value))
+
+    def _time(self, value: int, unit: int) -> int:
+        second, rest = divmod(value, unit)
+        return self._times[second] * unit + (secrets.randbelow(unit) if rest else 0)
 
     def _text(self, name: str, text: str) -> str:
         if name in WORDS and not any(value in text for value in self._private):
@@ -68,17 +89,46 @@ class StandIns:
         kind, dot, rest = text.partition(".")
         if kind in ("act", "rft"):
             return kind + dot + masked(rest, "!.")
-        return masked(text, HTML if text.startswith("<") else "")
+        if text.startswith("<"):
+            return re.sub("x( x)+", "x x", re.sub("x+", "x", masked(text, HTML)))
+        return "x" * _rounded(len(text), TEXT_STEP)
 
     def _id(self, value: Any, create_time: Any) -> int | str:
         if not str(value).isdecimal():
             return masked(str(value))
         number = int(value)
         if number not in self._numbers:
-            lag = create_time - (number >> 32) if isinstance(create_time, int) else 0
-            moved = create_time - self._shift - lag if isinstance(create_time, int) else 1_600_000_000
-            self._numbers[number] = moved << 32 | len(self._numbers)
+            self._numbers[number] = self._id_second(number, create_time) << 32 | len(self._numbers)
         return self._numbers[number]
+
+    def _id_second(self, number: int, create_time: Any) -> int:
+        """What the upper 32 bits hold: the video's time, or one as far behind it as recorded ones are."""
+        if not isinstance(create_time, int):
+            return NEWEST
+        lag = create_time - (number >> 32)
+        if lag in LAGS_S:
+            lag = secrets.choice(LAGS_S)
+        elif lag:
+            lag = _rounded(lag, 60)
+        return self._times[create_time] - lag
+
+
+def _seconds(value: Any) -> Iterator[int]:
+    """Each time in a body (s)."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _seconds(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name in TIMES and isinstance(item, int) and not isinstance(item, bool):
+                yield item // TIMES[name]
+            else:
+                yield from _seconds(item)
+
+
+def _rounded(number: int, step: int) -> int:
+    """Up to the next multiple."""
+    return -(-number // step) * step
 
 
 def masked(text: str, kept: str = "", mask: str = "x") -> str:
