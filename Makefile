@@ -97,7 +97,7 @@ current: docs
 	@git diff --exit-code --stat
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(RELEASE) $(BENCH) $(ACCEPTANCE) $(QA) $(CLIENTS) $(MANIFEST_ONLY) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb* demo.svg
+	rm -rf $(DEV) $(DEMO) $(RELEASE) $(BENCH) $(ACCEPTANCE) $(QA) $(CLIENTS) $(MANIFEST_ONLY) .mypy_cache .ruff_cache .demo-cache build dist *.egg-info demo.duckdb*
 
 ##@ Airbyte
 .PHONY: image image-test airbyte-tests airbyte-acceptance airbyte-qa airbyte-pr manifest-only
@@ -166,7 +166,7 @@ $(DEV)/installed: pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(DEV) ..."
 	@$(PYTHON) -m venv $(DEV)
 	@# Compiled at once: the tests start the command hundreds of times, perhaps with PYTHONDONTWRITEBYTECODE.
-	@$(call install,$(DEV),$(HELD) --editable '.[dev]',--quiet --compile-bytecode)
+	@$(call install,$(DEV),$(HELD) --editable '.[dev]',--compile-bytecode)
 	@touch $@
 
 $(DEMO)/installed: pyproject.toml constraints.txt examples/sync/requirements.txt

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ LOGIN = {
 
 def main(dialect: str, path: str) -> int:
     """Print the names of the models that differ, as JSON."""
-    models = compiled(dialect)
+    models = compiled(dialect, columns_at(path))
     with duckdb.connect() as connection:
         connection.execute(f"attach '{path}' as tiktok; set timezone = 'UTC'; begin")
         connection.execute("create schema tiktok.other; use tiktok.other")
@@ -42,10 +43,27 @@ def main(dialect: str, path: str) -> int:
     return 0
 
 
-def compiled(dialect: str) -> dict[str, str]:
+def columns_at(path: str) -> dict[str, list[str]]:
+    """The columns of each table in the file."""
+    columns: dict[str, list[str]] = {}
+    with duckdb.connect(path, read_only=True) as connection:
+        for table, column in connection.execute(
+            "select table_name, column_name from information_schema.columns"
+        ).fetchall():
+            columns.setdefault(table, []).append(column)
+    return columns
+
+
+def compiled(dialect: str, columns: dict[str, list[str]]) -> dict[str, str]:
     """The SQL of each model, those that others need first."""
     adapter = importlib.import_module(f"dbt.adapters.{dialect}").Plugin.adapter
-    adapter.get_relation = lambda *_, **__: None  # it would ask the warehouse whether `tiktok_syncs` is there
+    # They would ask the warehouse.
+    adapter.get_relation = lambda self, database, schema, identifier: (
+        self.Relation.create(database=database, schema=schema, identifier=identifier) if identifier in columns else None
+    )
+    adapter.get_columns_in_relation = lambda self, relation: [
+        self.Column(name.upper() if dialect == "snowflake" else name, "string") for name in columns[relation.identifier]
+    ]
     with tempfile.TemporaryDirectory() as folder:
         profile = {"type": dialect, "threads": 1, **LOGIN[dialect]}
         profiles = {"tiktok_organic": {"target": dialect, "outputs": {dialect: profile}}}
@@ -64,12 +82,17 @@ def translated(sql: str, dialect: str) -> str:
     for call in tree.find_all(sqlglot.exp.RegexpExtractAll):
         # Both find what the group in the pattern matched; sqlglot forgets that DuckDB has to be told.
         call.set("group", sqlglot.exp.Literal.number(1))
+    for kind in tree.find_all(sqlglot.exp.DataType):
+        if dialect == "bigquery" and kind.is_type("decimal") and not kind.expressions:
+            # DuckDB's own has three decimals, BigQuery's NUMERIC nine.
+            kind.replace(sqlglot.exp.DataType.build("decimal(38, 9)"))
     return tree.sql(dialect="duckdb")
 
 
 def rows(connection: Any, schema: str, name: str) -> list[str]:
-    """A model's rows as text, sorted."""
-    return sorted(map(str, connection.execute(f"select * from tiktok.{schema}.{name}").fetchall()))
+    """A model's rows as text, sorted; decimals without the zeros that a warehouse's own type adds."""
+    found = connection.execute(f"select * from tiktok.{schema}.{name}").fetchall()
+    return sorted(str([float(value) if isinstance(value, Decimal) else value for value in row]) for row in found)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,7 @@ def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Co
 
 def test_record_of_another_stream_hides_no_comparison(caplog: pytest.LogCaptureFixture) -> None:
     found = {"user_info": {"open_id": "a", "video_count": 1}, "videos": {"open_id": "a"}, "another": {}}
-    messages = [
-        AirbyteMessage(Type.RECORD, record=AirbyteRecordMessage(name, data, 0)) for name, data in found.items()
-    ]
+    messages = [AirbyteMessage(Type.RECORD, record=AirbyteRecordMessage(name, data, 0)) for name, data in found.items()]
     everything = ConfiguredAirbyteCatalogSerializer.load(catalog())
     with caplog.at_level("INFO"):
         passed = list(report_account(iter(messages), everything, {}, None, load_manifest()))

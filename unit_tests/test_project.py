@@ -76,7 +76,7 @@ def test_git_ignores_what_the_documents_make(tmp_path: Path) -> None:
     assert {"catalog.json", "first.jsonl", "accounts/brand-de.json", "sync.log"} <= written
     others = ["secrets/config.json", "secrets/tokens/a.json", "tmp/config.json", "accounts/a.new", "state.json"]
     others += ["venv/bin/python", "sync.py", "lock", "tiktok.duckdb"]
-    others += ["accounts.tfvars", ".terraform/a", "terraform.tfstate"]
+    others += ["accounts.tfvars", ".terraform/a", "terraform.tfstate", "tiktok.duckdb.svg", "marketing.a.postgres.svg"]
     shutil.copy(ROOT / ".gitignore", tmp_path)
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     names = sorted({*written, *others})

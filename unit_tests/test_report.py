@@ -1,4 +1,4 @@
-"""What `make sync` prints of the models, as a terminal of 80 columns shows it."""
+"""How `make sync` lays out what it prints, on a terminal of 80 columns; its SQL is tested in test_sync_days.py."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def day(date: str, **changes: Any) -> Row:
 
 
 def video(number: int, **changes: Any) -> Row:
-    return {"caption": f"Video {number}", "views_a_day": 1000.4 / number, "posted": "2026-09-01", **changes}
+    known = {"open_id": "_000a", "caption": f"Video {number}", "posted": "2026-09-01", "since_posting": False}
+    return {**known, "views_a_day": 1000.4 / number, **changes}
 
 
 def lost(number: int) -> Row:
-    return {"caption": f"Lost {number}", "view_count": number, "missing_since_day": "2026-09-20"}
+    return {"open_id": "_000a", "caption": f"Lost {number}", "view_count": number, "missing_since_day": "2026-09-20"}
 
 
 def printed(**rows: list[Row]) -> list[str]:
     """The lines of a report over a warehouse that has these rows, by the names of the queries."""
-    answers = {getattr(report, query): rows.get(query.lower(), []) for query in ("DAYS", "FASTEST", "GONE", "BY_MONTH")}
+    queries = ("DAYS", "FASTEST", "NOTES", "GONE", "BY_MONTH")
+    answers = {getattr(report, query): rows.get(query.lower(), []) for query in queries}
 
     class Warehouse:
         run = staticmethod(answers.__getitem__)
@@ -36,6 +38,15 @@ def printed(**rows: list[Row]) -> list[str]:
     output = io.StringIO()
     report.report(Console(file=output, width=80, color_system=None), Warehouse())  # type: ignore[arg-type]
     return [line.rstrip() for line in output.getvalue().splitlines()]
+
+
+VIEWS = "  Views: those of all public videos together, each as last read."
+GROWTH = [
+    "  Ada @ada                  Followers      Likes     Videos      Views",
+    "  on 2026-09-01                 1,000     20,000          3    900,000",
+    "  growth: from tomorrow on",
+]
+FIRST_DAY = [*GROWTH, VIEWS]
 
 
 def test_growth_since_the_reading_before_and_the_first() -> None:
@@ -49,7 +60,7 @@ def test_growth_since_the_reading_before_and_the_first() -> None:
         "  on 2026-09-28         1,000     20,000          4    900,000",
         "  since 2026-09-27        -10         +0         +1         +0",
         "  since 2026-09-01       +100         +0         +1          -",
-        "",
+        VIEWS,
     ]
 
 
@@ -58,56 +69,90 @@ def test_first_reading_says_that_growth_follows() -> None:
         "  _000a                     Followers      Likes     Videos      Views",
         "  on 2026-09-01                 1,000     20,000          3    900,000",
         "  growth: from tomorrow on",
-        "",
+        VIEWS,
     ]
-
-
-def test_each_account_has_its_own_growth() -> None:
-    lines = printed(days=[day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")])
-    assert [line.split()[0] for line in lines if line] == ["Ada", "on", "growth:", "Bob", "on", "growth:"]
 
 
 def test_fastest_videos_are_shown_in_one_line_each() -> None:
     captions = ["Two\nlines \x1b[31mred", "x" * 100, None]
     videos = [video(number, caption=caption) for number, caption in enumerate(captions, start=1)]
-    assert printed(fastest=videos) == [
-        "Fastest videos, by views a day",
-        "  1,000  2026-09-01  Two lines [31mred",
-        f"    500  2026-09-01  {'x' * 56}…",
-        "    333  2026-09-01  (no caption)",
+    assert printed(days=[day("2026-09-01")], fastest=videos) == [
+        *FIRST_DAY,
         "",
+        "Fastest videos, by views a day since the reading before",
+        "  1,000  posted 2026-09-01  Two lines [31mred",
+        f"    500  posted 2026-09-01  {'x' * 49}…",
+        "    333  posted 2026-09-01  (no caption)",
     ]
+
+
+def test_first_day_says_that_speed_is_a_lifetime_one() -> None:
+    lines = printed(days=[day("2026-09-01")], fastest=[video(1, since_posting=True)])
+    assert lines[len(FIRST_DAY) + 1] == "Fastest videos, by views a day since they were posted"
+
+
+def test_lists_of_several_accounts_say_whose_it_is() -> None:
+    days = [day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")]
+    lines = printed(days=days, fastest=[video(1), video(2, open_id="_000b")], gone=[lost(1)])
+    assert [line.split()[0] for line in lines[:6]] == ["Ada", "on", "growth:", "Bob", "on", "growth:"]
+    assert lines[6:] == [
+        VIEWS,
+        "",
+        "Fastest videos, by views a day since the reading before",
+        "  1,000  posted 2026-09-01  @ada  Video 1",
+        "    500  posted 2026-09-01  Bob   Video 2",
+        "",
+        "Gone: deleted or no longer public, with their last views",
+        "  1  gone since 2026-09-20  @ada  Lost 1",
+    ]
+
+
+def test_notes_say_how_far_the_numbers_can_be_trusted() -> None:
+    notes = {"public_videos": 1500, "not_read": 1463, "carried": 20, "odd": 3}
+    lines = printed(days=[day("2026-09-01")], fastest=[video(1)], notes=[notes])
+    assert lines[len(FIRST_DAY) + 3 :] == [
+        "  1,463 of 1,500 videos were not read in the newest reading, so they are not",
+        "  ranked. To read older ones too, set lookback_window_days or",
+        "  additional_full_sync in the config file.",
+        "  TikTok left out counts of 20 videos; the last known ones stand.",
+        "  3 odd values in the tables: see tiktok_organic__odd_rows.",
+    ]
+
+
+def test_nothing_is_noted_when_all_was_read() -> None:
+    notes = {"public_videos": 3, "not_read": 0, "carried": 0, "odd": 0}
+    assert printed(days=[day("2026-09-01")], notes=[notes]) == FIRST_DAY
 
 
 def test_three_of_the_gone_videos_are_named() -> None:
-    assert printed(gone=[lost(number) for number in range(1, 6)]) == [
-        "Gone: deleted or no longer public, 5 in all",
-        "  1  2026-09-20  Lost 1",
-        "  2  2026-09-20  Lost 2",
-        "  3  2026-09-20  Lost 3",
+    assert printed(days=[day("2026-09-01")], gone=[lost(number) for number in range(1, 6)]) == [
+        *FIRST_DAY,
+        "",
+        "Gone: deleted or no longer public, with their last views; 5 in all",
+        "  1  gone since 2026-09-20  Lost 1",
+        "  2  gone since 2026-09-20  Lost 2",
+        "  3  gone since 2026-09-20  Lost 3",
     ]
-
-
-def test_gone_videos_are_counted_only_if_more_than_shown() -> None:
-    assert printed(gone=[lost(1)])[0] == "Gone: deleted or no longer public"
 
 
 def test_the_newest_twelve_months_are_drawn() -> None:
     months = [
         {"year": 2025 + n // 12, "month": n % 12 + 1, "videos": 1, "views": 800 if n < 13 else 8} for n in range(20)
     ]
-    assert printed(by_month=months) == ["Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
+    lines = printed(days=[day("2026-09-01")], by_month=months)
+    assert lines == [*FIRST_DAY, "", "Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
 
 
-def test_whole_report_leaves_nine_lines_of_a_terminal() -> None:
-    """For the steps before it, and for the picture and the command after it."""
+def test_whole_report_fits_a_terminal_of_24_lines() -> None:
+    """With the picture and the line for cron below it."""
     lines = printed(
         days=[day(f"2026-09-{number}") for number in (10, 20, 28)],
         fastest=[video(number) for number in (1, 2, 3)],
+        notes=[{"public_videos": 1500, "not_read": 1463, "carried": 0, "odd": 0}],
         gone=[lost(number) for number in range(9)],
         by_month=[{"year": 2025, "month": 9, "videos": 1, "views": 8}],
     )
-    assert len(lines) == 24 - 9
+    assert len(lines) == 24 - 4
 
 
 def test_without_readings_nothing_is_said() -> None:

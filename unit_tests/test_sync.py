@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from examples.demo.compare import differences
 from examples.demo.story import api_at
-from examples.sync import SyncError
-from examples.sync.__main__ import cron_line
-from examples.sync.account import Account, account_of_file, accounts_at, write_config
+from examples.sync import SyncError, UsageError
+from examples.sync.__main__ import AlreadyRunningError, cron_line, main, sync, use_token_store
+from examples.sync.account import Account, account_of_file, config_files, write_config
 from examples.sync.listener import Listener
+from examples.sync.read import first_line
+from examples.sync.steps import Steps
 from examples.sync.warehouse import warehouse_at
 
-CONFIG = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.OLD"}}
-RENEWED = {"credentials": {"auth_type": "oauth2.0", "refresh_token": "rft.NEW"}}
+APP = {"auth_type": "oauth2.0", "client_key": "key", "client_secret": "secret"}
+CONFIG = {"credentials": {**APP, "refresh_token": "rft.OLD"}}
+RENEWED = {"credentials": {**APP, "refresh_token": "rft.NEW"}}
 
 
 @pytest.fixture
@@ -102,22 +107,38 @@ def test_unwritable_config_asks_to_sign_in_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b'{"a": 1,', r"config\.json is no JSON: .* in line 1, column"),
-        (b"\xff\xfe", r"config\.json is no JSON: it is not text in UTF-8\."),
-        (b'["rft.SECRET"]', r"config\.json must hold a JSON object"),
+        (b'{"a": 1,', "config.json is not valid JSON, at line 1, column"),
+        (b"\xff\xfe", "config.json is not valid UTF-8"),
+        (b'["rft.SECRET"]', "config.json must hold one JSON object"),
+        (b'{"credentials": {"auth_type": "oauth2.0", "client_key": "rft.SECRET"}}', "`credentials.client_secret` is"),
     ],
+    ids=["json", "bytes", "list", "missing"],
 )
 def test_bad_config_is_refused_without_quoting_it(config_file: Path, content: bytes, problem: str) -> None:
     """Catches a traceback, and secrets in an error."""
     config_file.write_bytes(content)
-    with pytest.raises(SyncError, match=problem) as raised:
+    with pytest.raises(SyncError, match=re.escape(problem)) as raised:
         account_of_file(config_file)
     assert "SECRET" not in str(raised.value)
 
 
-def test_environment_is_restored_after_the_sandbox(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_config_is_read_as_the_connector_reads_it(config_file: Path) -> None:
+    """Catches an editor's byte order mark that is refused, and a null in place of a lookback of 30 days."""
+    text = json.dumps({**CONFIG, "lookback_window_days": None, "start_date": None}, indent=2)
+    config_file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    account = account_of_file(config_file)
+    assert account.config == CONFIG
+    assert account.covers_from("a", STATE) == 1_790_000_000 - 30 * 86_400
+
+
+def test_config_is_read_in_silence(config_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The connector says itself what it finds odd in it, and would then say it twice."""
+    config_file.write_text(json.dumps({**CONFIG, "lookback_days": 3}))
+    account_of_file(config_file)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_environment_is_restored_after_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a proxy between connector and sandbox, and a sandbox address that outlives its sandbox."""
     monkeypatch.delenv("TIKTOK_API_BASE_URL", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -198,9 +219,8 @@ def test_sync_ends_if_a_token_cannot_be_kept() -> None:
 def test_records_are_dated_back_by_the_lag() -> None:
     """Catches 28 days of the sandbox that all land on one."""
     listener = Listener(on_config=lambda config: None, lag=60.0)
-    dated = json.loads(
-        listener.hear(json.dumps({"type": "RECORD", "record": {"stream": "videos", "emitted_at": 90_000}}))
-    )
+    record = {"stream": "videos", "data": {}, "emitted_at": 90_000}
+    dated = json.loads(listener.hear(json.dumps({"type": "RECORD", "record": record})))
     assert dated["record"]["emitted_at"] == 30_000
 
 
@@ -216,6 +236,8 @@ def test_listener_knows_which_streams_are_complete() -> None:
 
 # --- what a sync covers ---
 
+SLICES = [{"start": "1388534400", "end": "1780000000"}, {"start": "1790000000", "end": "1791000000"}]
+STOPPED = {"states": [{"partition": {"open_id": "a"}, "cursor": {"state_type": "date-range", "slices": SLICES}}]}
 STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": str(1_790_000_000)}}]}
 
 
@@ -227,6 +249,7 @@ STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": st
         ({"lookback_window_days": 0}, "a", STATE, 1_790_000_000),
         ({"start_date": "2026-09-15"}, "a", STATE, 1_789_430_400),
         ({}, "of another person who signed in", STATE, 1_388_534_400),
+        ({}, "a", STOPPED, 1_791_000_001),
     ],
 )
 def test_sync_covers_what_its_state_left(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
@@ -244,17 +267,37 @@ def test_full_read_is_due_on_its_day(setting: str, day: int, due: bool) -> None:
     assert account.full_read_is_due(datetime(2026, 9, day, tzinfo=timezone.utc)) is due
 
 
-def test_folder_of_sign_ins_is_read_in_order(config_file: Path) -> None:
-    """Catches a folder that is taken for a file, and other files taken for sign-ins."""
+def test_folder_of_configs_is_read_in_order(config_file: Path) -> None:
+    """Catches a folder that is taken for a file, and other files taken for configs."""
     (config_file.parent / "another.json").write_text(json.dumps(CONFIG))
     (config_file.parent / "notes.txt").write_text("x")
-    assert [account.name for account in accounts_at(config_file.parent)] == ["another", "config"]
+    (config_file.parent / "tokens").mkdir()
+    (config_file.parent / "tokens" / "newest.json").write_text("{}")
+    assert [path.name for path in config_files(config_file.parent)] == ["another.json", "config.json"]
 
 
-def test_empty_folder_says_how_to_sign_in(tmp_path: Path) -> None:
-    """Catches a sync of nobody that ends well."""
-    with pytest.raises(SyncError, match="tiktok-organic-sign-in"):
-        accounts_at(tmp_path)
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        ("secrets/config.json", "tiktok-organic-sign-in"),
+        ("ada.json", "tiktok-organic-sign-in --output ada.json"),
+        ("accounts", "tiktok-organic-sign-in --output accounts/<name>.json"),
+        ("nowhere", "tiktok-organic-sign-in --output nowhere/<name>.json"),
+    ],
+)
+def test_missing_config_says_how_to_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, command: str
+) -> None:
+    """Catches a beginner who is told of a missing file, and a command that is not in the PATH."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.executable", str(tmp_path / ".venv-demo" / "bin" / "python"))
+    (tmp_path / "accounts").mkdir()
+    with pytest.raises(SyncError) as raised:
+        config_files(Path(place))
+    assert str(raised.value).endswith(f" yet. Sign in first: .venv-demo/bin/{command}")
+
+
+# --- where it goes ---
 
 
 def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,8 +309,46 @@ def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     assert warehouse_at("postgresql://ada@db.example/marketing").dbt["PGPASSWORD"] == "from the environment"
 
 
+def test_options_of_the_connection_reach_dbt_and_libpq() -> None:
+    """Catches a connection without TLS where TLS was asked for."""
+    given = warehouse_at("postgres://ada@db.example/marketing?sslmode=verify-full&sslrootcert=/etc/ca%20file.pem")
+    options = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ca file.pem"}
+    assert given.libpq == options
+    assert given.dbt.items() >= options.items()
+    assert warehouse_at("postgres://ada@db.example/marketing").libpq == {}
+
+
 @pytest.mark.parametrize(
-    ("to", "shown"),
+    ("place", "problem"),
+    [
+        ("mysql://db.example/marketing", "--to takes"),
+        ("postgres://db.example", "--to takes"),
+        ("postgres:///marketing", "--to takes"),
+        ("postgres://db.example/marketing?ssl=true", "--to has the unknown option ssl."),
+    ],
+)
+def test_other_addresses_are_refused(place: str, problem: str) -> None:
+    """Catches a DuckDB file named postgres:, and an option that has no effect."""
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        warehouse_at(place)
+
+
+def test_each_warehouse_has_a_picture_of_its_own() -> None:
+    """Catches a picture that another warehouse's run replaces."""
+    places = ["tiktok.duckdb", "data/other.duckdb", "postgres://a/marketing", "postgres://b/marketing"]
+    assert [str(warehouse_at(place).picture) for place in places] == [
+        "tiktok.duckdb.svg",
+        "data/other.duckdb.svg",
+        "marketing.a.postgres.svg",
+        "marketing.b.postgres.svg",
+    ]
+
+
+# --- the line for cron, exit codes, messages ---
+
+
+@pytest.mark.parametrize(
+    ("to", "printed"),
     [
         ("postgres://ada:p%40ss@db.example:5433/marketing", "postgres://ada@db.example:5433/marketing"),
         ("postgres://ada@db.example/marketing", "postgres://ada@db.example/marketing"),
@@ -275,15 +356,119 @@ def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
     ids=["password", "none", "percent"],
 )
-def test_line_for_cron_has_no_password(to: str, shown: str) -> None:
+def test_line_for_cron_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, printed: str) -> None:
     """Catches a password on the screen and in crontab, and a % that cron takes for a line break."""
+    monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     line = cron_line(Path("accounts"), to)
-    assert line.endswith(f" -m examples.sync --quiet --accounts accounts --to {shown}")
-    assert re.findall(r"p%40ss|(?<!\\)%", line) == []
+    assert line.endswith(f" -m examples.sync --quiet --accounts accounts --to {printed}")
+    assert re.findall(r"p%40ss|(?<!\\)%|TIKTOK", line) == []
 
 
-@pytest.mark.parametrize("place", ["mysql://db.example/marketing", "postgres://db.example", "postgres:///marketing"])
-def test_other_addresses_are_refused(place: str) -> None:
-    """Catches a DuckDB file named postgres:."""
-    with pytest.raises(SyncError, match="--to takes"):
-        warehouse_at(place)
+def test_token_store_is_used_and_stands_in_the_line_for_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a used refresh token where the newest one lies in the token store."""
+    monkeypatch.setenv("TIKTOK_TOKEN_STORE", "")
+    monkeypatch.delenv("TIKTOK_TOKEN_STORE")
+    use_token_store(tmp_path)
+    assert "TIKTOK_TOKEN_STORE" not in os.environ
+    (tmp_path / "tokens").mkdir()
+    use_token_store(tmp_path)
+    assert os.environ["TIKTOK_TOKEN_STORE"] == str(tmp_path / "tokens")
+    assert f" && TIKTOK_TOKEN_STORE={tmp_path}/tokens " in cron_line(Path("accounts"), "tiktok.duckdb")
+
+
+def test_token_store_of_the_environment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_TOKEN_STORE", "my own")
+    (tmp_path / "tokens").mkdir()
+    use_token_store(tmp_path)
+    assert os.environ["TIKTOK_TOKEN_STORE"] == "my own"
+    assert " && TIKTOK_TOKEN_STORE='my own' " in cron_line(Path("accounts"), "tiktok.duckdb")
+
+
+def raised_by(error: BaseException) -> Any:
+    def fail(*arguments: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UsageError("wrong"), 2, "wrong\n"),
+        (AlreadyRunningError("running"), 3, "running\n"),
+        (SyncError("failed"), 1, "failed\n"),
+        (OSError(28, "No space left on device", "tiktok.duckdb"), 1, "tiktok.duckdb: No space left on device\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "Stopped. What was there before is still there; the next run reads what is missing.\n",
+        ),
+    ],
+    ids=["usage", "running", "failed", "disk", "ctrl-c"],
+)
+def test_exit_codes_are_those_of_the_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:
+    monkeypatch.setattr("examples.sync.__main__._run", raised_by(error))
+    assert main([]) == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_unforeseen_error_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a page of Python in cron's mail; the traceback is kept for whoever can read it."""
+    monkeypatch.setattr("examples.sync.__main__._run", raised_by(ZeroDivisionError("division by zero\nmore")))
+    assert main(["--accounts", str(tmp_path)]) == 1
+    log = tmp_path / ".sync" / "errors.log"
+    said = f"An unexpected error, ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
+    assert capsys.readouterr() == ("", said)
+    assert "Traceback (most recent call last)" in log.read_text()
+
+
+def test_any_exception_of_one_account_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a folder of accounts of which none is read after the first; warnings name theirs."""
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "c.json").write_text("{")
+    read: list[str] = []
+
+    def read_one(account: Account, warehouse: Any, work: Path, show: Any, warn: Any) -> Counter[str]:
+        read.append(account.name)
+        warn("The refresh token expires in 5 days.")
+        if account.name == "a":
+            raise RuntimeError("odd")
+        return Counter(videos=1)
+
+    monkeypatch.setattr("examples.sync.__main__.load_pyairbyte", lambda steps, work: None)
+    monkeypatch.setattr("examples.sync.__main__.read", read_one)
+    monkeypatch.setattr("examples.sync.__main__.build", lambda steps, warehouse, work: ["The test x found 3 rows."])
+    steps = Steps(Console(quiet=True))
+    problems = sync(steps, config_files(tmp_path), warehouse_at("x.duckdb"), tmp_path / ".sync")
+
+    assert read == ["a", "b"]
+    first, second = problems
+    assert first.startswith("a: An unexpected error, RuntimeError: odd. ")
+    assert second.startswith("c: The config file ")
+    assert capsys.readouterr().err.splitlines() == [
+        "a: The refresh token expires in 5 days.",
+        "b: The refresh token expires in 5 days.",
+        "models: The test x found 3 rows.",
+    ]
+
+
+def test_each_warning_is_told_once() -> None:
+    """Catches warnings that are only in a log, which the next run deletes."""
+    listener = Listener(on_config=lambda config: None)
+    for level, message in (("WARN", "b"), ("INFO", "x"), ("WARN", "a"), ("WARN", "b")):
+        listener.hear(json.dumps({"type": "LOG", "log": {"level": level, "message": message}}))
+    assert list(listener.warnings) == ["b", "a"]
+
+
+def test_reasons_are_short_and_one_line() -> None:
+    """Catches SQL with everybody's captions as a message."""
+    assert first_line(ValueError("bad value.\nDETAIL: caption")) == "bad value"
+    assert first_line(ValueError("x" * 300)) == "x" * 199 + "…"
+    assert first_line(ValueError()) == ""

@@ -26,7 +26,10 @@ WORK = Path(".demo-cache")
 LAST_DAY = (
     "where cast(_airbyte_extracted_at as date) = (select max(date_day) from {schema}.tiktok_organic__account_daily)"
 )
-TO_TRY = "from tiktok_organic__video_daily order by views_gained desc limit 20"
+TO_TRY = (
+    "select date_day, caption, views_gained from tiktok_organic__video_daily "
+    "join tiktok_organic__videos using (open_id, video_id) order by views_gained desc nulls last limit 20"
+)
 
 
 def main() -> int:

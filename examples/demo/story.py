@@ -31,7 +31,8 @@ class Story:
         self.gone: list[str] = []
         self._sandbox = sandbox
         self._followers = self.account.user["follower_count"]
-        self._viral = self.account.post(START - 3_600, title=VIRAL, video_description=VIRAL, view_count=40)["id"]
+        self._viral = self._post_viral()
+        self.account.change_user(likes_count=self._likes())
 
     def days(self) -> Iterator[int]:
         """Each day of a reading, once everything up to it has happened."""
@@ -48,11 +49,13 @@ class Story:
         if day in (DELETED_ON, MADE_PRIVATE_ON):
             self._take_away()
         share = 1 / (1 + math.exp(-(day - 21) / 2))  # slow, fast, slow
-        views = 40 + int(VIRAL_VIEWS * share)
-        counts = {"like_count": views // 11, "comment_count": views // 240, "share_count": views // 95}
-        self.account.change(self._viral, view_count=views, **counts)
+        self.account.change(self._viral, **_viral_counts(40 + int(VIRAL_VIEWS * share)))
         followers = self._followers + 9 * day + int(4_200 * share)
         self.account.change_user(follower_count=followers, likes_count=self._likes())
+
+    def _post_viral(self) -> str:
+        video = self.account.post(START - 3_600, title=VIRAL, video_description=VIRAL, **_viral_counts(40))
+        return str(video["id"])
 
     def _take_away(self) -> None:
         """The most viewed of the older videos; TikTok shows no difference between deleted and private."""
@@ -62,6 +65,15 @@ class Story:
 
     def _likes(self) -> int:
         return sum(video["like_count"] for video in self.account.videos)
+
+
+def _viral_counts(views: int) -> dict[str, int]:
+    return {
+        "view_count": views,
+        "like_count": views // 11,
+        "comment_count": views // 240,
+        "share_count": views // 95,
+    }
 
 
 @contextmanager

@@ -3,3 +3,7 @@
 
 class SyncError(Exception):
     """What a person has to know when a sync cannot go on: one sentence, without a traceback."""
+
+
+class UsageError(SyncError):
+    """The command line is wrong."""

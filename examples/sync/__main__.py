@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,15 +17,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from examples.sync import SyncError, interrupt
-from examples.sync.account import Account, accounts_at
+from examples.sync import SyncError, UsageError, interrupt
+from examples.sync.account import CONFIG, account_of_file, config_files
 from examples.sync.models import build
-from examples.sync.read import Show, prepare, quiet, read
+from examples.sync.read import Show, first_line, prepare, quiet, read
 from examples.sync.steps import Step, Steps
 from examples.sync.warehouse import Warehouse, warehouse_at
 
-SIGN_IN = Path("secrets/config.json")
-WELL, FAILED, ALREADY_RUNNING, STOPPED = 0, 1, 3, 130
+TOKEN_STORE = "TIKTOK_TOKEN_STORE"
+TRACEBACKS = "errors.log"
+WELL = 0
+FAILED = 1
+WRONG_COMMAND_LINE = 2
+ALREADY_RUNNING = 3
+STOPPED = 130
 
 
 class AlreadyRunningError(SyncError):
@@ -39,20 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problems = _run(console, options.accounts, options.to)
     except AlreadyRunningError as error:
         return _failed([str(error)], ALREADY_RUNNING)
-    except (SyncError, OSError) as error:
-        return _failed([str(error)], FAILED)
+    except UsageError as error:
+        return _failed([str(error)], WRONG_COMMAND_LINE)
     except KeyboardInterrupt:
         return _failed(["Stopped. What was there before is still there; the next run reads what is missing."], STOPPED)
+    except Exception as error:  # noqa: BLE001 - a person reads this, or cron's mail
+        return _failed([_sentence(error, _work_of(options.accounts))], FAILED)
     return _failed(problems, FAILED) if problems else WELL
 
 
 def _run(console: Console, place: Path, to: str) -> list[str]:
     warehouse = warehouse_at(to)
-    accounts, folder = accounts_at(place), place if place.is_dir() else place.parent
-    work = folder / ".sync"
-    with _only_run(folder / ".sync.lock"):
-        problems = sync(Steps(console), accounts, warehouse, work)
-    if len(problems) < len(accounts):
+    files = config_files(place)
+    use_token_store(_folder_of(place))
+    with _only_run(_folder_of(place) / ".sync.lock"):
+        problems = sync(Steps(console), files, warehouse, _work_of(place))
+    if len(problems) < len(files):
         show(console, warehouse, warehouse.picture)
         hint = " (its password goes into ~/.pgpass)" if "://" in to else ""
         said = f"\nEach day at 02:10, with cron{hint}:\n{cron_line(place, to)}\n"
@@ -60,28 +68,81 @@ def _run(console: Console, place: Path, to: str) -> list[str]:
     return problems
 
 
-def sync(steps: Steps, accounts: Sequence[Account], warehouse: Warehouse, work: Path) -> list[str]:
+def _folder_of(place: Path) -> Path:
+    return place if place.is_dir() else place.parent
+
+
+def _work_of(place: Path) -> Path:
+    return _folder_of(place) / ".sync"
+
+
+def use_token_store(folder: Path) -> None:
+    """Let the connector use the token store beside the config files, if there is one.
+
+    Whoever ran the connector's command with it has the newest refresh token there, and a used one in the config file.
+    """
+    store = folder / "tokens"
+    if store.is_dir():
+        os.environ.setdefault(TOKEN_STORE, str(store.resolve()))
+
+
+def sync(steps: Steps, files: Sequence[Path], warehouse: Warehouse, work: Path) -> list[str]:
     """Read each account and build the models, unless none could be read; sentences on the accounts that failed."""
     interrupt.remember()
     load_pyairbyte(steps, work)
-    problems = [problem for account in accounts if (problem := _problem_of(steps, account, warehouse, work))]
-    if len(problems) < len(accounts):
+    problems = [problem for path in files if (problem := _problem_of(steps, path, warehouse, work))]
+    if len(problems) < len(files):
         try:
-            build(steps, warehouse, work)
+            findings = build(steps, warehouse, work)
         except SyncError as error:
             raise SyncError("\n".join([*problems, str(error)])) from None
+        _warn("models", findings)
     return problems
 
 
-def _problem_of(steps: Steps, account: Account, warehouse: Warehouse, work: Path) -> str | None:
+def _problem_of(steps: Steps, path: Path, warehouse: Warehouse, work: Path) -> str | None:
     """Read one account; why it failed, so that the others can still be read."""
+    warnings: list[str] = []
     try:
-        with steps.step(account.name, "starting the connector") as step:
-            counts = read(account, warehouse, work, _shown_by(step))
+        with steps.step(path.stem, "starting the connector") as step:
+            account = account_of_file(path)
+            counts = read(account, warehouse, work, _shown_by(step), warnings.append)
             step.done = f"{counts['videos']:,} videos read, and appended"
-    except (SyncError, OSError) as error:
-        return f"{account.name}: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other accounts are read
+        if interrupt.was_pressed():
+            raise KeyboardInterrupt from None
+        return f"{path.stem}: {_sentence(error, work)}"
+    finally:
+        _warn(path.stem, warnings)
     return None
+
+
+def _sentence(error: Exception, work: Path) -> str:
+    """What a person has to know of an error; where it is not foreseen, its traceback goes into a file."""
+    if isinstance(error, SyncError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'The system'}: {error.strerror or error}"
+    log = work / TRACEBACKS
+    where = f" Its traceback is in {log}." if _is_kept(error, log) else ""
+    return f"An unexpected error, {type(error).__name__}: {first_line(error)}.{where}"
+
+
+def _is_kept(error: Exception, log: Path) -> bool:
+    """Write a traceback down; the disk may be full, which may be the error."""
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return False
+    return True
+
+
+def _warn(name: str, warnings: Sequence[str]) -> None:
+    """On stderr, also with --quiet: cron sends a mail of it."""
+    for warning in warnings:
+        print(f"{name}: {warning}", file=sys.stderr)
 
 
 def load_pyairbyte(steps: Steps, work: Path) -> None:
@@ -126,7 +187,9 @@ def cron_line(accounts: Path, to: str) -> str:
     """The line for cron, in which % is a line break; without a password, which belongs in ~/.pgpass."""
     address = re.sub(r"^(\w+://[^:/@]*):[^@]*@", r"\1@", to)
     command = [sys.executable, "-m", "examples.sync", "--quiet", "--accounts", str(accounts), "--to", address]
-    return f"10 2 * * *  cd {shlex.quote(os.getcwd())} && {shlex.join(command)}".replace("%", r"\%")
+    store = os.environ.get(TOKEN_STORE)
+    variable = f"{TOKEN_STORE}={shlex.quote(store)} " if store else ""
+    return f"10 2 * * *  cd {shlex.quote(os.getcwd())} && {variable}{shlex.join(command)}".replace("%", r"\%")
 
 
 def _failed(problems: list[str], code: int) -> int:
@@ -137,11 +200,9 @@ def _failed(problems: list[str], code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m examples.sync", description=__doc__)
-    parser.add_argument(
-        "--accounts", type=Path, default=SIGN_IN, help=f"a sign-in file or a folder of them ({SIGN_IN})"
-    )
+    parser.add_argument("--accounts", type=Path, default=CONFIG, help=f"a config file or a folder of them ({CONFIG})")
     parser.add_argument("--to", default="tiktok.duckdb", help="a DuckDB file or postgres://… (tiktok.duckdb)")
-    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     return parser
 
 

@@ -1,9 +1,11 @@
-"""Whose account is read: one sign-in file for each."""
+"""Whose account is read: one config file for each."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 from examples.sync import SyncError
 
 Json = dict[str, Any]
+CONFIG = Path("secrets/config.json")
 FIRST_POST = "2014-01-01"
 LOOKBACK_DAYS = 30  # the connector's own default
 
@@ -23,7 +26,7 @@ class Account:
     """An account to read.
 
     Attributes:
-        name: what people call it: the name of its sign-in file.
+        name: what people call it: the name of its config file.
         config: the connector's config.
         keep: what to do with a config that the connector changed, as it does with every new refresh token.
         lag: how far the account's clock is behind this machine's, in s; 0 but for a sandbox.
@@ -40,48 +43,72 @@ class Account:
         return due.get(self.config.get("additional_full_sync", "never"), False)
 
     def covers_from(self, open_id: str, state: Json) -> int:
-        """From when on a sync that begins with this state of `videos` reads all videos, in epoch s."""
+        """From when on a sync that begins with this state of `videos` reads all videos itself, in epoch s.
+
+        A sync that continues a stopped one covers what came after that alone: what was read before is not read again.
+        """
         start = datetime.fromisoformat(self.config.get("start_date") or FIRST_POST).replace(tzinfo=timezone.utc)
-        cursors = {part["partition"]["open_id"]: int(part["cursor"]["create_time"]) for part in state.get("states", [])}
+        cursors = {part["partition"]["open_id"]: part["cursor"] for part in state.get("states", [])}
+        cursor = cursors.get(open_id, {"create_time": 0})
+        if "slices" in cursor:
+            return max(int(part["end"]) + 1 for part in cursor["slices"])
         lookback = self.config.get("lookback_window_days", LOOKBACK_DAYS) * 86_400
-        return max(int(start.timestamp()), cursors.get(open_id, 0) - lookback)
+        return max(int(start.timestamp()), int(cursor["create_time"]) - lookback)
 
 
-def accounts_at(place: Path) -> list[Account]:
-    """The account of a sign-in file, or those of all `*.json` in a folder.
+def config_files(place: Path) -> list[Path]:
+    """A config file, or all `*.json` in a folder.
 
     Raises:
-        SyncError: when there is none, one cannot be read, or could not take a new refresh token.
+        SyncError: when there is none.
     """
-    paths = sorted(place.glob("*.json")) if place.is_dir() else [place]
-    if not paths:
-        raise SyncError(f"There is no sign-in file in {place}: tiktok-organic-sign-in --output {place}/<name>.json")
-    return [account_of_file(path) for path in paths]
+    found = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not found or not found[0].exists():
+        raise SyncError(f"There is no config file {_first_of(place)} yet. Sign in first: {_sign_in_command(place)}")
+    return found
+
+
+def _first_of(place: Path) -> Path:
+    return place if place.suffix == ".json" else place / "<name>.json"
+
+
+def _sign_in_command(place: Path) -> str:
+    """The command as it is installed beside this Python."""
+    command = shown(Path(sys.executable).with_name("tiktok-organic-sign-in"))
+    return command if place == CONFIG else f"{command} --output {_first_of(place)}"
+
+
+def shown(path: Path) -> str:
+    """A path as a person types it: from here, if it is below."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def account_of_file(path: Path) -> Account:
-    """The account of a sign-in file.
+    """The account of a config file.
 
     Raises:
         SyncError: when the file cannot be read, or could not take a new refresh token.
     """
     config = _read_config(path)
     if not os.access(path.resolve().parent, os.W_OK):
-        raise SyncError(f"{path.parent} cannot be written to, so TikTok's next refresh token would be lost.")
+        raise SyncError(f"{path.parent} is not writable, so TikTok's next refresh token would be lost.")
     return Account(path.stem, config, keep=lambda changed: write_config(path, changed))
 
 
 def _read_config(path: Path) -> Json:
+    """A config as the connector's command takes it: with a byte order mark, with nulls, on several lines or one."""
+    from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+    from source_tiktok_organic.files import read_files
+
+    log = logging.getLogger("airbyte")  # the connector says itself what it finds odd in the file
+    log.disabled = True
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SyncError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise SyncError(f"{path} is no JSON: it is not text in UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise SyncError(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
-    if not isinstance(config, dict):
-        raise SyncError(f"{path} must hold a JSON object with the connector's config.")
+        config: Json = read_files({"config": str(path)})["config"]
+    except AirbyteTracedException as error:
+        raise SyncError(error.message or "The config file cannot be read.") from None
+    finally:
+        log.disabled = False
     return config
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from examples.sync import SyncError
+
 Json = dict[str, Any]
 
 
@@ -25,9 +27,10 @@ class Listener:
         counts: records by stream.
         expected_videos: how many videos the account has, once its profile has come.
         lag: how far the account's clock is behind this machine's, in s; the records are dated back by it.
-        open_id: the account's id, once its profile has come.
+        open_id: the account's id, once a record has come.
         complete: the streams that were read to their end.
         problem: the connector's reason for its failure; its first, as later ones only say that there was one.
+        warnings: what the connector warned of, each once: its log is deleted by the next run.
     """
 
     on_config: Callable[[Json], None]
@@ -38,13 +41,19 @@ class Listener:
     open_id: str = ""
     complete: set[str] = field(default_factory=set)
     problem: str | None = None
+    warnings: dict[str, None] = field(default_factory=dict)
 
     def read_along(self, execute: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
         """The same way to run the connector, with this listener in between."""
 
         def execute_and_listen(*args: Any, **options: Any) -> Iterator[str]:
-            for line in execute(*args, **options):
-                yield self.hear(line)
+            try:
+                for line in execute(*args, **options):
+                    yield self.hear(line)
+            except Exception as error:
+                # What was read up to here lands, and the next run continues there.
+                if not self.counts or not _is_of_the_connector(error):
+                    raise
 
         return execute_and_listen
 
@@ -62,6 +71,8 @@ class Listener:
                 return json.dumps(message)
         elif kind == "CONTROL" and message["control"]["type"] == "CONNECTOR_CONFIG":
             self.on_config(message["control"]["connectorConfig"]["config"])
+        elif kind == "LOG" and message["log"]["level"] == "WARN":
+            self.warnings[message["log"]["message"]] = None
         elif kind in ("TRACE", "CONNECTION_STATUS"):
             self.problem = self.problem or _problem(message)
             self.complete |= _completed(message)
@@ -69,10 +80,18 @@ class Listener:
 
     def _count(self, record: Json) -> None:
         self.counts[record["stream"]] += 1
+        self.open_id = record["data"].get("open_id", self.open_id)
         if record["stream"] == "user_info":
             self.expected_videos = record["data"].get("video_count")
-            self.open_id = record["data"]["open_id"]
         self.on_record()
+
+
+def _is_of_the_connector(error: Exception) -> bool:
+    if isinstance(error, SyncError):
+        return False
+    from airbyte.exceptions import AirbyteSubprocessFailedError
+
+    return isinstance(error, AirbyteSubprocessFailedError)
 
 
 def _parsed(line: str) -> Json:

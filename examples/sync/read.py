@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from examples.sync import SyncError, interrupt
 from examples.sync.account import Account, Json
 from examples.sync.listener import Listener
-from examples.sync.warehouse import SYNCS, Warehouse
+from examples.sync.warehouse import STOPPED, SYNCS, Warehouse
 
 if TYPE_CHECKING:
     from airbyte import Source
@@ -29,7 +29,18 @@ CONNECTOR = "source-tiktok-organic"
 STREAMS = ["user_info", "videos"]
 RECORDS_PER_UPDATE = 20
 LOGS = "AIRBYTE_LOGGING_ROOT"
-LATEST = "select state from {schema}.tiktok_syncs where sign_in = :sign_in order by finished_at desc limit 1"
+LONGEST_REASON = 200
+LATEST = """
+select state from (
+    select sign_in, finished_at as ended_at, state from {schema}.tiktok_syncs
+    union all
+    select sign_in, stopped_at as ended_at, state from {schema}.tiktok_stopped
+) as syncs
+where sign_in = :sign_in
+order by ended_at desc
+limit 1
+"""
+WAS_STOPPED = "insert into {schema}.tiktok_stopped values (:sign_in, :stopped_at, :state)"
 ENDED_WELL = """
 insert into {schema}.tiktok_syncs
 values (:sign_in, :open_id, :reading_id, :started_at, :finished_at, :covers_from, :state)
@@ -55,7 +66,13 @@ def quiet(work: Path) -> Iterator[None]:
         yield
 
 
-def read(account: Account, warehouse: Warehouse, work: Path, show: Show = lambda count, total: None) -> Counter[str]:
+def read(
+    account: Account,
+    warehouse: Warehouse,
+    work: Path,
+    show: Show = lambda count, total: None,
+    warn: Callable[[str], None] = lambda warning: None,
+) -> Counter[str]:
     """Append what the account holds now, and write down that the sync ended well; the number of rows by stream.
 
     Args:
@@ -63,14 +80,19 @@ def read(account: Account, warehouse: Warehouse, work: Path, show: Show = lambda
         warehouse: where it goes.
         work: the folder that was prepared.
         show: called now and then with how many videos were read, and how many there are, if that is known.
+        warn: called with each warning of the connector, however the read ends.
 
     Raises:
         SyncError: with the connector's own reason, when it fails; no sync is written down then.
     """
     listener = Listener(on_config=account.keep, lag=account.lag)
     listener.on_record = lambda: _show_progress(show, listener)
-    with quiet(work), _failures_explained(listener):
-        _append(account, warehouse, listener, work)
+    try:
+        with quiet(work), _failures_explained(listener):
+            _append(account, warehouse, listener, work)
+    finally:
+        for warning in listener.warnings:
+            warn(warning)
     return listener.counts
 
 
@@ -79,17 +101,27 @@ def _append(account: Account, warehouse: Warehouse, listener: Listener, work: Pa
 
     warehouse.run("create schema if not exists {schema}")
     warehouse.run(SYNCS)
-    full = account.full_read_is_due(datetime.now(timezone.utc))
-    before = "" if full else next((row["state"] for row in warehouse.run(LATEST, sign_in=account.name)), "")
-    memory, started = Memory(before), _now(account)
+    warehouse.run(STOPPED)
+    before = next((row["state"] for row in warehouse.run(LATEST, sign_in=account.name)), "")
+    if (
+        account.full_read_is_due(datetime.now(timezone.utc)) and '"slices"' not in before
+    ):  # that continues a stopped one
+        before = ""
+    memory = Memory(before)
+    started = _now(account)
+    there = {stream: warehouse.rows_by_account(stream) for stream in STREAMS}
     cache = warehouse.cache(memory, work)
     try:
         # Appended, as every reading is history.
         _source(account, listener).read(cache, write_strategy="append", skip_validation=True)
     finally:
         cache.close()
-    if not listener.complete >= set(STREAMS):  # PyAirbyte takes a connector that SIGTERM ended for a success
-        raise SyncError("The connector was stopped before it had read everything. The next run reads it.")
+    _compare(listener, warehouse, there)
+    if not listener.complete >= set(STREAMS):
+        # Its rows are in the warehouse, so the next run need not read them again.
+        if memory.text != before:
+            warehouse.run(WAS_STOPPED, sign_in=account.name, stopped_at=_now(account), state=memory.text)
+        raise SyncError(listener.problem or "The connector was stopped before it had read everything.")
     state = json.loads(before)["stream"]["stream_state"] if before else {}
     warehouse.run(
         ENDED_WELL,
@@ -103,6 +135,17 @@ def _append(account: Account, warehouse: Warehouse, listener: Listener, work: Pa
     )
 
 
+def _compare(listener: Listener, warehouse: Warehouse, before: dict[str, dict[str, int]]) -> None:
+    """Whether each record is a row now. Before the state is written down: what is lost is read again."""
+    for stream, heard in listener.counts.items():
+        added = warehouse.rows_by_account(stream).get(listener.open_id, 0) - before[stream].get(listener.open_id, 0)
+        if added != heard:
+            raise SyncError(
+                f"{heard:,} records of {stream} were read, and {added:,} rows were written to {warehouse.name}. "
+                "The next run reads them again."
+            )
+
+
 def _now(account: Account) -> datetime:
     return datetime.fromtimestamp(time.time() - account.lag, timezone.utc).replace(tzinfo=None)
 
@@ -110,23 +153,46 @@ def _now(account: Account) -> datetime:
 @contextmanager
 def _failures_explained(listener: Listener) -> Iterator[None]:
     from airbyte.exceptions import PyAirbyteError
+    from airbyte.shared.sql_processor import SQLRuntimeError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (PyAirbyteError, SQLAlchemyError) as error:
+    except (PyAirbyteError, SQLAlchemyError, SQLRuntimeError) as error:
         if interrupt.was_pressed():
             raise KeyboardInterrupt from None
         cause = _root_of(error)
         if isinstance(cause, SyncError):
             raise cause from None
-        said = cause.get_message() if isinstance(cause, PyAirbyteError) else cause
-        raise SyncError(listener.problem or f"PyAirbyte failed: {said} Its logs are in {os.environ[LOGS]}.") from error
+        logs = f"Its logs are in {os.environ[LOGS]}."
+        raise SyncError(listener.problem or f"{_described(cause)} {logs}") from error
 
 
-def _root_of(error: Exception) -> Exception:
+def _described(cause: BaseException) -> str:
+    """The reason in one line. Without the SQL, which holds what people wrote."""
+    from airbyte.exceptions import PyAirbyteError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(cause, PyAirbyteError):
+        return f"PyAirbyte failed: {cause.get_message()}"
+    if isinstance(cause, SQLAlchemyError):
+        return f"The database failed: {first_line(getattr(cause, 'orig', None) or cause)}."
+    return f"PyAirbyte failed: {type(cause).__name__}: {first_line(cause)}."
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, as part of a sentence."""
+    lines = str(error).splitlines() or [""]
+    line = lines[0].strip().rstrip(".")
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+
+
+def _root_of(error: BaseException) -> BaseException:
     """What PyAirbyte has wrapped, often more than once."""
-    inner = getattr(error, "original_exception", None)
+    from airbyte.shared.sql_processor import SQLRuntimeError
+
+    # Its own message is the statement, with the rows in it.
+    inner = error.__context__ if isinstance(error, SQLRuntimeError) else getattr(error, "original_exception", None)
     return _root_of(inner) if inner else error
 
 

@@ -7,6 +7,12 @@
 {% macro bigquery__utc(time) %}datetime({{ time }}){% endmacro %}
 {% macro snowflake__utc(time) %}convert_timezone('UTC', {{ time }})::timestamp_ntz{% endmacro %}
 
+{# The type of such a time. #}
+{% macro type_utc() %}{{ return(adapter.dispatch('type_utc', 'tiktok_organic')()) }}{% endmacro %}
+{% macro default__type_utc() %}timestamp{% endmacro %}
+{% macro bigquery__type_utc() %}datetime{% endmacro %}
+{% macro snowflake__type_utc() %}timestamp_ntz{% endmacro %}
+
 {# Unix time in s as a time in UTC. #}
 {% macro utc_of_epoch(seconds) %}{{ return(adapter.dispatch('utc_of_epoch', 'tiktok_organic')(seconds)) }}{% endmacro %}
 {% macro default__utc_of_epoch(seconds) %}make_timestamp({{ seconds }} * 1000000){% endmacro %}

@@ -10,3 +10,8 @@ select {{ column_name }}
 from {{ model }}
 where {{ column_name }} < {{ value }}
 {% endtest %}
+
+{% test has_no_rows(model) %}
+select *
+from {{ model }}
+{% endtest %}

@@ -1,14 +1,17 @@
 with missing as (
-    select videos.open_id, videos.video_id, min(readings.ended_at) as missing_since
+    select videos.source_relation, videos.open_id, videos.video_id, min(readings.ended_at) as missing_since
     from {{ ref('tiktok_organic__videos') }} as videos
     inner join {{ ref('tiktok_organic__readings') }} as readings
-        on videos.open_id = readings.open_id
+        on videos.source_relation = readings.source_relation
+        and videos.open_id = readings.open_id
         and videos.last_read_at < readings.began_at
-        and videos.create_time >= readings.covers_from
-    group by videos.open_id, videos.video_id
+        -- A video of unknown age is covered by a reading of all videos alone.
+        and coalesce(videos.create_time, 0) >= readings.covers_from
+    group by videos.source_relation, videos.open_id, videos.video_id
 )
 
 select
+    videos.source_relation,
     videos.open_id,
     videos.video_id,
     videos.posted_at,
@@ -20,7 +23,9 @@ select
     videos.share_count,
     videos.last_read_at,
     missing.missing_since,
-    {{ day_of('missing.missing_since') }} as missing_since_day
+    {{ tiktok_organic.day_of('missing.missing_since') }} as missing_since_day
 from {{ ref('tiktok_organic__videos') }} as videos
 inner join missing
-    on videos.open_id = missing.open_id and videos.video_id = missing.video_id
+    on videos.source_relation = missing.source_relation
+    and videos.open_id = missing.open_id
+    and videos.video_id = missing.video_id

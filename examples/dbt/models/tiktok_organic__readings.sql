@@ -1,35 +1,34 @@
-{#- `make sync` writes which of its syncs ended well; Airbyte tells a warehouse no such thing. -#}
-{% set syncs = adapter.get_relation(
-    database=source('tiktok', 'tiktok_syncs').database,
-    schema=source('tiktok', 'tiktok_syncs').schema,
-    identifier='tiktok_syncs'
-) if execute %}
-
 with profiles as (
-    select open_id, sync_id, min(read_at) as read_at, min(video_count) as video_count
+    select source_relation, open_id, sync_id, min(read_at) as read_at, min(video_count) as video_count
     from {{ ref('stg_tiktok_organic__user_info') }}
     where sync_id is not null
-    group by open_id, sync_id
+    group by source_relation, open_id, sync_id
     -- A second profile is that of a second attempt, and what the first one listed may be gone since.
     having count(*) = 1
 ),
 
 listed as (
     select
+        profiles.source_relation,
         profiles.open_id,
         profiles.sync_id,
         min(profiles.video_count) as video_count,
         min(profiles.read_at) as profile_read_at,
         min(videos.read_at) as first_read_at,
         max(videos.read_at) as last_read_at,
-        count(distinct case when videos.posted_at <= profiles.read_at then videos.video_id end) as videos_listed
+        count(distinct case
+            when coalesce(videos.posted_at, profiles.read_at) <= profiles.read_at then videos.video_id
+        end) as videos_listed
     from profiles
     left join {{ ref('stg_tiktok_organic__videos') }} as videos
-        on profiles.open_id = videos.open_id and profiles.sync_id = videos.sync_id
-    group by profiles.open_id, profiles.sync_id
+        on profiles.source_relation = videos.source_relation
+        and profiles.open_id = videos.open_id
+        and profiles.sync_id = videos.sync_id
+    group by profiles.source_relation, profiles.open_id, profiles.sync_id
 )
 
 select
+    source_relation,
     open_id,
     sync_id as reading_id,
     case when first_read_at < profile_read_at then first_read_at else profile_read_at end as began_at,
@@ -38,16 +37,21 @@ select
     'as many videos as TikTok counts' as known_by
 from listed
 where videos_listed = video_count
+{#- `make sync` writes which of its syncs ended well; Airbyte tells a warehouse no such thing. #}
+{%- for place in tiktok_organic.places() %}
+{%- set syncs = tiktok_organic.table_at(place, 'tiktok_syncs') %}
+{%- if syncs %}
 
-{% if syncs %}
 union all
 
 select
+    cast('{{ place.source_relation }}' as {{ dbt.type_string() }}) as source_relation,
     open_id,
     reading_id,
-    {{ utc('started_at') }} as began_at,
-    {{ utc('finished_at') }} as ended_at,
+    {{ tiktok_organic.utc('started_at') }} as began_at,
+    {{ tiktok_organic.utc('finished_at') }} as ended_at,
     cast(covers_from as {{ dbt.type_bigint() }}) as covers_from,
     'the sync ended well' as known_by
-from {{ source('tiktok', 'tiktok_syncs') }}
-{% endif %}
+from {{ syncs }}
+{%- endif %}
+{%- endfor %}

@@ -1,15 +1,17 @@
--- The columns, in their order, of Fivetran's social media reporting.
+-- The columns of Fivetran's social media reporting.
 with newest_day as (
-    select open_id, max(date_day) as date_day
+    select source_relation, open_id, max(date_day) as date_day
     from {{ ref('tiktok_organic__account_daily') }}
-    group by open_id
+    group by source_relation, open_id
 ),
 
 accounts as (
     select account_daily.*
     from {{ ref('tiktok_organic__account_daily') }} as account_daily
     inner join newest_day
-        on account_daily.open_id = newest_day.open_id and account_daily.date_day = newest_day.date_day
+        on account_daily.source_relation = newest_day.source_relation
+        and account_daily.open_id = newest_day.open_id
+        and account_daily.date_day = newest_day.date_day
 )
 
 select
@@ -19,6 +21,7 @@ select
     videos.open_id as page_id,
     coalesce(accounts.display_name, accounts.username) as page_name,
     videos.permalink as post_url,
+    videos.source_relation,
     'tiktok' as platform,
     cast(null as {{ dbt.type_bigint() }}) as clicks,
     videos.view_count as impressions,
@@ -27,4 +30,5 @@ select
     videos.comment_count as comments
 from {{ ref('tiktok_organic__videos') }} as videos
 left join accounts
-    on videos.open_id = accounts.open_id
+    on videos.source_relation = accounts.source_relation
+    and videos.open_id = accounts.open_id

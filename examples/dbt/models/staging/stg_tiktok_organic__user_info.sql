@@ -1,18 +1,20 @@
-with readings as (
-    select *, {{ utc('_airbyte_extracted_at') }} as read_at
-    from {{ source('tiktok', 'user_info') }}
+-- What can be used of each row; the rest is in tiktok_organic__odd_rows.
+with raw_rows as (
+    {{ tiktok_organic.raw_user_info() }}
 )
 
 select
+    source_relation,
     open_id,
     username,
     display_name,
-    cast(follower_count as {{ dbt.type_bigint() }}) as follower_count,
-    cast(following_count as {{ dbt.type_bigint() }}) as following_count,
-    cast(likes_count as {{ dbt.type_bigint() }}) as likes_count,
-    cast(video_count as {{ dbt.type_bigint() }}) as video_count,
+    {{ tiktok_organic.usable_count('follower_count') }} as follower_count,
+    {{ tiktok_organic.usable_count('following_count') }} as following_count,
+    {{ tiktok_organic.usable_count('likes_count') }} as likes_count,
+    {{ tiktok_organic.usable_count('video_count') }} as video_count,
     read_at,
-    {{ day_of('read_at') }} as date_day,
-    {{ sync_id('_airbyte_meta') }} as sync_id,
+    {{ tiktok_organic.day_of('read_at') }} as date_day,
+    sync_id,
     _airbyte_raw_id
-from readings
+from raw_rows
+where open_id <> '' and read_at is not null

@@ -1,23 +1,31 @@
-with readings as (
-    select *, {{ utc('_airbyte_extracted_at') }} as read_at
-    from {{ source('tiktok', 'videos') }}
+-- What can be used of each row; the rest is in tiktok_organic__odd_rows.
+with raw_rows as (
+    {{ tiktok_organic.raw_videos() }}
+),
+
+usable as (
+    select
+        *,
+        {{ tiktok_organic.usable_time('create_time') }} as usable_create_time
+    from raw_rows
+    where id <> '' and open_id <> '' and read_at is not null
 )
 
 select
+    source_relation,
     open_id,
     id as video_id,
-    cast(create_time as {{ dbt.type_bigint() }}) as create_time,
-    {{ utc_of_epoch('create_time') }} as posted_at,
-    video_description,
-    title,
+    usable_create_time as create_time,
+    {{ tiktok_organic.utc_of_epoch('usable_create_time') }} as posted_at,
+    coalesce(video_description, title) as caption,
     share_url,
-    cast(duration as {{ dbt.type_bigint() }}) as duration,
-    cast(view_count as {{ dbt.type_bigint() }}) as view_count,
-    cast(like_count as {{ dbt.type_bigint() }}) as like_count,
-    cast(comment_count as {{ dbt.type_bigint() }}) as comment_count,
-    cast(share_count as {{ dbt.type_bigint() }}) as share_count,
+    {{ tiktok_organic.usable_count('duration') }} as duration,
+    {{ tiktok_organic.usable_count('view_count') }} as view_count,
+    {{ tiktok_organic.usable_count('like_count') }} as like_count,
+    {{ tiktok_organic.usable_count('comment_count') }} as comment_count,
+    {{ tiktok_organic.usable_count('share_count') }} as share_count,
     read_at,
-    {{ day_of('read_at') }} as date_day,
-    {{ sync_id('_airbyte_meta') }} as sync_id,
+    {{ tiktok_organic.day_of('read_at') }} as date_day,
+    sync_id,
     _airbyte_raw_id
-from readings
+from usable
