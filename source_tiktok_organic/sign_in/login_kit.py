@@ -165,8 +165,9 @@ def post_token_form(host: str, form: Mapping[str, str]) -> Any:
     """
     try:
         # Without an `auth`, requests would send a password from ~/.netrc.
-        options: dict[str, Any] = {"timeout": TIMEOUT_S, "allow_redirects": False, "auth": lambda request: request}
-        response = requests.post(f"{host}/v2/oauth/token/", data=form, **options)
+        response = requests.post(
+            f"{host}/v2/oauth/token/", data=form, timeout=TIMEOUT_S, allow_redirects=False, auth=lambda request: request
+        )
     except requests.exceptions.RequestException as error:
         text = f"TikTok can't be reached ({type(error).__name__}). Check the network, and run the command again."
         raise SignInError(text) from None
