@@ -71,7 +71,7 @@ sync-test: $(DEV)/installed $(DEMO)/installed $(DEMO)/warehouses
 	@$(DEV)/bin/python -m pytest --quiet -rs -m sync_tests integration_tests
 
 # other people's programs and the scripts of the docs, three days each (needs Python 3.10 and 3.11, GitHub and PostgreSQL)
-clients-test: $(DEV)/installed $(CLIENTS)/installed
+clients-test: $(DEV)/installed $(CLIENTS)/installed $(MANIFEST_ONLY)/installed
 	@$(DEV)/bin/python -m pytest --quiet -rs -m clients integration_tests
 
 format: $(DEV)/installed ## ruff's fixes and layout

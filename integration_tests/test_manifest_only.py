@@ -55,8 +55,6 @@ Runner = Callable[[Sandbox], ManifestOnly]
 def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Runner:
     """The runner for a sandbox, whose address takes that of TikTok in the manifest."""
     program = getattr(request, "param", HERE)
-    if not program.exists():
-        pytest.skip(f"NOT TESTED: airbyte-cdk {BASE_CDK} of the base image; `make manifest-only` installs it")
 
     def runner(sandbox: Sandbox) -> ManifestOnly:
         monkeypatch.setenv(CUSTOM_CODE, "true")
@@ -68,7 +66,9 @@ def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pyte
     return runner
 
 
-both = pytest.mark.parametrize("manifest_only", [HERE, IN_THE_BASE_IMAGE], ids=["here", "base_image"], indirect=True)
+# The base image's CDK is another program: `make clients-test` installs it and runs these.
+BASE = pytest.param(IN_THE_BASE_IMAGE, id="base_image", marks=pytest.mark.clients)
+both = pytest.mark.parametrize("manifest_only", [pytest.param(HERE, id="here"), BASE], indirect=True)
 
 
 @both
@@ -113,9 +113,8 @@ def test_two_files_name_a_rejected_token(start_sandbox: StartSandbox, manifest_o
     assert (outcome.exit_code, outcome.errors[0]) == (1, of_token_error("invalid_grant"))
 
 
+@pytest.mark.clients
 def test_base_image_has_the_named_cdk() -> None:
-    if not IN_THE_BASE_IMAGE.exists():
-        pytest.skip("NOT TESTED: `make manifest-only` installs it")
     command = "import importlib.metadata as m; print(m.version('airbyte-cdk'))"
     printed = subprocess.run([IN_THE_BASE_IMAGE.with_name("python"), "-c", command], capture_output=True, text=True)
     assert printed.stdout.strip() == BASE_CDK

@@ -104,7 +104,7 @@ def test_refresh_token_that_does_not_come_is_kept(refresh_token: Any, start_sand
 def test_end_of_the_sign_in_is_warned_of(days: int, warnings: int, command: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1, refresh_token_lifetime=days * DAY_S)
     outcome = getattr(InProcess(sandbox.base_url), command)(sandbox.config())
-    assert [warning[:28] for warning in outcome.warnings] == ["The sign-in to TikTok ends o"] * warnings
+    assert [warning[:28] for warning in outcome.warnings] == ["The refresh token expires on"] * warnings
 
 
 @pytest.mark.parametrize("separator", [",", " ", ", "], ids=["comma", "space", "both"])
