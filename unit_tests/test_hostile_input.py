@@ -14,7 +14,7 @@ from source_tiktok_organic.sign_in import api, login_kit
 from unit_tests.connector import Connector
 from unit_tests.outcome import catalog
 from unit_tests.posts import NOW_S, config, times
-from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok
+from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 CREDENTIALS = OAUTH_CONFIG["credentials"]
@@ -195,3 +195,14 @@ def test_failed_check_logs_what_tiktok_said(tiktok: TikTok, connector: Connector
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "FAILED"
     for said in ("invalid_client", "Client key is wrong.", "2026LOG"):
         assert said in outcome.logs
+
+
+def test_rate_limit_keeps_the_order_of_statuses(tiktok: TikTok, connector: Connector) -> None:
+    """The CDK prints RUNNING with RATE_LIMITED at once, also after the stream has ended."""
+    tiktok.with_videos(NOW_S)
+    limited = {"json": refused("rate_limit_exceeded", 429)["json"], "status_code": 429}
+    tiktok.responds("user", limited, limited, good({"user": USER}))
+    outcome = connector.read(config())
+    assert outcome.errors == []
+    for stream in ("user_info", "videos"):
+        assert outcome.statuses(stream) == ["STARTED", "RUNNING", "COMPLETE"]
