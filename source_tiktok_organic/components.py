@@ -105,8 +105,8 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         if previous is None or end_of_second < previous:
             return self._token(end_of_second)
         videos = data.get("videos") or ()
-        if not videos:
-            return self._token(cursor)
+        if not any(self._lies_between(cursor, previous, video) for video in videos):
+            return self._token(cursor)  # an empty page, at most with pinned posts on top
         if cursor + 1 < previous:  # the page lies in one second: with real ms, the end of its ms leads on
             return self._token(cursor + 1)
         if cursor % 1000 and len(videos) <= 1 + self.pinned_posts:  # of one ms, in which no page can be cut
@@ -130,6 +130,12 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         if not probes:
             raise self._invalid_cursor(cursor, token["cursor"])
         return {"cursor": probes[0], "max_count": 1, "after_probes": (*probes[1:], cursor)}
+
+    @staticmethod
+    def _lies_between(cursor: int, previous: int, video: Mapping[str, Any]) -> bool:
+        """Whether a video can belong to the page between two cursors (ms), not only to the pinned ones on top of it."""
+        second = video.get("create_time")
+        return not isinstance(second, int) or cursor // 1000 <= second <= previous // 1000
 
     def _token(self, cursor: int) -> PageToken:
         return {**self.initial_token, "cursor": cursor}

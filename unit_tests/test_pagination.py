@@ -85,6 +85,16 @@ def test_empty_page_within_a_second_needs_no_probe(videos: Any, previous: int, c
     assert next_token(token(previous), cursor=cursor, videos=videos) == token(cursor)
 
 
+@pytest.mark.parametrize(
+    ("posted", "is_probed"), [(-86_400, False), (-1, False), (0, True), (1, False), (86_400, False)]
+)
+def test_page_of_only_a_pinned_post_counts_as_empty(posted: int, is_probed: bool) -> None:
+    """As when TikTok holds a page back, and its cursor is a whole second."""
+    pinned = [{"id": "1", "create_time": T // 1000 + posted}]
+    expected = token(T + 1, 1, (T, T)) if is_probed else token(T)
+    assert next_token(token(T + 1), cursor=T, videos=pinned) == expected
+
+
 FIRST_PROBE = token(T + 1, 1, (T, T))
 LAST_PROBE = token(T, 1, (T,))
 
