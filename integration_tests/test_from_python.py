@@ -188,3 +188,23 @@ def test_check_works_in_an_event_loop(start_sandbox: StartSandbox, monkeypatch: 
     config = sandbox.config()
     source = SourceTiktokOrganic()
     assert in_loop(lambda: source.check(LOGGER, config)).status.value == "SUCCEEDED"
+
+
+def test_no_record_follows_the_state_of_a_signal(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends right after it: whatever is emitted later would be read again."""
+    sandbox = start_sandbox(videos=300, latency=0.1)
+    monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
+    source = SourceTiktokOrganic(CATALOG, sandbox.config(), [])
+    messages: list[AirbyteMessage] = []
+
+    reading = source.read(LOGGER, source._config, CATALOG, [])
+    threading.Thread(target=messages.extend, args=(reading,), daemon=True).start()
+    wait_for(lambda: ids_and_states(list(messages))[0])
+    source.emit_state(LONGEST_S)
+    first, states = ids_and_states(list(messages))
+    rest, _ = ids_and_states(SourceTiktokOrganic().read(LOGGER, sandbox.config(), CATALOG, states[-1:]))
+
+    assert 0 < len(first) < 300
+    assert messages[-1].type is Type.STATE
+    assert sorted({*first, *rest}) == sorted(video["id"] for video in sandbox.account.videos)
+    assert ids_and_states(list(messages))[0] == first
