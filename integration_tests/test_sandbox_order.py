@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.sandbox_pages import listed_ids, read_pages
 from sandbox import Sandbox
 from sandbox.client import Client
 from sandbox.facts import VIDEO_QUERY_PATH
@@ -15,19 +16,8 @@ from sandbox.timeline import millisecond_of
 _NOW = 1_790_000_000  # epoch s
 
 
-def _pages(sandbox: Sandbox, max_count: int = 20) -> list[Json]:
-    with Client(sandbox) as client:
-        pages = list(client.pages(("id", "create_time"), max_count))
-    sandbox.check()
-    return pages
-
-
 def _ids(rows: list[Json]) -> list[str]:
     return [row["id"] for row in rows]
-
-
-def _all_ids(pages: list[Json]) -> list[str]:
-    return [video["id"] for page in pages for video in page["videos"]]
 
 
 def test_id_lag_keeps_ids_3_to_59_seconds_behind_their_time() -> None:
@@ -55,12 +45,12 @@ def test_ids_hold_their_own_time_without_a_lag() -> None:
 def test_cursor_milliseconds_gives_each_video_once_in_order(max_count: int, switches: dict[str, Any]) -> None:
     settings = {"videos": 90, "same_second": 12, "cursor_milliseconds": True, "rate_limit": 0, "now": _NOW}
     with Sandbox(**{**settings, **switches}) as sandbox:
-        assert _all_ids(_pages(sandbox, max_count)) == _ids(sandbox.account.videos)
+        assert listed_ids(read_pages(sandbox, max_count)) == _ids(sandbox.account.videos)
 
 
 def test_cursor_milliseconds_returns_the_last_videos_millisecond() -> None:
     with Sandbox(videos=90, cursor_milliseconds=True) as sandbox:
-        pages = _pages(sandbox)
+        pages = read_pages(sandbox)
     last = [page["videos"][-1] for page in pages]
 
     assert [page["cursor"] // 1000 for page in pages] == [video["create_time"] for video in last]
@@ -70,7 +60,7 @@ def test_cursor_milliseconds_returns_the_last_videos_millisecond() -> None:
 
 def test_cursor_milliseconds_cuts_pages_within_a_second() -> None:
     with Sandbox(videos=90, same_second=12, cursor_milliseconds=True) as sandbox:
-        first, second = _pages(sandbox)[:2]
+        first, second = read_pages(sandbox)[:2]
 
     assert len(first["videos"]) == 20
     assert first["videos"][-1]["create_time"] == second["videos"][0]["create_time"]
@@ -94,10 +84,10 @@ def test_milliseconds_are_spread_over_the_second() -> None:
 
 def test_pinned_video_tops_the_first_page_besides_its_place() -> None:
     with Sandbox(videos=60) as sandbox:
-        plain = _pages(sandbox)
+        plain = read_pages(sandbox)
         pinned = sandbox.account.videos[45]["id"]
         sandbox.account.pin(pinned)
-        pages = _pages(sandbox)
+        pages = read_pages(sandbox)
 
         assert _ids(pages[0]["videos"]) == [pinned, *_ids(plain[0]["videos"])]
         assert pages[1:] == plain[1:]
@@ -107,10 +97,10 @@ def test_pinned_video_tops_the_first_page_besides_its_place() -> None:
 
 def test_a_video_pinned_on_every_page_tops_each_of_them() -> None:
     with Sandbox(videos=60) as sandbox:
-        plain = _pages(sandbox)
+        plain = read_pages(sandbox)
         pinned = sandbox.account.videos[45]["id"]
         sandbox.account.pin(pinned, every_page=True)
-        pages = _pages(sandbox)
+        pages = read_pages(sandbox)
 
     assert [_ids(page["videos"]) for page in pages] == [[pinned, *_ids(page["videos"])] for page in plain]
     assert [page["cursor"] for page in pages] == [page["cursor"] for page in plain]
@@ -121,7 +111,7 @@ def test_a_video_pinned_only_on_top_is_not_in_its_own_place() -> None:
         account = sandbox.account
         pinned = account.videos[45]["id"]
         account.pin(pinned, listed_again=False)
-        listed = _all_ids(_pages(sandbox))
+        listed = listed_ids(read_pages(sandbox))
 
         assert (listed[0], listed.count(pinned), sorted(listed)) == (pinned, 1, sorted(_ids(account.videos)))
         assert (account.user["video_count"], account.videos[45]["id"]) == (60, pinned)
@@ -142,7 +132,7 @@ def test_pinning_again_moves_to_the_top_and_changes_the_way() -> None:
         account.pin(first, listed_again=False)
         account.pin(second)
         account.pin(first)
-        listed = _all_ids(_pages(sandbox))
+        listed = listed_ids(read_pages(sandbox))
 
     assert listed[:2] == [first, second]
     assert listed[2:] == _ids(account.videos)
@@ -154,6 +144,6 @@ def test_a_deleted_video_is_pinned_no_longer() -> None:
         sandbox.account.pin(pinned, every_page=True, listed_again=False)
         sandbox.account.delete(pinned)
 
-        assert _all_ids(_pages(sandbox)) == _ids(sandbox.account.videos)
+        assert listed_ids(read_pages(sandbox)) == _ids(sandbox.account.videos)
         with pytest.raises(ValueError, match="no public video"):
             sandbox.account.pin(pinned)

@@ -6,24 +6,13 @@ from typing import Any
 
 import pytest
 
+from integration_tests.sandbox_pages import listed_ids, read_pages
 from sandbox import Sandbox, Settings
 from sandbox.client import Client
 from sandbox.facts import USER_INFO_PATH, VIDEO_LIST_PATH
-from sandbox.messages import Json
 from sandbox.settings import CURSOR_FORMS
 
 _NOW = 1_790_000_000  # epoch s
-
-
-def _pages(sandbox: Sandbox, max_count: int = 20) -> list[Json]:
-    with Client(sandbox) as client:
-        pages = list(client.pages(("id", "create_time"), max_count))
-    sandbox.check()
-    return pages
-
-
-def _ids(pages: list[Json]) -> list[str]:
-    return [video["id"] for page in pages for video in page["videos"]]
 
 
 @pytest.mark.parametrize(("counted", "length"), [(True, 20), (False, 22)])
@@ -31,10 +20,10 @@ def test_pins_counted_take_places_of_a_page(counted: bool, length: int) -> None:
     with Sandbox(videos=60, same_second=1, pins_counted=counted) as sandbox:
         for video in sandbox.account.videos[40:42]:
             sandbox.account.pin(video["id"])
-        pages = _pages(sandbox)
+        pages = read_pages(sandbox)
 
         assert len(pages[0]["videos"]) == length
-        assert _ids(pages)[2:] == [video["id"] for video in sandbox.account.videos]
+        assert listed_ids(pages)[2:] == [video["id"] for video in sandbox.account.videos]
         assert pages[0]["cursor"] == pages[0]["videos"][-1]["create_time"] * 1000
 
 
@@ -45,21 +34,21 @@ def test_page_full_of_pins_leads_on_like_an_empty_one(cursor_inclusive: bool) ->
         newest = sandbox.account.videos[0]
         for video in sandbox.account.videos[5:7]:
             sandbox.account.pin(video["id"])
-        first, *others = _pages(sandbox, max_count=2)
+        first, *others = read_pages(sandbox, max_count=2)
 
         assert len(first["videos"]) == 2
         assert (first["cursor"], first["has_more"]) == (newest["create_time"] * 1000 + 1, True)
-        assert {*_ids(others)} == {video["id"] for video in sandbox.account.videos}
+        assert {*listed_ids(others)} == {video["id"] for video in sandbox.account.videos}
 
 
 def test_pins_of_every_page_leave_a_place_when_counted() -> None:
     with Sandbox(videos=9, same_second=1, pins_counted=True) as sandbox:
         for video in sandbox.account.videos[5:8]:
             sandbox.account.pin(video["id"], every_page=True)
-        pages = _pages(sandbox, max_count=2)
+        pages = read_pages(sandbox, max_count=2)
 
         assert [len(page["videos"]) for page in pages] == [2] * 10
-        assert {*_ids(pages)} == {video["id"] for video in sandbox.account.videos}
+        assert {*listed_ids(pages)} == {video["id"] for video in sandbox.account.videos}
 
 
 @pytest.mark.parametrize("form", CURSOR_FORMS)
@@ -136,7 +125,7 @@ def test_post_many_publishes_a_video_at_each_time() -> None:
     times = [_NOW - 30, _NOW - 10, _NOW - 30, _NOW - 20]
     with Sandbox(videos=0, now=_NOW) as sandbox:
         ids = sandbox.account.post_many(times)
-        listed = _pages(sandbox)[0]["videos"]
+        listed = read_pages(sandbox)[0]["videos"]
 
         assert {video["id"]: video["create_time"] for video in listed} == dict(zip(ids, times, strict=True))
         assert [video["create_time"] for video in listed] == sorted(times, reverse=True)
@@ -168,13 +157,13 @@ def test_claimed_video_count_replaces_the_right_one(claimed: int | None, shown: 
         sandbox.account.claimed_video_count = claimed
 
         assert client.user_info(("video_count",)).json()["data"]["user"] == {"video_count": shown}
-        assert len(_ids(_pages(sandbox))) == 7
+        assert len(listed_ids(read_pages(sandbox))) == 7
 
 
 def test_empty_first_page_leads_to_the_newest_video() -> None:
     with Sandbox(videos=30, empty_first_page=True) as sandbox:
-        first, *others = _pages(sandbox)
+        first, *others = read_pages(sandbox)
 
         assert (first["videos"], first["has_more"]) == ([], True)
-        assert _ids(others) == [video["id"] for video in sandbox.account.videos]
+        assert listed_ids(others) == [video["id"] for video in sandbox.account.videos]
         assert len(sandbox.requests_to(VIDEO_LIST_PATH)) == 3
