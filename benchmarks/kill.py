@@ -2,8 +2,8 @@
 
 An account of 5,000 videos is read again and again, each time from the last state printed, until a run exits 0. Each
 run but the last is killed: after a quota of list requests, where TikTok refuses all further ones, or at a random
-moment. Only complete lines count. A row is met when each video came, none twice within a run, and the list requests of
-all runs together that TikTok responded to with 200 are within the bar.
+moment. Only complete lines count. A row passes if the runs together emit each video, no run emits one twice, and the
+successful list requests (HTTP 200) of all runs stay within the bar.
 """
 
 from __future__ import annotations

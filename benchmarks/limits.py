@@ -2,8 +2,8 @@
 
 With arguments, only the rows whose names hold one of them: `python -m benchmarks.limits "719 videos"`. Each row has
 real time and 300 ms a request, and is read by the installed command without a start date and with the default workers.
-It is met when every sync exits 0 with each video once, within the bar. Rows that mostly wait run side by side, the
-others alone.
+A row passes if every sync exits 0, emits each video once and stays within the bar. Rows that mostly wait run in
+parallel, the others alone.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Row:
     """One case.
 
     Attributes:
-        longest: the s that it takes at most if it is met; the rows that take longest start first.
+        longest: how many s a passing run takes at most. The slowest rows start first.
         alone: it needs the processor for itself.
     """
 

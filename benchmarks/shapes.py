@@ -1,8 +1,8 @@
 """List requests by the shape of an account: `python -m benchmarks.shapes`, about a minute.
 
 With arguments, only the rows whose names hold one of them. Each account is read once, without a start date and without
-a rate limit, by the connector in this process and in compressed time. A row is met when the sync exits 0 with each
-video once, and takes no more list requests than its bar.
+a rate limit, by the connector in this process and in compressed time. A row passes if the sync exits 0, emits each
+video once and stays within its bar of list requests.
 """
 
 from __future__ import annotations

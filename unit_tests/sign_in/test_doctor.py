@@ -269,7 +269,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "text for credentials": ({"credentials": "rft.x"}, NO_KIND),
     "unknown kind": ({"credentials": {"auth_type": "key"}}, NO_KIND),
     "no client key": ({"credentials": {**CREDENTIALS, "client_key": " "}}, "credentials.client_key is missing"),
-    "token that is no text": (
+    "refresh token is a number": (
         {"credentials": {**CREDENTIALS, "refresh_token": 5}},
         "credentials.refresh_token is missing",
     ),
