@@ -13,7 +13,7 @@ from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def account() -> Iterator[tuple[Sandbox, dict[str, Any], Any]]:
     """An account that was read once, its config and the state after it."""
     with Sandbox(videos=1500, years=3) as sandbox:
