@@ -104,12 +104,11 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         end_of_second = (cursor // 1000 + 1) * 1000
         if previous is None or end_of_second < previous:
             return self._token(end_of_second)
-        videos = data.get("videos") or ()
-        if not any(self._lies_between(cursor, previous, video) for video in videos):
-            return self._token(cursor)  # an empty page, at most with pinned posts on top
+        if self._is_empty(data, previous):
+            return self._token(cursor)
         if cursor + 1 < previous:  # the page lies in one second: with real ms, the end of its ms leads on
             return self._token(cursor + 1)
-        if cursor % 1000 and len(videos) <= 1 + self.pinned_posts:  # of one ms, in which no page can be cut
+        if cursor % 1000 and len(data["videos"]) <= 1 + self.pinned_posts:  # of one ms, in which no page can be cut
             return self._token(cursor)
         return {"cursor": previous, "max_count": 1, "after_probes": (cursor, cursor)}
 
@@ -121,21 +120,22 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         requested before and after the second, shows either: it then has more videos of one second than were requested.
         """
         *probes, cursor = token["after_probes"]
-        if not data.get("videos") and data["has_more"]:
-            return {**token, "cursor": self._cursor(data, token["cursor"])}
         seconds = [video.get("create_time") for video in data.get("videos") or ()]
         most = max((seconds.count(second) for second in seconds), default=0)
         if most > token["max_count"] + self.pinned_posts:
             return self._token(cursor)
+        if data["has_more"] and self._is_empty(data, token["cursor"]):
+            return {**token, "cursor": self._cursor(data, token["cursor"])}
         if not probes:
             raise self._invalid_cursor(cursor, token["cursor"])
         return {"cursor": probes[0], "max_count": 1, "after_probes": (*probes[1:], cursor)}
 
-    @staticmethod
-    def _lies_between(cursor: int, previous: int, video: Mapping[str, Any]) -> bool:
-        """Whether a video can belong to the page between two cursors (ms), not only to the pinned ones on top of it."""
-        second = video.get("create_time")
-        return not isinstance(second, int) or cursor // 1000 <= second <= previous // 1000
+    def _is_empty(self, data: Mapping[str, Any], previous: int | None) -> bool:
+        """Whether a page lists nothing between the last cursor (ms) and its own: at most pinned posts, on top of it."""
+        start = self._cursor(data, None) // 1000
+        end = (previous or math.inf) / 1000
+        seconds = [video.get("create_time") for video in data.get("videos") or ()]
+        return all(isinstance(second, int) and not start <= second <= end for second in seconds)
 
     def _token(self, cursor: int) -> PageToken:
         return {**self.initial_token, "cursor": cursor}

@@ -116,10 +116,17 @@ def test_up_to_three_pinned_posts_prove_nothing(counts: Any) -> None:
 
 
 @pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
-def test_empty_probe_is_sent_again_from_its_cursor(probe: Any) -> None:
-    assert next_token(probe, cursor=T - 500, videos=[]) == {**probe, "cursor": T - 500}
-    with pytest.raises(StreamError):
-        next_token(probe, cursor=probe["cursor"], videos=[])
+@pytest.mark.parametrize("pinned", [(), (-86_400,), (86_400,), (-9, -8, -7)])
+def test_empty_probe_is_sent_again_from_its_cursor(pinned: tuple[int, ...], probe: Any) -> None:
+    """As when TikTok holds a page back, with or without pinned posts on top."""
+    videos = [{"id": str(n), "create_time": T // 1000 + posted} for n, posted in enumerate(pinned)]
+    assert next_token(probe, cursor=T - 500, videos=videos) == {**probe, "cursor": T - 500}
+    assert_invalid(probe, {"cursor": probe["cursor"], "videos": videos})
+
+
+def test_probe_of_one_video_may_keep_its_cursor() -> None:
+    """As of a list whose cursor is inclusive: the next probe may still show more than a page."""
+    assert next_token(FIRST_PROBE, cursor=T + 1, videos=of_seconds(1)) == LAST_PROBE
 
 
 def test_probe_never_ends_a_window() -> None:

@@ -108,6 +108,12 @@ def test_windows_are_the_gaps_of_what_was_read(state: Any, options: Any, expecte
     assert windows_of(state, config(**options)) == expected
 
 
+def test_cursor_leaves_every_record_to_the_filter(tiktok: TikTok) -> None:
+    tiktok.with_an_account()
+    _, videos = SourceTiktokOrganic(None, config(), None).streams(config())
+    assert videos.cursor.should_be_synced(video(START - 1))
+
+
 def test_first_requests_start_at_the_ends_of_their_windows(tiktok: TikTok, connector: Connector) -> None:
     """The newest window's starts at the top of the list, whatever this machine's clock says."""
     posted = [NOW_S - DAY, START + 250, START + 50]
