@@ -12,9 +12,9 @@ with quick_import():
     import airbyte_cdk as cdk
     from airbyte_cdk.logger import PRINT_BUFFER
 
-    from source_tiktok_organic.ending import end, end_by_signal, on_signal
-    from source_tiktok_organic.failures import set_up_log, tell
-    from source_tiktok_organic.files import inject_files, read_files
+    from source_tiktok_organic.cli_files import inject_files, read_files
+    from source_tiktok_organic.reporting import report_error, set_up_log
+    from source_tiktok_organic.shutdown import exit_by_signal, exit_process, on_signal
     from source_tiktok_organic.source import SourceTiktokOrganic
 
 FLUSH_INTERVAL_S = 1
@@ -25,7 +25,7 @@ def run() -> None:
     # Some locales cannot encode every caption, and with PYTHONUNBUFFERED a signal would cut a line short.
     sys.stdout = sys.__stdout__ = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end_by_signal)
+        signal.signal(number, exit_by_signal)
     is_over = threading.Event()
     threading.Thread(target=_flush_output, args=[is_over], daemon=True).start()
     exit_code = 1
@@ -34,9 +34,9 @@ def run() -> None:
     except BrokenPipeError:
         exit_code = 128 + signal.SIGPIPE
     except Exception as error:  # noqa: BLE001
-        tell(error)
+        report_error(error)
     is_over.set()
-    end(exit_code)
+    exit_process(exit_code)
 
 
 def _flush_output(is_over: threading.Event) -> None:

@@ -26,7 +26,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         super().__init__(catalog, config, state, source_config=load_manifest(in_check=in_check))
         self._catalog = catalog
         self._cursors: list[AccountCursor] = []
-        self._is_ending = False
+        self._is_stopping = False
         self._last_state: cdk.AirbyteMessage | None = None
         self._has_arrived = threading.Event()
         # The CDK has no hook for its cursor. (test_state.py)
@@ -63,7 +63,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
 
     def emit_state(self, timeout: float) -> None:
         """Emit the state of what was read, and return when the reader has it, or after `timeout` (s)."""
-        self._is_ending = True
+        self._is_stopping = True
         for cursor in self._cursors:
             cursor.ensure_at_least_one_state_emitted()
             self._has_arrived.wait(timeout)
@@ -94,7 +94,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 return
             manager.update_state_for_stream(name, None, state)
             message = manager.create_state_message(name, None)
-            if self._is_ending:
+            if self._is_stopping:
                 self._last_state = message
             self._message_repository.emit_message(message)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from source_tiktok_organic.failures import tell
+from source_tiktok_organic.reporting import report_error
 from source_tiktok_organic.run import execute
 from unit_tests.outcome import Outcome, catalog, read_outcome
 
@@ -64,6 +64,6 @@ class Connector:
             execute(argv)
         except Exception as error:  # noqa: BLE001  # the process would report it
             exit_code = 1
-            tell(error)
+            report_error(error)
         printed = self._capfd.readouterr()
         return read_outcome(printed.out, exit_code, printed.err)

@@ -15,7 +15,7 @@ import airbyte_cdk
 import pytest
 from airbyte_cdk.logger import PRINT_BUFFER
 
-from source_tiktok_organic import ending, run
+from source_tiktok_organic import run, shutdown
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 from unit_tests.connector import Connector
 from unit_tests.tiktok import OAUTH_CONFIG, TikTok
@@ -30,7 +30,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What happens at the end, in order; the process itself continues."""
     found: list[str] = []
 
-    def end(code: int) -> None:
+    def exit_process(code: int) -> None:
         found.append(f"exit {code}")
         raise Ended(code)
 
@@ -41,8 +41,8 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     for name in ("stdout", "__stdout__"):  # run() replaces both
         monkeypatch.setattr(sys, name, getattr(sys, name))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    monkeypatch.setattr(ending, "on_signal", [])
-    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(shutdown, "on_signal", [])
+    monkeypatch.setattr(os, "_exit", exit_process)
     monkeypatch.setattr(os, "kill", lambda pid, number: found.append(f"kill {number} {pid == os.getpid()}"))
     monkeypatch.setattr(PRINT_BUFFER, "flush", flush)
     yield found
@@ -118,7 +118,7 @@ def test_help_and_wrong_options_have_their_exit_codes(
 def test_both_signals_are_handled(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "execute", lambda _: 0)
     ended(monkeypatch, "spec")
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [ending.end_by_signal] * 2
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [shutdown.exit_by_signal] * 2
 
 
 def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +137,8 @@ def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypat
     """The main thread, which the handler interrupts, may hold the lock of a line half written."""
     found: list[Any] = []
     others = threading.enumerate()
-    before = signal.signal(number, ending.end_by_signal)
-    monkeypatch.setattr(ending, "end", lambda *a: found.append((threading.current_thread().name, a)))
+    before = signal.signal(number, shutdown.exit_by_signal)
+    monkeypatch.setattr(shutdown, "exit_process", lambda *a: found.append((threading.current_thread().name, a)))
     try:
         signal.raise_signal(number)
         for thread in threading.enumerate():
@@ -152,10 +152,10 @@ def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypat
     assert arguments == (128 + number, number)
 
 
-def test_end_by_signal_is_by_that_signal(events: list[str]) -> None:
+def test_process_exits_by_the_signal_it_got(events: list[str]) -> None:
     """The first process of a container survives a signal sent to itself; then the exit code tells."""
     with pytest.raises(Ended):
-        ending.end(143, signal.SIGTERM)
+        shutdown.exit_process(143, signal.SIGTERM)
     assert events == ["flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
 
@@ -180,7 +180,7 @@ def end_while_held(lock: Any, events: list[str], exit_code: int) -> None:
     release, thread = in_another_thread(lock, events)
     threading.Timer(0.2, release.set).start()
     with pytest.raises(Ended):
-        ending.end(exit_code)
+        shutdown.exit_process(exit_code)
     thread.join()
 
 
@@ -192,48 +192,48 @@ def test_end_waits_for_a_token_refresh(events: list[str]) -> None:
 
 def test_end_does_not_wait_for_ever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For a refresh that hangs, or a reader that does not read on."""
-    monkeypatch.setattr(ending, "REFRESH_S", 0.01)
-    monkeypatch.setattr(ending, "END_S", 0.01)
+    monkeypatch.setattr(shutdown, "REFRESH_S", 0.01)
+    monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
     first, _ = in_another_thread(TikTokAuthenticator.refreshing, events)
     second, _ = in_another_thread(PRINT_BUFFER.lock, events)
     try:
         with pytest.raises(Ended):
-            ending.end(143, signal.SIGTERM)
+            shutdown.exit_process(143, signal.SIGTERM)
         assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
     finally:
         first.set()
         second.set()
 
 
-def test_end_comes_before_docker_kills_the_process() -> None:
+def test_exit_comes_before_docker_kills_the_process() -> None:
     """Ten seconds after SIGTERM."""
-    assert 0 < ending.OUTPUT_S < ending.REFRESH_S < ending.END_S < 10
+    assert 0 < shutdown.OUTPUT_S < shutdown.REFRESH_S < shutdown.EXIT_S < 10
 
 
 def test_signal_emits_the_state_before_the_end(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With the time that is left for it."""
-    monkeypatch.setattr(ending, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr(ending, "on_signal", [lambda seconds: events.append(f"state within {seconds:g} s")])
+    monkeypatch.setattr(shutdown, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(shutdown, "on_signal", [lambda seconds: events.append(f"state within {seconds:g} s")])
     with pytest.raises(Ended):
-        ending.end(143, signal.SIGTERM)
-    assert events == [f"state within {ending.OUTPUT_S} s", "flush", f"kill {signal.SIGTERM} True", "exit 143"]
+        shutdown.exit_process(143, signal.SIGTERM)
+    assert events == [f"state within {shutdown.OUTPUT_S} s", "flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
 
 def test_end_without_a_signal_emits_no_state(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream has emitted its last one."""
-    monkeypatch.setattr(ending, "on_signal", [lambda _: events.append("state")])
+    monkeypatch.setattr(shutdown, "on_signal", [lambda _: events.append("state")])
     with pytest.raises(Ended):
-        ending.end(0)
+        shutdown.exit_process(0)
     assert events == ["flush", "exit 0"]
 
 
 def test_state_that_cannot_be_emitted_does_not_hang(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """When the reader of stdout does not read on."""
     read = threading.Event()
-    monkeypatch.setattr(ending, "END_S", 0.1)
-    monkeypatch.setattr(ending, "on_signal", [lambda _: read.wait(10)])
+    monkeypatch.setattr(shutdown, "EXIT_S", 0.1)
+    monkeypatch.setattr(shutdown, "on_signal", [lambda _: read.wait(10)])
     with pytest.raises(Ended):
-        ending.end(143, signal.SIGTERM)
+        shutdown.exit_process(143, signal.SIGTERM)
     assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
     read.set()
 
@@ -242,12 +242,12 @@ def test_command_tells_its_source_to_emit_the_state(connector: Connector, monkey
     launched: list[Any] = []
     monkeypatch.setattr(airbyte_cdk, "launch", lambda source, _: launched.append(source))
     connector.read(OAUTH_CONFIG)
-    assert ending.on_signal == [launched[0].emit_state]
+    assert shutdown.on_signal == [launched[0].emit_state]
 
 
 def test_end_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As every program does whose output is read slowly: nothing of a finished sync is cut off."""
-    monkeypatch.setattr(ending, "END_S", 0.01)
+    monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
     end_while_held(PRINT_BUFFER.lock, events, 0)
     assert events == ["released", "flush", "exit 0"]
 

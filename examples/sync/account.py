@@ -99,7 +99,7 @@ def _read_config(path: Path) -> Json:
     """A config as the connector's command takes it: with a byte order mark, with nulls, on several lines or one."""
     from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-    from source_tiktok_organic.files import read_files
+    from source_tiktok_organic.cli_files import read_files
 
     log = logging.getLogger("airbyte")  # the connector says itself what it finds odd in the file
     log.disabled = True

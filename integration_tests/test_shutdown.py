@@ -94,8 +94,8 @@ def test_signal_ends_it_though_nobody_reads(
 def test_first_process_of_a_container_exits_with_143() -> None:
     """The kernel drops signals that the first process of a container sends to itself."""
     code = (
-        "import os, signal, sys, time\nfrom source_tiktok_organic import ending\n"
-        "os.kill = lambda *_: None\nsignal.signal(signal.SIGTERM, ending.end_by_signal)\n"
+        "import os, signal, sys, time\nfrom source_tiktok_organic import shutdown\n"
+        "os.kill = lambda *_: None\nsignal.signal(signal.SIGTERM, shutdown.exit_by_signal)\n"
         "signal.raise_signal(signal.SIGTERM)\ntime.sleep(30)"
     )
     process = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)

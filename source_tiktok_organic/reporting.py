@@ -1,4 +1,4 @@
-"""How a failure is reported: in messages on stdout, for the platform, and in one sentence on stderr, for a person."""
+"""Reports failures: as messages on stdout for the platform, and as one sentence on stderr for a person."""
 
 import logging
 import sys
@@ -13,15 +13,15 @@ EXPLAINED = (cdk.FailureType.config_error, cdk.FailureType.transient_error)
 
 
 def set_up_log() -> None:
-    """Log and report as the platform expects it, with a traceback only where no sentence says what to do."""
+    """Log and report as the platform expects, with a traceback only for errors that no message explains."""
     init_uncaught_exception_handler(logging.getLogger("airbyte"))
-    logging.raiseExceptions = False  # about log lines when the reader has gone away; the next message ends the process
+    logging.raiseExceptions = False  # for log lines after the reader has gone away; the next message stops the process
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_traceback)
 
 
-def tell(error: Exception) -> None:
-    """Say why the command failed, wherever that is possible: the disk behind stdout or stderr may be full."""
+def report_error(error: Exception) -> None:
+    """Print why the command failed, on stdout, stderr or both: the disk behind one of them may be full."""
     sentence = str(error) if isinstance(error, cdk.AirbyteTracedException) else f"{type(error).__name__}: {error}"
     # After a full disk, the CDK's print buffer still stands in for sys.stderr.
     stderr = sys.stderr if sys.stderr is not PRINT_BUFFER else sys.__stderr__

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import SyncMode
 
-from source_tiktok_organic.files import read_files
+from source_tiktok_organic.cli_files import read_files
 from unit_tests.connector import Connector
 from unit_tests.outcome import FIELDS, catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok

@@ -1,4 +1,4 @@
-"""The end of the process: after a token refresh that is under way, with the state of what was read, and soon."""
+"""Exits the process: soon, but not during a token refresh, and with the state of what was read."""
 
 import os
 import signal
@@ -12,23 +12,23 @@ from airbyte_cdk.logger import PRINT_BUFFER
 
 from source_tiktok_organic.authenticators import TikTokAuthenticator
 
-# After a signal, a process waits for a token refresh under way, and then for its output to be read: together less than
-# the 10 s after which Docker kills it.
-REFRESH_S, OUTPUT_S, END_S = 8, 4, 9.5
-# What to do on a signal before the process ends; each gets the seconds that are left.
+# How long a signalled process waits for a running token refresh, and then for its output to be read. Docker kills it
+# 10 s after SIGTERM, so both together must take less.
+REFRESH_S, OUTPUT_S, EXIT_S = 8, 4, 9.5
+# Called on a signal, before the process exits; each gets the seconds that are left.
 on_signal: list[Callable[[float], None]] = []
 
 
-def end_by_signal(number: int, _: Any) -> None:
-    """End the process by the signal that it got; a second one ends it at once."""
+def exit_by_signal(number: int, _: Any) -> None:
+    """Exit by the signal that the process got; a second signal stops it at once."""
     signal.signal(number, signal.SIG_DFL)
-    # In a thread of its own: the main thread, which this handler interrupts, may hold the lock of a line half written.
-    threading.Thread(target=end, args=[128 + number, number], daemon=True).start()
+    # In a new thread: this handler interrupts the main thread, which may hold the lock of a half-written line.
+    threading.Thread(target=exit_process, args=[128 + number, number], daemon=True).start()
 
 
-def end(exit_code: int, by_signal: int | None = None) -> None:
-    """End the process, whatever its threads still wait for."""
-    killed_at = time.monotonic() + END_S
+def exit_process(exit_code: int, by_signal: int | None = None) -> None:
+    """Exit, whatever the other threads are waiting for."""
+    killed_at = time.monotonic() + EXIT_S
     TikTokAuthenticator.refreshing.acquire(timeout=REFRESH_S)
     latest = min(killed_at, time.monotonic() + OUTPUT_S)
     actions = on_signal if by_signal is not None else []
