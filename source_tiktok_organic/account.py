@@ -1,4 +1,4 @@
-"""What the log says about the account: whose it is, what its owner granted, how many of its videos were listed."""
+"""Logs whose account it is, which scopes are granted, and how many videos were listed."""
 
 import logging
 from collections import Counter
@@ -15,9 +15,9 @@ COUNTS = ("view_count", "like_count", "comment_count", "share_count")
 
 
 def check_account(streams: Sequence[Any], manifest: Manifest) -> cdk.AirbyteConnectionStatus:
-    """Whether the profile can be read; a message, if scopes are missing for the rest. The log says whose profile it is.
+    """Whether the profile can be read, with a message if other scopes are missing. The log says whose profile it is.
 
-    It asks TikTok for the profile, and for one video: only the responses say which scopes are granted.
+    It requests the profile and one video, because only TikTok's responses show which scopes are granted.
     """
     profile, videos = streams
     try:
@@ -40,7 +40,7 @@ def check_account(streams: Sequence[Any], manifest: Manifest) -> cdk.AirbyteConn
 def report_account(
     messages: Iterator[cdk.AirbyteMessage], catalog: Any, config: Mapping[str, Any], state: Any, manifest: Manifest
 ) -> Iterator[cdk.AirbyteMessage]:
-    """Pass a sync's messages on; log whose account it is, which counts were missing, how many videos were listed."""
+    """Yield a sync's messages; log whose account it is, which counts are missing and how many videos were listed."""
     texts = manifest["definitions"]["messages"]
     listed = 0
     counted = None
@@ -80,19 +80,19 @@ def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: M
 
 
 def _names(user: Mapping[str, Any]) -> dict[str, str]:
-    """What people call an account, and what TikTok calls it."""
+    """The account's name, and its open_id."""
     name = f"@{user['username']}" if user.get("username") else user.get("display_name") or user["open_id"]
     return {"name": name, "open_id": user["open_id"]}
 
 
 def _scopes(manifest: Manifest) -> dict[str, str]:
-    """The stream that needs each scope."""
+    """The scopes, each with the stream that needs it."""
     streams = {stream["name"]: stream["retriever"]["requester"] for stream in manifest["streams"]}
     return {scope: name for name, requester in streams.items() for scope in requester["fields_by_scope"]}
 
 
 def _missing_scopes(user: Mapping[str, Any], manifest: Manifest) -> list[str]:
-    """The scopes of which no column has come: without them, the requester leaves them out."""
+    """The scopes none of whose columns arrived: the requester left them out."""
     (requester,) = (s["retriever"]["requester"] for s in manifest["streams"] if s["name"] == "user_info")
     return [scope for scope, names in requester["fields_by_scope"].items() if user.keys().isdisjoint(names)]
 

@@ -14,18 +14,18 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.datetime_helpers import AirbyteDateTime, ab_datetime_now, ab_datetime_parse
 from urllib3.exceptions import HTTPError
 
-from source_tiktok_organic.responses import parse, read_body, sentence_for
+from source_tiktok_organic.responses import message_for, parse, read_body
 from source_tiktok_organic.token_store import TokenStore, hide
 
 logger = logging.getLogger("airbyte")
 TIMEOUT_S, LONGEST_RESPONSE_S, WAITS_S = (10, 30), 60, (1, 4, 16)
-REFRESH_AHEAD_S, SIGN_IN_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 1_000_000_000
+REFRESH_AHEAD_S, EXPIRY_WARNING_S, LONGEST_LIFETIME_S = 60, 14 * 86_400, 1_000_000_000
 LONG_AGO, NEVER = "1970-01-01T00:00:00+00:00", "9999-01-01T00:00:00+00:00"
 _parsed = lru_cache(maxsize=8)(ab_datetime_parse)  # each request asks three times
 
 
 class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticator):
-    """Signs requests with an access token, and refreshes it with the refresh token, if there is one; that works once.
+    """Signs requests with the access token, and refreshes it if there is a refresh token, which can be used only once.
 
     Why not YAML: TikTok may send a token error with HTTP 200, which the CDK takes for success; the CDK sets no timeout
     and retries a single-use token for five minutes; and an invalid lifetime would lose the tokens that came with it.
@@ -65,9 +65,9 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             token_path: of the token endpoint.
             token_store: the environment variable that names the folder of the token store.
             token_errors: failure type and message, by `error` of a token response.
-            no_response: what to say when there is none, by the name of the exception's class.
+            no_response: the messages when there is none, by the name of the exception's class.
             messages: those of the manifest.
-            retries: how often a token request that got no valid response is sent again; all waits if none is given.
+            retries: how often a token request without a valid response is retried; by default once for each of WAITS_S.
         """
         self._credentials = config.get("credentials", {})
         # While one thread writes these, others iterate over the config: its size must not change.
@@ -93,7 +93,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         return super().__call__(request)
 
     def get_access_token(self) -> str:
-        """A token, valid as far as is known; raises AirbyteTracedException, see `token_errors` in the manifest."""
+        """A token that is not known to be expired; raises AirbyteTracedException (`token_errors` in the manifest)."""
         with self.refreshing:
             if not self._store.needs_load and not self.token_has_expired():
                 return super().get_access_token()
@@ -131,7 +131,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         if end is None:
             return
         logger.info(f"The refresh token expires in {end // 86_400} days.")
-        if end < SIGN_IN_WARNING_S:
+        if end < EXPIRY_WARNING_S:
             day = (ab_datetime_now() + timedelta(seconds=end)).date()
             logger.warning(self._messages["refresh_token_expires"].format(day=day))
 
@@ -151,7 +151,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
         hide(self._credentials["access_token"])
         hide(self._credentials["refresh_token"])
         self.set_token_expiry_date(self._response.get("expires_in"))
-        self._store.keep(self._credentials)  # first, as emitting fails when the reader has gone away
+        self._store.save(self._credentials)  # first, as emitting fails when the reader has gone away
         return self._credentials["access_token"], self._response.get("expires_in"), None
 
     def _fetch(self) -> Mapping[str, Any]:
@@ -175,7 +175,7 @@ class TikTokAuthenticator(cdk.DeclarativeSingleUseRefreshTokenOauth2Authenticato
             )
             body = parse(read_body(response, LONGEST_RESPONSE_S))
         except (OSError, ValueError, HTTPError) as error:
-            message = sentence_for(error, self._no_response)
+            message = message_for(error, self._no_response)
             raise cdk.AirbyteTracedException(type(error).__name__, message, cdk.FailureType.transient_error) from None
         if not _text(body.get("access_token")):
             raise self._refused(body, response.status_code)

@@ -1,4 +1,4 @@
-"""The files given to a command, in every form in which a person may have them."""
+"""Reads the files after --config, --catalog and --state, in every form that a user may have."""
 
 import json
 import logging
@@ -20,10 +20,10 @@ WHAT_FITS = {
 
 
 def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
-    """What a source is made from: the contents of `config`, `catalog` and `state`, if the command takes them.
+    """The contents of `config`, `catalog` and `state`, as far as the command takes them.
 
-    Raises a config error for a file that is missing or broken, or does not fit. A path may be empty: no catalog means
-    every stream, and no state means from the beginning.
+    Raises a config error for a missing, malformed or unsuitable file. A path may be empty: without a catalog, every
+    stream is read, and without a state, everything.
     """
     contents: dict[str, Any] = {}
     for kind, taken in (("config", _config), ("catalog", _catalog), ("state", _state)):
@@ -40,13 +40,13 @@ def read_files(paths: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inject_files(contents: Mapping[str, Any], source: cdk.Source) -> None:
-    """Let a source have its files' contents: the CDK would read each file again, and a pipe can be read only once."""
+    """Make the source return these contents: the CDK would read each file again, which a pipe doesn't allow."""
     for kind, content in contents.items():
         setattr(source, f"read_{kind}", lambda _, content=content: content)
 
 
 def _documents(kind: str, path: str) -> list[Any]:
-    """The JSON documents of a file: often one, or one after the other, as a command prints them."""
+    """The JSON documents of a file: one, or several in a row, as a command prints them."""
     try:
         documents = list(_parsed(Path(path).read_text(encoding="utf-8-sig")))
         problem = "" if documents else "is empty"
@@ -81,7 +81,7 @@ def _config(documents: list[Any]) -> dict[str, Any]:
 
 
 def _catalog(documents: list[Any]) -> cdk.ConfiguredAirbyteCatalog:
-    """A configured catalog, or the one from `discover`, with or without its message; all streams if there is none."""
+    """A configured catalog or the output of `discover`; without either, every stream."""
     found = [d["catalog"] if d.get("type") == "CATALOG" else d for d in documents if d.get("type") in (None, "CATALOG")]
     streams = found[-1]["streams"] if documents else _every_stream()
     configured = [stream if "stream" in stream else _configure_stream(stream) for stream in streams]
@@ -109,13 +109,13 @@ def _every_stream() -> Iterator[dict[str, Any]]:
 
 
 def _configure_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
-    """A stream with all its columns; incremental if it can be, which without a state is everything."""
+    """A stream with all its columns, incremental if supported: without a state, that reads everything."""
     mode = "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh"
     return {"stream": stream, "sync_mode": mode, "destination_sync_mode": "append"}
 
 
 def _state(documents: list[Any]) -> list[AirbyteStateMessage]:
-    """The states in their order, of which the CDK takes each stream's last."""
+    """The states in order; the CDK uses the last one of each stream."""
     states = [AirbyteStateMessageSerializer.load(state) for state in _states(documents)]
     if not all(state.stream or state.global_ for state in states) or (any(documents) and not states):
         raise ValueError
@@ -123,7 +123,7 @@ def _state(documents: list[Any]) -> list[AirbyteStateMessage]:
 
 
 def _states(document: Any) -> list[Any]:
-    """The states in lists and in messages, or the one of `videos` by itself, as the documentation shows it."""
+    """The states in lists and messages, or a bare state of `videos`, as the documentation shows it."""
     if isinstance(document, list):
         return [state for part in document for state in _states(part)]
     if not document or document.get("type") not in (None, "STATE", "STREAM", "GLOBAL", "LEGACY"):

@@ -1,4 +1,4 @@
-"""What has been read of each account's history, and what is left to read. All times are in s, both ends included."""
+"""Tracks which periods of each account were read, and which are left. Times are in s; periods include both ends."""
 
 import bisect
 import math
@@ -21,8 +21,8 @@ State = Mapping[str, Any]
 class AccountCursor(Cursor):
     """The cursor of `videos`: its state has what was read page by page, so that a stopped sync continues there.
 
-    It takes the place of the CDK's ConcurrentPerPartitionCursor, which knows a window only when it is complete and
-    emits its state every 600 s. The period to read is the CDK's own, from `incremental_sync` in the manifest.
+    It replaces the CDK's ConcurrentPerPartitionCursor, which counts a window only when it is complete and emits its
+    state every 600 s. The period to read is still the CDK's, from `incremental_sync` in the manifest.
 
     State (after a complete sync the `cursor` is {"create_time": "<s>"}, the newest video's):
         {"states": [{"partition": {"open_id": "…", "parent_slice": {}},
@@ -90,7 +90,7 @@ class AccountCursor(Cursor):
         return self.create_partition(Account(self, partition, {}).windows[0].stream_slice())
 
     def page_was_read(self) -> None:
-        """Emit the state now and then: its records are in the queue by now. Call it with the lock held."""
+        """Emit the state every few pages or seconds: the records are in the queue now. Call it with the lock held."""
         self._pages_since += 1
         now = time.monotonic()
         if self._pages_since >= self._emit_after_pages or now >= self._emitted_at + EMIT_AFTER_S:
@@ -99,21 +99,21 @@ class AccountCursor(Cursor):
             self._emit(self.state)
 
     def expect_pause(self) -> None:
-        """Emit the state, and again after each page: whoever waits for minutes may be stopped meanwhile."""
+        """Emit the state, now and after each page: a worker waits for minutes, in which the sync may be stopped."""
         with self.lock:
             self._emit_after_pages = 1
             self._emit(self.state)
 
     def ensure_at_least_one_state_emitted(self) -> None:
-        """Emit the state, at the end of the stream or of the process."""
+        """Emit the state, when the stream ends or the process exits."""
         with self.lock:
             self._emit(self.state)
 
     def observe(self, record: Any) -> None:
-        """Do nothing: pages move the state, not records."""
+        """Do nothing: pages advance the state, not records."""
 
     def close_partition(self, partition: Partition) -> None:
-        """Do nothing: the paginator says when a window is complete, and a failed stream leaves its windows open."""
+        """Do nothing: the paginator reports when a window is complete; a failed stream leaves its windows open."""
 
     def should_be_synced(self, record: Any) -> bool:
         """Always: `DeduplicatingFilter` decides."""
@@ -183,13 +183,13 @@ class Account:
 
 
 class Window:
-    """A period that one worker reads, page by page into the past. Its methods belong to that worker.
+    """A period that one worker reads, page by page into the past. Only that worker calls its methods.
 
     Attributes:
         account: whose history it belongs to.
         start: its first second. It moves up when the window is split.
         end: its last second that is not read yet. It moves down with each page.
-        is_open: whether its end is the time at which the sync began, and no video was found in it yet.
+        is_open: whether its end is the time at which the sync started, and it has no video yet.
     """
 
     def __init__(self, account: Account, start: int, end: int) -> None:
@@ -232,11 +232,11 @@ class Window:
             self.read_down_to(self.start, videos)
 
     def expect_pause(self) -> None:
-        """Tell the cursor that its worker has to wait."""
+        """Tell the cursor that this worker has to wait."""
         self.account.cursor.expect_pause()
 
     def split(self, edges: Sequence[int]) -> None:
-        """Leave what lies before each of these seconds, the latest one first, to other workers."""
+        """Leave the periods before each of these seconds, the latest one first, to other workers."""
         cursor = self.account.cursor
         edges = [edge for edge in dict.fromkeys(edges) if self.start < edge <= self.end]
         with cursor.lock:
@@ -252,7 +252,7 @@ class Window:
         return [time for time in times if type(time) is int and time >= self.start]
 
     def _close(self, times: Sequence[int]) -> None:
-        """End the newest window at its newest video: what TikTok lists later must not count as read."""
+        """End the newest window at its newest video: one that TikTok lists later must not count as read."""
         if self.is_open and times:
             self.is_open = False
             self.end = min(self.end, max(times))

@@ -1,4 +1,4 @@
-"""One reading of each response. Named in manifest.yaml under `error_handler` and `extractor`."""
+"""Parses and classifies responses. Named in manifest.yaml under `error_handler` and `extractor`."""
 
 import json
 import logging
@@ -22,8 +22,8 @@ from urllib3.exceptions import HTTPError
 logger = logging.getLogger("airbyte")
 MAX_BODY_BYTES = 50_000_000
 MAX_DETAIL_CHARACTERS = 1_000
-MAX_INTEGER = 2**63 - 1  # of the destinations' integers
-# Escapes that JSON allows and no destination takes: NUL, and half of a surrogate pair.
+MAX_INTEGER = 2**63 - 1  # the largest integer that destinations can store
+# Escapes that are valid JSON but that destinations reject: NUL, and lone surrogates.
 ODD_ESCAPE = re.compile(
     rb"\\u(?:0000|[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u)[dD][c-fC-F])",
 )
@@ -32,7 +32,7 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ResponseTooLargeError(OSError):
-    """A body that takes more memory than any response of TikTok's."""
+    """A body larger than MAX_BODY_BYTES, which is far more than TikTok ever sends."""
 
 
 class StreamError(cdk.AirbyteTracedException):
@@ -46,32 +46,32 @@ class MissingScopeError(StreamError):
 
 
 class NonRetryableError(cdk.AirbyteTracedException):
-    """TikTok refuses this very request: sending it again does not help, asking for less may."""
+    """TikTok rejected this request. A retry does not help, but requesting fewer fields may."""
 
     @property
     def is_scope_missing(self) -> bool:
-        """Whether it is refused for a scope: the only refusal that the account's owner can do something about."""
+        """Whether a scope is missing: the only rejection that the manifest makes a config error."""
         return self.failure_type is cdk.FailureType.config_error
 
 
 class RateLimitedError(cdk.AirbyteTracedException):
-    """TikTok refuses any request at the moment, for the rate limit."""
+    """TikTok rejected a request because the rate limit is exceeded."""
 
 
 @dataclass
 class TikTokErrorHandler(DefaultErrorHandler):
-    """Reads each response once and judges it once; later readers get the result from `response.json()`.
+    """Parses and classifies each response once; after that, `response.json()` returns the parsed body.
 
     Why not YAML: the CDK's filters, paginator and extractor each parse a response in their own way, and where they
-    disagree, records are silently dropped; no timeout of `requests` ends a response that trickles in; and the CDK
-    refreshes the access token only once per request, so a second revocation within seconds would end the sync.
-    Result: the parsed body. Its `error.code` is `unreadable` where there is no JSON object with an `error` object, and
-    `incomplete` where TikTok says ok, but the HTTP status does not, or `required_condition` does not hold.
+    disagree, records are silently dropped; `requests` has no timeout for a response that trickles in; and the CDK
+    refreshes the access token only once per request, so a second revocation within seconds would fail the sync.
+    The parsed body's `error.code` becomes `unreadable` if there is no JSON object with an `error` object, and
+    `incomplete` if it is ok, but the HTTP status is an error or `required_condition` is false.
     """
 
-    no_response: Mapping[str, str] = field(default_factory=dict)  # what to say, by the name of the exception's class
-    max_response_time: float = math.inf  # s, for one whole response
-    required_condition: str = "{{ true }}"  # what must hold for a response that can be used
+    no_response: Mapping[str, str] = field(default_factory=dict)  # error messages, by the name of the exception's class
+    max_response_time: float = math.inf  # s, for one response
+    required_condition: str = "{{ true }}"  # whether a response has the required fields
     authenticator: Any = field(default=None, init=False)  # set by the requester
 
     def interpret_response(self, response_or_exception: Response | Exception | None) -> ErrorResolution:
@@ -79,14 +79,14 @@ class TikTokErrorHandler(DefaultErrorHandler):
         try:
             response = self._read(response_or_exception)
         except (OSError, HTTPError) as error:  # the exceptions of `requests` are OSErrors
-            message = sentence_for(error, self.no_response)
+            message = message_for(error, self.no_response)
             return ErrorResolution(ResponseAction.RETRY, cdk.FailureType.transient_error, message)
         for response_filter in self.response_filters or ():
             if resolution := response_filter.matches(response):
                 # The CDK drops the failure type of a filter that retries: the error's type if it persists.
                 resolution.failure_type = response_filter.failure_type or cdk.FailureType.transient_error
                 return self._apply(response, resolution)
-        raise ValueError("The last filter of the manifest takes whatever the others leave.")
+        raise ValueError("The last filter of the manifest must match every response.")
 
     def _read(self, response: Response | Exception | None) -> Response:
         if not isinstance(response, Response):
@@ -121,11 +121,11 @@ class TikTokErrorHandler(DefaultErrorHandler):
 
 @dataclass
 class ParsedBodyExtractor(RecordExtractor):
-    """Takes the records from what the error handler has read, with each requested column as the schema says, or null.
+    """Extracts records from the parsed body, and converts each requested column to the schema's type, or to null.
 
-    Why not YAML: the CDK's DpathExtractor parses a response again, takes what it cannot parse for an empty object, and
-    walks through all of it to find one path, which is a tenth of a sync's CPU time. Its schema normalization costs
-    0.2 ms a record, and leaves what it cannot convert as it is, for the destination to fail on.
+    Why not YAML: the CDK's DpathExtractor parses a response again, treats an unparsable one as an empty object, and
+    searches all of it for one path, which takes a tenth of a sync's CPU time. Its schema normalization costs 0.2 ms a
+    record, and keeps values that it can't convert, on which the destination then fails.
     Example: {"id": 75562, "like_count": "7", "is_verified": []} becomes
     {"id": "75562", "like_count": 7, "is_verified": None, "view_count": None}, where view_count was requested.
     """
@@ -140,7 +140,7 @@ class ParsedBodyExtractor(RecordExtractor):
         self._invalid = set[str]()
 
     def extract_records(self, response: Response) -> Iterable[Any]:
-        """What is at `field_path`: each item of a list, or the one object; no records where there is nothing."""
+        """The records at `field_path`: each item of a list, or the one object; none if it is absent."""
         found = response.json()
         for name in self.field_path:
             found = found.get(name)
@@ -165,7 +165,7 @@ class ParsedBodyExtractor(RecordExtractor):
 
 
 def convert(value: Any, kind: type) -> Any:
-    """A value as a column of this type takes it; None if it cannot be one."""
+    """The value converted to this type; None if that is impossible."""
     text = str(value).lower() if isinstance(value, (str, int, float)) else ""
     if kind is bool:
         return {"1": True, "true": True, "0": False, "false": False}.get(text)
@@ -183,7 +183,7 @@ def _requested_fields(response: Response) -> list[str]:
 
 
 def read_body(response: Response, max_time: float) -> bytes:
-    """A streamed response's body; a timeout of `requests` bounds each wait, but not a response that trickles in.
+    """A streamed response's body. The timeout of `requests` limits each read, but not a response that trickles in.
 
     Raises ReadTimeout after `max_time` (s), and ResponseTooLargeError.
     """
@@ -201,7 +201,7 @@ def read_body(response: Response, max_time: float) -> bytes:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body, an empty one if there is none; its texts are such as any destination takes.
+    """The JSON object in a body, or an empty one; its strings are valid in every destination.
 
     Invalid UTF-8 and lone surrogates become U+FFFD, NUL is dropped.
     """
@@ -224,6 +224,6 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def sentence_for(error: Exception, sentences: Mapping[str, str]) -> str:
-    """What to say of a request without a response: `no_response` in the manifest, by the class of the exception."""
+def message_for(error: Exception, sentences: Mapping[str, str]) -> str:
+    """The message for a request without a response: `no_response` in the manifest, by the exception's class."""
     return next(sentences[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in sentences)

@@ -21,8 +21,8 @@ FLUSH_INTERVAL_S = 1
 
 
 def run() -> None:
-    """Run one command; whatever happens, the process ends with it, even while workers wait for TikTok or a reader."""
-    # Some locales cannot encode every caption, and with PYTHONUNBUFFERED a signal would cut a line short.
+    """Run one command and exit, even while workers wait for TikTok or for the reader."""
+    # Some locales can't encode every caption, and with PYTHONUNBUFFERED a signal would truncate a line.
     sys.stdout = sys.__stdout__ = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, exit_by_signal)
@@ -40,9 +40,9 @@ def run() -> None:
 
 
 def _flush_output(is_over: threading.Event) -> None:
-    """Print what the CDK's buffer holds, which otherwise waits for the next message."""
+    """Flush the CDK's print buffer, which otherwise waits for the next message."""
     while not is_over.wait(FLUSH_INTERVAL_S):
-        with suppress(OSError):  # the next message ends the process
+        with suppress(OSError):  # the next message stops the process
             PRINT_BUFFER.flush()
 
 

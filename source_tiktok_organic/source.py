@@ -35,7 +35,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         self._concurrent_source._queue.maxsize = 200
 
     def check(self, logger: Any, config: Any) -> cdk.AirbyteConnectionStatus:
-        """Whether the profile can be read; the log says whose it is, and which permissions are missing for the rest."""
+        """Whether the profile can be read; the log says whose it is and which scopes are missing."""
         # The CDK takes the config from its constructor, and its methods ignore theirs.
         source = type(self)(None, self._config or validate_config(config), in_check=True)
         return check_account(source.streams(config), source.resolved_manifest)
@@ -52,7 +52,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 source._note_reader()
                 if message is source._last_state:
                     source._has_arrived.set()
-                    threading.Event().wait()  # for the end of the process: no record may follow the state
+                    threading.Event().wait()  # until the process exits: no record may follow the last state
         finally:
             # Otherwise workers would wait forever to put records on a queue that nobody reads. (test_from_python.py)
             queue, workers = source._concurrent_source._queue, source._concurrent_source._threadpool._threadpool
@@ -62,31 +62,31 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
                 queue.not_full.notify_all()
 
     def emit_state(self, timeout: float) -> None:
-        """Emit the state of what was read, and return when the reader has it, or after `timeout` (s)."""
+        """Emit the state; return when the reader has it, or after `timeout` (s)."""
         self._is_stopping = True
         for cursor in self._cursors:
             cursor.ensure_at_least_one_state_emitted()
             self._has_arrived.wait(timeout)
 
     def streams(self, config: Mapping[str, Any]) -> list[Any]:
-        """The streams of the manifest; that of `videos` with an `AccountCursor`."""
+        """The streams of the manifest; `videos` has an `AccountCursor`."""
         streams: list[Any] = super().streams(config)
         for stream in (s for s in streams if isinstance(s.cursor, AccountCursor)):
-            # The CDK has no hook for windows that are found while others are read. (test_windows.py)
+            # The CDK has no hook for windows that are created while others are read. (test_windows.py)
             stream.cursor.create_partition = stream._stream_partition_generator._partition_factory.create
             stream.cursor.start_reading = self._concurrent_source._queue.put
         return streams
 
     def _create_cursor(self, **component: Any) -> AccountCursor:
-        """An `AccountCursor` for what the CDK would give a ConcurrentPerPartitionCursor."""
+        """An `AccountCursor`, in place of the CDK's ConcurrentPerPartitionCursor."""
         name, manager = component["stream_name"], component.pop("state_manager")
 
-        def of_the_cdk(state: State) -> Any:
+        def cdk_cursor(state: State) -> Any:
             changed = {**component, "stream_state": dict(state), "message_repository": NoopMessageRepository()}
             return self._constructor.create_concurrent_cursor_from_datetime_based_cursor(**changed)
 
         def period(state: State) -> Period:
-            (window,) = of_the_cdk(state).stream_slices()
+            (window,) = cdk_cursor(state).stream_slices()
             return int(window["start_time"]), int(window["end_time"])
 
         def emit(state: State) -> None:
@@ -102,15 +102,15 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         modes = {s.stream.name: s.sync_mode for s in self._catalog.streams} if self._catalog else {}
         is_full_refresh = modes.get(name) is cdk.SyncMode.full_refresh
         cursor = AccountCursor(
-            component["partition_router"], period, states, of_the_cdk({}).cursor_field, emit, is_full_refresh
+            component["partition_router"], period, states, cdk_cursor({}).cursor_field, emit, is_full_refresh
         )
         if name in modes:
             self._cursors.append(cursor)
         return cursor
 
     def _note_reader(self) -> None:
-        """Tell the CDK in which thread its messages are read: it takes the constructor's for that.
+        """Tell the CDK which thread reads its messages, as it assumes the constructor's.
 
-        It lets that thread never wait for room on the queue, and every other one, so the reader would wait for itself.
+        It never makes that thread wait for room on the queue; a reader in another thread would wait for itself.
         """
         self._message_repository._consumer_thread_id = threading.get_ident()  # type: ignore[attr-defined]

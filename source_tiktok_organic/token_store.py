@@ -1,4 +1,4 @@
-"""Keeps the newest tokens where nothing else does, for the authenticator."""
+"""Stores the newest tokens on disk, for clients that drop CONNECTOR_CONFIG messages."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ import airbyte_cdk as cdk
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 logger = logging.getLogger("airbyte")
-KEPT = ("access_token", "refresh_token", "token_expiry_date")
+TOKEN_FIELDS = ("access_token", "refresh_token", "token_expiry_date")
 LONGEST_LOCK_S, LOCK_INTERVAL_S = 180, 0.5
 
 
@@ -29,10 +29,10 @@ def hide(secret: str) -> None:
 class TokenStore:
     """A folder with a file for each authorization, if the environment names one; otherwise the store does nothing.
 
-    Why not YAML: a refresh token works once, and some clients throw each CONNECTOR_CONFIG away. Each refresh token that
-    an authorization ever had leads to its file, as other clients store some configs and lose others.
+    Why not YAML: a refresh token can be used only once, and some clients drop every CONNECTOR_CONFIG. Others store some
+    and lose some, so every refresh token that an authorization ever had leads to its file.
 
-    File, named by the hash of the first one that was seen (0600; dates as in the config):
+    A file is named by the hash of the first refresh token it had (mode 0600; dates as in the config):
         {"access_token": "act.…", "refresh_token": "rft.…", "token_expiry_date": "…", "hashes": ["…"]}
     """
 
@@ -45,7 +45,7 @@ class TokenStore:
         self._path: Path | None = None
 
     def locked(self, credentials: dict[str, Any]) -> AbstractContextManager[Any]:
-        """Load the newest credentials, and keep other processes from refreshing them; a config error if unusable."""
+        """Load the newest credentials and lock them; raises a config error if the store is unusable."""
         with ExitStack() as stack:
             if self._is_used and "refresh_token" in credentials:
                 try:
@@ -58,8 +58,8 @@ class TokenStore:
                     raise cdk.AirbyteTracedException(str(error), message, cdk.FailureType.config_error) from None
             return stack.pop_all()
 
-    def keep(self, credentials: Mapping[str, Any]) -> None:
-        """Store refreshed credentials; should that fail, they are in the CONNECTOR_CONFIG alone."""
+    def save(self, credentials: Mapping[str, Any]) -> None:
+        """Store refreshed credentials; if that fails, only the CONNECTOR_CONFIG has them."""
         try:
             self._write(credentials)
         except OSError as error:
@@ -74,7 +74,7 @@ class TokenStore:
         newest = stored["access_token"]
         # The same token may have been rejected meanwhile, which only these credentials show.
         if self._hash(credentials) in self._hashes and newest not in ("", credentials["access_token"]):
-            credentials.update({name: stored[name] for name in KEPT})
+            credentials.update({name: stored[name] for name in TOKEN_FIELDS})
             hide(newest)
             hide(credentials["refresh_token"])
         self._write(credentials)  # tokens that can't be stored must not be refreshed
@@ -102,10 +102,10 @@ class TokenStore:
         return next((other for other in others if own in self._read(other)["hashes"]), path)
 
     def _read(self, path: Path) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"hashes": [], **dict.fromkeys(KEPT, "")}
+        nothing: dict[str, Any] = {"hashes": [], **dict.fromkeys(TOKEN_FIELDS, "")}
         try:
             stored = json.loads(path.read_bytes()) if path.exists() else nothing
-            return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in KEPT}}
+            return {"hashes": [*stored["hashes"]], **{name: "" + stored[name] for name in TOKEN_FIELDS}}
         except (ValueError, KeyError, TypeError):
             if path != self._path:  # another account's
                 return nothing
@@ -119,7 +119,7 @@ class TokenStore:
             self._hashes = list(dict.fromkeys([*self._hashes, self._hash(credentials)]))
             draft = self._path.with_suffix(".new")
             with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                json.dump({**{name: credentials[name] for name in KEPT}, "hashes": self._hashes}, file)
+                json.dump({**{name: credentials[name] for name in TOKEN_FIELDS}, "hashes": self._hashes}, file)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self._path)

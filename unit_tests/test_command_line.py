@@ -50,15 +50,15 @@ MISFITS = [
     ({"credentials": {"auth_type": "access_token"}}, "`credentials.access_token` is missing."),
     (
         with_(refresh_token="act.given"),
-        "`credentials.refresh_token` begins with act., so it is the access_token, which has a property of its own.",
+        "`credentials.refresh_token` starts with act., so it is the access_token: enter it there.",
     ),
     (
         with_(access_token="rft.first"),
-        "`credentials.access_token` begins with rft., so it is the refresh_token, which has a property of its own.",
+        "`credentials.access_token` starts with rft., so it is the refresh_token: enter it there.",
     ),
     (
         {"credentials": {"auth_type": "access_token", "access_token": "rft.first"}},
-        "`credentials.access_token` begins with rft., so it is the refresh_token, which has a property of its own.",
+        "`credentials.access_token` starts with rft., so it is the refresh_token: enter it there.",
     ),
     ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be written as YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` is not a valid date."),

@@ -1,4 +1,4 @@
-"""The two requests to TikTok's data endpoints that show whose account it is and what its owner granted."""
+"""The two requests to TikTok's data endpoints that show whose account it is and which scopes are granted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A listener for the browser that comes back from TikTok, and the page that it shows."""
+"""The listener to which TikTok redirects the browser, and the page that it shows."""
 
 import html
 import os

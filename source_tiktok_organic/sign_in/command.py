@@ -1,7 +1,7 @@
-"""The command `tiktok-organic-sign-in`: a person's consent on TikTok's page becomes a config that `read` takes.
+"""The command `tiktok-organic-sign-in`: asks for consent on TikTok's page, and writes a config file.
 
-TikTok's page sends the browser to a listener on this machine, and the code that comes with it is exchanged for tokens.
-The CDK is not imported, as that would take seconds.
+TikTok's page redirects the browser to a listener on this machine, with a code that is exchanged for tokens. The CDK is
+not imported, as that would take seconds.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from source_tiktok_organic.sign_in.report import say
 KEY_VARIABLE, SECRET_VARIABLE = "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"
 # A field of each of these tells an account's name.
 NAMES_BY_SCOPE = {"user.info.basic": "display_name", "user.info.profile": "username"}
-# Instead of leading back, TikTok may stop there.
+# TikTok may show an error on its own page instead of redirecting.
 ON_TIKTOKS_PAGE = (
     "TikTok may have shown the reason on its own page, as error_type=…: docs/command-line.md says what each means. "
     "Otherwise run the command again, with a longer --timeout if you need it."
@@ -120,7 +120,7 @@ def _sign_in(options: argparse.Namespace) -> None:
     attempt, consent = _consent(key, secret, replacement, options)
     tokens = exchange(attempt, consent, api_host)
     file.write({**file.settings(), "credentials": credentials(attempt, tokens)})
-    # From here on the tokens are stored: nothing may end in a failure.
+    # The tokens are stored now, so nothing after this may fail.
     granted = re.split(r"[,\s]+", str(tokens.get("scope") or consent.scopes))
     name = _account(api_host, tokens["access_token"], granted)
     report.tell(file.path, tokens, name, requested=attempt.scopes, granted=granted)
@@ -131,7 +131,7 @@ def _api_host() -> str:
 
 
 def _replacement() -> str | None:
-    """The address that stands in for TikTok's, both of the consent page and of the API."""
+    """The address that replaces TikTok's, for the consent page and the API."""
     try:
         replacement = address.base_url()
     except ValueError as error:

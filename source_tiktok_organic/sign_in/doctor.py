@@ -18,10 +18,10 @@ from source_tiktok_organic.sign_in.login_kit import (
     SignInError,
     account_name,
     expiry_date,
+    message_for,
     post_token_form,
     printable,
     renewal_date,
-    sentence_for,
 )
 from source_tiktok_organic.sign_in.report import say
 
@@ -123,12 +123,12 @@ class _Doctor:
         if not folder:
             self._look_for_token_store()
             return
-        # The CDK comes with it, which takes seconds.
+        # Imported here, as it imports the CDK, which takes seconds.
         from airbyte_cdk import AirbyteTracedException
 
-        from source_tiktok_organic.token_store import KEPT, TokenStore
+        from source_tiktok_organic.token_store import TOKEN_FIELDS, TokenStore
 
-        for name in KEPT:
+        for name in TOKEN_FIELDS:
             self._credentials.setdefault(name, "")
         before = self._credentials["refresh_token"]
         self._store = TokenStore(STORE_VARIABLE, facts.manifest()["definitions"]["messages"])
@@ -163,7 +163,7 @@ class _Doctor:
         if error == "invalid_grant":
             self._right(what, "accepted")
         elif error in ("invalid_client", "unauthorized_client"):
-            self._wrong(what, sentence_for(body))
+            self._wrong(what, message_for(body))
         else:
             self._unknown(what, f"not checked, as TikTok responds with {printable(error) or 'no error code'}")
 
@@ -181,7 +181,7 @@ class _Doctor:
     def _refresh(self, what: str) -> None:
         body = self._post(self._credentials["refresh_token"])
         if not _text(body.get("access_token")):
-            self._wrong(what, _refresh_sentence(body))
+            self._wrong(what, _refresh_message(body))
             return
         for name in ("access_token", "refresh_token"):
             self._credentials[name] = _text(body.get(name)) or self._credentials[name]
@@ -189,7 +189,7 @@ class _Doctor:
         if end := expiry_date(body.get("refresh_expires_in")):
             self._credentials["refresh_token_expiry_date"] = end
         if self._store:
-            self._store.keep(self._credentials)
+            self._store.save(self._credentials)
         self._file.write({**self._config, "credentials": self._credentials})
         expires = f", expires on {end[:10]}" if end else ""
         self._right(what, f"accepted, and the next one is stored{expires}")
@@ -256,14 +256,14 @@ class _Doctor:
         return date.astimezone(timezone.utc) if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
-def _refresh_sentence(body: Mapping[str, Any]) -> str:
-    """What the connector itself says about this response to a refresh."""
+def _refresh_message(body: Mapping[str, Any]) -> str:
+    """The connector's own message for this response to a refresh."""
     error = _text(body.get("error"))
     code = error or "no_valid_response"
     if code not in facts.token_errors():
         code = "unknown"
     said = f" (TikTok says: {printable(error)})" if code == "unknown" else ""
-    return facts.token_sentence(code) + said
+    return facts.token_message(code) + said
 
 
 def _stripped(credentials: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What this command takes from manifest.yaml: scopes and what each is for, sentences, TikTok's addresses."""
+"""Reads from manifest.yaml what this command needs: scopes, messages and TikTok's addresses."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def manifest() -> Any:
-    """The manifest as it stands in the package."""
+    """The packaged manifest."""
     return yaml.load(pkgutil.get_data("source_tiktok_organic", "manifest.yaml") or b"", Loader=_LOADER)  # noqa: S506
 
 
@@ -28,8 +28,8 @@ def token_errors() -> Mapping[str, Any]:
     return errors
 
 
-def token_sentence(code: str) -> str:
-    """What the connector itself says about this `error`."""
+def token_message(code: str) -> str:
+    """The connector's own message for this `error`."""
     message: str = token_errors()[code]["message"]
     return message
 

@@ -1,4 +1,4 @@
-"""Login Kit, TikTok's OAuth 2.0, as a desktop app speaks it [developers.tiktok.com/docs/en/login-kit-desktop]."""
+"""Login Kit, TikTok's OAuth 2.0, for desktop apps [developers.tiktok.com/docs/en/login-kit-desktop]."""
 
 import hashlib
 import hmac
@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 
 import requests
 
-from source_tiktok_organic.sign_in.facts import manifest, scopes, token_sentence
+from source_tiktok_organic.sign_in.facts import manifest, scopes, token_message
 
 TIMEOUT_S = (10, 30)
 TOKENS = ("access_token", "refresh_token")
 
-# `error_type` of TikTok's callback tells apart what `error` does not; no documentation has it [seen live 2026-08].
+# `error_type` of TikTok's callback is more specific than `error`; it is not documented [seen live 2026-08].
 ERROR_TYPES = {
     "non_sandbox_target": "This TikTok account isn't a target user of your app's sandbox. On TikTok for Developers, "
     "open Sandbox settings, add the account under Target users, wait up to an hour, and run the command again.",
@@ -33,13 +33,13 @@ ERRORS = {
     "invalid_scope": ERROR_TYPES["scope"],
     "invalid_grant": "TikTok rejects the code, which works once and only for minutes. Run the command again.",
 }
-# About these, the connector says the same.
+# For these, the connector has the same messages.
 SHARED_ERRORS = ("invalid_client", "unauthorized_client", "server_error", "temporarily_unavailable")
 ANY_OTHER_ERROR = "TikTok refused the authorization. Check your app on TikTok for Developers, and try again."
 
 
 class SignInError(Exception):
-    """A sentence for the person at the terminal: what went wrong and what to do."""
+    """A message for the user: what went wrong and what to do."""
 
 
 class ForeignResponseError(Exception):
@@ -89,7 +89,7 @@ class Attempt:
             # Hexadecimal, where RFC 7636 has base64url [docs].
             "code_challenge": hashlib.sha256(self.verifier.encode()).hexdigest(),
             "code_challenge_method": "S256",
-            # Without it TikTok reuses an earlier consent, and nobody is asked again for a scope they once refused.
+            # Without it TikTok reuses an earlier consent, and does not ask again for a scope that was refused.
             "disable_auto_auth": "1",
         }
         page = f"{host}/v2/auth/authorize/" if host else _consent_page()
@@ -105,7 +105,7 @@ class Attempt:
         response = dict(parse_qsl(query))
         state = response.get("state", "")
         if not hmac.compare_digest(state.encode(), self.state.encode()):
-            raise ForeignResponseError("" if state or "error" not in response else sentence_for(response))
+            raise ForeignResponseError("" if state or "error" not in response else message_for(response))
         if "error" in response:
             raise self.refusal(response)
         if not response.get("code"):
@@ -142,18 +142,18 @@ class Attempt:
         said = "; ".join(details)
         for secret in filter(None, (self.client_secret, self.verifier, code)):
             said = said.replace(secret, "****")
-        sentence = sentence_for(refused)
+        sentence = message_for(refused)
         return SignInError(f"{sentence} (TikTok says: {printable(said)})" if said else sentence)
 
 
-def sentence_for(refused: Mapping[str, Any]) -> str:
+def message_for(refused: Mapping[str, Any]) -> str:
     """What to do about a response with an `error`, by its codes alone."""
     error_type = str(refused.get("error_type"))
     error = str(refused.get("error"))
     if error_type in ERROR_TYPES:
         return ERROR_TYPES[error_type]
     if error in SHARED_ERRORS:
-        return token_sentence(error)
+        return token_message(error)
     return ERRORS.get(error, ANY_OTHER_ERROR)
 
 
@@ -192,7 +192,7 @@ def exchange(attempt: Attempt, consent: Consent, host: str) -> dict[str, Any]:
 
 
 def has_tokens(response: Mapping[str, Any]) -> bool:
-    """Whether a token response is a success: both tokens are in it, as text that is not empty."""
+    """Whether a token response is a success: it has both tokens, as non-empty text."""
     tokens = [response.get(name) for name in TOKENS]
     return all(isinstance(token, str) and token for token in tokens)
 

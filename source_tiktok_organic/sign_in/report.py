@@ -1,4 +1,4 @@
-"""What the command prints: to a terminal that may not know every letter, or to a reader that may go away."""
+"""Prints the result, to a terminal that may lack some letters, or to a pipe that may be closed."""
 
 import io
 import shlex
