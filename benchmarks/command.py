@@ -24,11 +24,11 @@ class Command:
     Its output goes to a file: a pipe that nobody reads would make the process wait.
     """
 
-    def __init__(self, sandbox: Sandbox, command: str, **files: Any) -> None:
+    def __init__(self, sandbox: Sandbox, command: str, ca_file: Path | None = None, **files: Any) -> None:
         self._temporary = TemporaryDirectory()
         self._folder = Path(self._temporary.name)
         arguments = [part for name, content in files.items() for part in self._written(name, content)]
-        trusted = {"REQUESTS_CA_BUNDLE": sandbox.ca_file} if sandbox.ca_file else {}
+        trusted = {"REQUESTS_CA_BUNDLE": str(ca_file)} if ca_file else {}
         with (self._folder / "stdout").open("wb") as out, (self._folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(
                 [SCRIPT, command, *arguments],

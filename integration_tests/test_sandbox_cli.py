@@ -51,8 +51,7 @@ def test_the_command_ends_quietly_on_a_signal(number: signal.Signals) -> None:
         process.send_signal(number)
         output, errors = process.communicate(timeout=_TIMEOUT)
 
-    assert set(line) == {"base_url", "config", "client_key", "client_secret", "authorize_url", "ca_file"}
-    assert line["authorize_url"] == line["base_url"] + "/v2/auth/authorize/"
+    assert set(line) == {"base_url", "config"}
     assert response["access_token"].startswith("act.")
     assert truth["accounts"][0]["videos"] == Sandbox(videos=3, now=1_790_000_000).account.videos
     assert (process.returncode, output, errors) == (0, "", "")
@@ -92,20 +91,6 @@ def test_every_kind_of_flag_reaches_the_settings() -> None:
     with _command(*flags.split()) as (_, line):
         first = _refresh(line)
         assert _refresh(line)["refresh_token"] == first["refresh_token"]
-
-
-def test_the_command_names_the_certificate_of_tls() -> None:
-    with _command("--tls", "--videos", "1", "--refused-fields", "is_aigc,title", "--rate-lock", "2.5") as (_, line):
-        url = f"{line['base_url']}/_sandbox/truth"
-        truth = requests.get(url, timeout=_TIMEOUT, verify=line["ca_file"]).json()
-
-    assert line["base_url"].startswith("https://")
-    assert len(truth["accounts"][0]["videos"]) == 1
-
-
-def test_the_command_names_no_certificate_without_tls() -> None:
-    with _command("--videos", "0", "--refused-fields", "") as (_, line):
-        assert line["ca_file"] == ""
 
 
 def test_control_over_http_works_like_the_methods_and_unlogged() -> None:

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sandbox.facts import AUTHORIZE_PATH
 from sandbox.sandbox import Sandbox
 from sandbox.settings import Settings
 
 _DESCRIPTION = """A local TikTok for a browser, a connector and a test.
-The first line on stdout is JSON: base_url, config (ready for the connector), client_key, client_secret, authorize_url,
-and ca_file: with --tls, the certificate that a client needs.
+The first line on stdout is JSON: base_url, and config, which is ready for the connector.
 Ctrl-C or SIGTERM ends it."""
 
 
@@ -29,26 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        sandbox = Sandbox(port=options.pop("port"), **options)
-        sandbox.start()
-    except (ValueError, OSError) as error:
+        sandbox = Sandbox(**options)
+    except ValueError as error:
         parser.error(str(error))
-    _announce(sandbox)
+    sandbox.start()
+    sys.stdout.write(json.dumps({"base_url": sandbox.base_url, "config": sandbox.config()}) + "\n")
+    sys.stdout.flush()
     stop.wait()
     sandbox.stop()
-
-
-def _announce(sandbox: Sandbox) -> None:
-    line = {
-        "base_url": sandbox.base_url,
-        "config": sandbox.config(),
-        "client_key": sandbox.client_key,
-        "client_secret": sandbox.client_secret,
-        "authorize_url": sandbox.base_url + AUTHORIZE_PATH,
-        "ca_file": sandbox.ca_file,
-    }
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0: a free one (default: 0)")
     hints = get_type_hints(Settings, include_extras=True)
     for field in fields(Settings):
         kind, help_text = get_args(hints[field.name])

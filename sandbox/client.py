@@ -21,7 +21,6 @@ class Client:
     def __init__(self, sandbox: Sandbox, access_token: str | None = None) -> None:
         self._sandbox = sandbox
         self._session = requests.Session()
-        self._verify = sandbox.ca_file or True
         self.access_token = access_token or sandbox.grant().access_token
 
     def __enter__(self) -> Client:
@@ -35,7 +34,7 @@ class Client:
     def send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send anything; `kwargs` are those of `requests`."""
         url = self._sandbox.base_url + path
-        options = {"timeout": _TIMEOUT, "allow_redirects": False, "verify": self._verify, **kwargs}
+        options = {"timeout": _TIMEOUT, "allow_redirects": False, **kwargs}
         return self._session.request(method, url, **options)
 
     @property

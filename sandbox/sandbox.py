@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -23,17 +24,19 @@ class Sandbox:
 
     Args:
         settings: all switches; default: `Settings()`.
-        port: TCP port on 127.0.0.1; 0 takes a free one.
+        ssl_context: serves over https with it; the default is http.
         switches: single switches by name, as a shorthand for `Settings(...)`.
     """
 
     client_key = CLIENT_KEY
     client_secret = CLIENT_SECRET
 
-    def __init__(self, settings: Settings | None = None, *, port: int = 0, **switches: Any) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, ssl_context: ssl.SSLContext | None = None, **switches: Any
+    ) -> None:
         self.settings = replace(settings or Settings(), **switches)
         self._world = World(self.settings)
-        self._server = Server(self._world, port)
+        self._server = Server(self._world, ssl_context)
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -56,11 +59,6 @@ class Sandbox:
     def base_url(self) -> str:
         """Where the API, the consent page and the token endpoint are; empty before the start."""
         return self._server.base_url
-
-    @property
-    def ca_file(self) -> str:
-        """Path of the certificate that a client needs with `tls`, gone after the stop; empty without TLS."""
-        return self._server.ca_file
 
     @property
     def connections(self) -> int:

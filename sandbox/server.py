@@ -7,14 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from aiohttp import web
 
 from sandbox import control, faults, oauth, transport
 from sandbox.api import ENDPOINTS, Endpoint
-from sandbox.certificate import server_context, write_certificate
 from sandbox.errors import SandboxError, bad_params
 from sandbox.facts import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
 from sandbox.messages import Request, Response, json_response
@@ -41,59 +38,43 @@ class Server:
 
     Attributes:
         base_url: empty before the start.
-        ca_file: path of the certificate by which a client knows the server; empty without TLS.
     """
 
-    def __init__(self, world: World, port: int = 0) -> None:
+    def __init__(self, world: World, ssl_context: ssl.SSLContext | None = None) -> None:
         self._world = world
-        self._port = port
+        self._ssl_context = ssl_context
         self._ready = threading.Event()
-        self._failure: OSError | None = None
-        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="sandbox", daemon=True)
         self._stop: Callable[[], None] = lambda: None
         self.base_url = ""
-        self.ca_file = ""
 
     def start(self) -> None:
-        """Return when requests get a response; OSError when the port is taken."""
+        """Return when requests get a response."""
         self._thread.start()
         if not self._ready.wait(_START_TIMEOUT):
             raise TimeoutError("The sandbox did not start.")
-        if self._failure is not None:
-            raise self._failure
 
     def stop(self) -> None:
         """Drop what is in flight and return when the port is free."""
         self._stop()
         self._thread.join()
 
-    def _run(self) -> None:
-        if not self._world.settings.tls:
-            asyncio.run(self._serve("http", None))
-            return
-        with TemporaryDirectory(prefix="sandbox-") as folder:
-            ca_file = write_certificate(Path(folder))
-            self.ca_file = str(ca_file)
-            asyncio.run(self._serve("https", server_context(ca_file)))
-
-    async def _serve(self, scheme: str, context: ssl.SSLContext | None) -> None:
+    async def _serve(self) -> None:
         loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         # The low-level server: no router and no middleware between a request and its endpoint.
         server = _CountingServer(self._world, self._respond)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
-            listening = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
-            await web.SockSite(runner, listening, ssl_context=context, backlog=_BACKLOG).start()
+            listening = socket.create_server((_HOST, 0), backlog=_BACKLOG)
+            await web.SockSite(runner, listening, ssl_context=self._ssl_context, backlog=_BACKLOG).start()
+            scheme = "https" if self._ssl_context else "http"
             self.base_url = f"{scheme}://{_HOST}:{runner.addresses[0][1]}"
             self._stop = lambda: _call_in(loop, self._stopping.set)
             self._ready.set()
             await self._stopping.wait()
             await _stop_accepting(loop, listening)
-        except OSError as error:
-            self._failure = error
         finally:
-            self._ready.set()
             await runner.cleanup()
 
     async def _respond(self, web_request: web.BaseRequest) -> web.StreamResponse:

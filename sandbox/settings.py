@@ -46,7 +46,6 @@ class Settings:
         0.0
     )
 
-    tls: Annotated[bool, "serve over https, with a certificate of its own: `ca_file`"] = False
     latency: Annotated[float, "s that each API request takes"] = 0.0
     token_latency: Annotated[float, "s that the token endpoint takes to respond after it has exchanged the tokens"] = (
         0.0
