@@ -125,5 +125,5 @@ def test_settings_that_cannot_be_served_are_refused_by_name(switches: dict[str, 
 
 
 def test_an_unknown_scope_cannot_be_granted() -> None:
-    with pytest.raises(ValueError, match=r"scopes must be a list of user\.info\.basic"):
+    with pytest.raises(ValueError, match=r"scopes must be some of user\.info\.basic"):
         Sandbox(videos=0).grant(scopes=("video.all",))

@@ -17,7 +17,7 @@ import requests
 
 from sandbox import Sandbox, Settings
 from sandbox.__main__ import main
-from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
+from sandbox.facts import TOKEN_PATH
 
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT = 5  # s
@@ -37,10 +37,6 @@ def _command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
 
 def _get(base_url: str, control: str) -> Any:
     return requests.get(f"{base_url}/_sandbox/{control}", timeout=_TIMEOUT).json()
-
-
-def _post(base_url: str, control: str, body: Any = None) -> Any:
-    return requests.post(f"{base_url}/_sandbox/{control}", json=body, timeout=_TIMEOUT).json()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -91,41 +87,6 @@ def test_every_kind_of_flag_reaches_the_settings() -> None:
     with _command(*flags.split()) as (_, line):
         first = _refresh(line)
         assert _refresh(line)["refresh_token"] == first["refresh_token"]
-
-
-def test_control_over_http_works_like_the_methods_and_unlogged() -> None:
-    with Sandbox(videos=2) as sandbox:
-        url = sandbox.base_url
-        granted = _post(url, "grant", {"scopes": ["user.info.basic"], "account": sandbox.account.open_id})
-        _post(url, "faults", {"path": TOKEN_PATH, "faults": ["token_500", None]})
-        responses = [_refresh({"base_url": url, "config": granted}) for _ in range(2)]
-        logged = _get(url, "requests")["requests"]
-        _post(url, "reset")
-
-        assert (responses[0]["error"], responses[1]["scope"]) == ("server_error", "user.info.basic")
-        assert [(entry["path"], entry["status"], entry["fault"]) for entry in logged] == [
-            (TOKEN_PATH, 500, "token_500"),
-            (TOKEN_PATH, 200, None),
-        ]
-        assert _get(url, "truth") == {"accounts": [{"user": sandbox.account.user, "videos": sandbox.account.videos}]}
-        assert _get(url, "requests") == {"requests": []}
-        assert sandbox.requests == []
-
-
-@pytest.mark.parametrize(
-    ("control", "body", "text"),
-    [
-        ("faults", {"path": VIDEO_LIST_PATH, "faults": ["nonsense"]}, "has no fault 'nonsense'; known: "),
-        ("faults", {"path": VIDEO_LIST_PATH}, "faults"),
-        ("faults", [], "path"),
-        ("grant", {"scopes": "video.list"}, "scopes must be a list"),
-        ("grant", {"account": "me"}, "No account has the open_id 'me'."),
-        ("nonsense", {}, "Unknown control; known: GET /_sandbox/truth"),
-    ],
-)
-def test_a_wrong_control_request_is_told_why(control: str, body: Any, text: str) -> None:
-    with Sandbox(videos=0) as sandbox:
-        assert text in _post(sandbox.base_url, control, body)["error"]
 
 
 def test_a_browsers_request_for_an_icon_is_no_violation() -> None:

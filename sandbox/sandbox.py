@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from sandbox import control
 from sandbox.accounts import Account
 from sandbox.facts import ALL_SCOPES, CLIENT_KEY, CLIENT_SECRET, DATA_PATHS
 from sandbox.faults import check_names
@@ -79,11 +78,11 @@ class Sandbox:
     def grant(self, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES) -> Grant:
         """A person's consent, with the tokens that it leads to."""
         with self._world.lock:
-            return self._world.tokens.grant(account or self.account, control.known_scopes(scopes))
+            return self._world.tokens.grant(account or self.account, _in_order(scopes))
 
     def config(self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any) -> Json:
         """A connector config with the refresh token of a fresh consent."""
-        return {**control.oauth_config(self.grant(account, scopes)), **top_level}
+        return {**self.grant(account, scopes).config, **top_level}
 
     def access_token_config(
         self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any
@@ -175,3 +174,10 @@ class Sandbox:
         """
         with self._world.lock:
             self._world.reset()
+
+
+def _in_order(scopes: Sequence[str]) -> tuple[str, ...]:
+    """The scopes in TikTok's order; ValueError for unknown ones."""
+    if unknown := [scope for scope in scopes if scope not in ALL_SCOPES]:
+        raise ValueError(f"scopes must be some of {', '.join(ALL_SCOPES)}, not {unknown}.")
+    return tuple(scope for scope in ALL_SCOPES if scope in scopes)

@@ -10,7 +10,7 @@ from typing import Final
 
 from sandbox.accounts import Account
 from sandbox.errors import bad_token_request, data_error, token_error
-from sandbox.facts import CODE_LIFETIME
+from sandbox.facts import CLIENT_KEY, CLIENT_SECRET, CODE_LIFETIME
 from sandbox.messages import Json
 from sandbox.settings import Settings
 
@@ -34,6 +34,18 @@ class Grant:
     expires_at: float = 0.0
     refresh_token: str = ""
     refresh_expires_at: float = 0.0
+
+    @property
+    def config(self) -> Json:
+        """A connector config with the refresh token."""
+        return {
+            "credentials": {
+                "auth_type": "oauth2.0",
+                "client_key": CLIENT_KEY,
+                "client_secret": CLIENT_SECRET,
+                "refresh_token": self.refresh_token,
+            }
+        }
 
 
 @dataclass(frozen=True)
