@@ -78,9 +78,8 @@ format: $(DEV)/installed ## ruff's fixes and layout
 	@$(DEV)/bin/ruff check --fix $(PACKAGES)
 	@$(DEV)/bin/ruff format $(PACKAGES)
 
-docs: $(DEV)/installed ## what repeats the manifest and the sandbox: tables, the skill file, expected records
+docs: $(DEV)/installed ## what repeats the manifest (tables, the skill file), and the expected records
 	@$(DEV)/bin/python -m integration_tests.acceptance
-	@$(DEV)/bin/python -m sandbox.rules
 	@$(DEV)/bin/python docs/generate.py
 
 bench: $(DEV)/installed ## the connector and its peers, side by side, into benchmarks/RESULTS.md (half an hour)

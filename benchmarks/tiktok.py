@@ -36,8 +36,9 @@ class TikTok:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait()
+        # Waits for its end and closes the pipe.
+        with self._process:
+            self._process.terminate()
 
     def start_over(self) -> Json:
         """Forget rate windows, tokens and log; credentials with a refresh token."""

@@ -1,4 +1,4 @@
-"""Failures that a test asks for by name: which there are, and which path can meet which."""
+"""Failures that a test asks for by name, and which path has which. README.md says what each does."""
 
 from __future__ import annotations
 
@@ -6,61 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS, SandboxError, data_error, token_error
-from sandbox.facts import DATA_PATHS, OAUTH_PATHS, PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
+from sandbox.facts import DATA_PATHS, PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
 from sandbox.messages import Response, html_response, json_response, redirect
-
-# What each fault does. Those of the first three groups also go to any path.
-DESCRIPTIONS = {
-    # Another response; the request is not carried out.
-    "http_503": "HTTP 503 with a gateway's HTML page",
-    "html_502": "HTTP 502 with a gateway's HTML page",
-    "html_200": "HTTP 200 with an HTML page",
-    "empty_200": "HTTP 200 with no body",
-    # The right response, spoiled on its way; the request is carried out.
-    "cut_off_json": "the right response cut in half, with the Content-Length of that half",
-    "wrong_content_type": "the right response labelled text/html",
-    "reset_middle": "the right response's headers and half of its body, then a reset connection",
-    # No response, or a slow one.
-    "reset_before": "a reset connection before any response; the request is not carried out",
-    "hang": "no response for `hang_seconds` or until the sandbox stops, then the right one",
-    "trickle": "the right response, its body in small pieces spread evenly over `trickle_seconds`",
-    # Data endpoints: an error.
-    "rate_limited": "rate_limit_exceeded with HTTP 429",
-    "http_500": "internal_error with HTTP 500",
-    "error_in_200": "internal_error with HTTP 200",
-    "token_expired": "access_token_invalid with HTTP 401, although the token goes on working",
-    "unknown_503": "an error code that is documented nowhere, with HTTP 503",
-    # Data endpoints: another response; the request is not carried out.
-    "deep_json": "HTTP 200 with 100,000 nested lists",
-    "redirect_away": "HTTP 307 to `/elsewhere`, which responds with HTTP 200, no data and the code ok",
-    "bad_redirect": "HTTP 307 to an address that is no URL",
-    # Data endpoints: the right response, spoiled; a refused request is left alone.
-    "ok_403": "the right body with HTTP 403",
-    "ok_500": "the right body with HTTP 500",
-    "ok_503": "the right body with HTTP 503",
-    "data_empty": "`data` is `{}`",
-    "data_null": "`data` is null",
-    "data_missing": "no `data`",
-    "long_number": "the right body with a further number of 5,000 digits",
-    "invalid_utf8": "the right body with an invalid byte inside a caption, a bio or, without these, the error message",
-    "odd_headers": "the right response with headers `ratelimit-remaining` and `ratelimit-reset` that are no numbers",
-    # Video list: the right response, spoiled.
-    "without_id": "the right page of videos, but for the first one's id",
-    "videos_missing": "no `videos`",
-    "videos_null": "`videos` is null",
-    "has_more_missing": "no `has_more`",
-    "has_more_null": "`has_more` is null",
-    "has_more_text": "`has_more` is the text true or false",
-    # User info: the right response, spoiled.
-    "user_missing": "no `user`",
-    "user_without_open_id": "the right user, but for the `open_id`",
-    # Data, token and revoke endpoints.
-    "unknown_code": "an error code that is documented nowhere, with HTTP 400",
-    # Token and revoke endpoint.
-    "token_500": "server_error with HTTP 500",
-    "token_lost": "the refresh is done and the old token used up, but the connection is reset before the response",
-    "token_limited": "a rate limit: HTTP 200 with `log_id` and `open_id` only; the refresh is not done",
-}
 
 # The faults of a data endpoint that a repeated request gets past.
 PASSING = (
@@ -108,7 +55,7 @@ _DATA_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "unknown_503": partial(SandboxError, UNKNOWN, "Nobody knows.", "data", 503),
     **{code: partial(data_error, code) for code in DATA_ERRORS},
 }
-_OAUTH_FAULTS: dict[str, Callable[[], SandboxError]] = {
+_TOKEN_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "token_500": partial(token_error, "server_error", status=500),
     "unknown_code": partial(SandboxError, UNKNOWN, "Nobody knows.", "token", 400),
     **{code: partial(token_error, code) for code in TOKEN_ERRORS},
@@ -131,12 +78,10 @@ _ANYWHERE = (
     *_GATEWAY_RESPONSES,
 )
 _DATA = (*_ANYWHERE, *_DATA_FAULTS, *_DATA_RESPONSES, *_SPOILED_ANYWHERE, *_RIGHT_BUT_ODD)
-_OAUTH = (*_ANYWHERE, *_OAUTH_FAULTS)
 _NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(PATHS, _ANYWHERE),
-    **dict.fromkeys(OAUTH_PATHS, _OAUTH),
     **dict.fromkeys(DATA_PATHS, _DATA),
-    TOKEN_PATH: (*_OAUTH, "token_lost", "token_limited"),
+    TOKEN_PATH: (*_ANYWHERE, *_TOKEN_FAULTS, "token_lost", "token_limited"),
     USER_INFO_PATH: (*_DATA, *_SPOILED_AT[USER_INFO_PATH]),
     VIDEO_LIST_PATH: (*_DATA, *_SPOILED_AT[VIDEO_LIST_PATH], "without_id"),
 }
@@ -161,7 +106,7 @@ def instead(name: str | None, path: str, log_id: str) -> Response | None:
     """The response that a fault gives instead of the right one, or a raised error; None leaves the request alone."""
     if name == "token_limited":
         return json_response({"log_id": log_id, "open_id": ""})
-    errors = _DATA_FAULTS if path in DATA_PATHS else _OAUTH_FAULTS
+    errors = _DATA_FAULTS if path in DATA_PATHS else _TOKEN_FAULTS
     if name in errors:
         raise errors[name]()
     return {**_GATEWAY_RESPONSES, **_DATA_RESPONSES}.get(name or "")

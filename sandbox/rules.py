@@ -1,25 +1,16 @@
-"""The rules of TikTok's that the sandbox follows, each with how well it is known.
+"""TikTok's rules that the sandbox follows, each with how well it is known. `make live` compares them with TikTok.
 
-`python -m sandbox.rules` writes the tables of README.md anew.
+Strengths, the strongest first:
+- recorded: seen in a response of the real API.
+- documented: on https://developers.tiktok.com/doc/overview/.
+- live: seen live by somebody who wrote it down, without a recording.
+- reported: third-party code or reports.
+- assumed: our guess.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-from sandbox import tables
-
-README = Path(__file__).with_name("README.md")
-STRENGTHS = {
-    "recorded": "seen in a response of the real API",
-    "documented": "[developers.tiktok.com](https://developers.tiktok.com/doc/overview/)",
-    "live": "seen live by somebody who wrote it down, without a recording",
-    "reported": "third-party code or reports",
-    "assumed": "our guess",
-}
 
 
 @dataclass(frozen=True)
@@ -27,7 +18,7 @@ class Rule:
     """What the sandbox does unless a switch says otherwise.
 
     Attributes:
-        strength: one of STRENGTHS.
+        strength: one of those above.
         switches: names of the settings that change it.
         recorded: file in integration_tests/recorded that shows it; empty when there is none.
         name: by which the probes of `make live` that are about it name it; empty when there is none.
@@ -212,15 +203,10 @@ RULES = (
     Rule("A charset behind the form's content type is ignored; refused was seen live", "assumed", name="token_charset"),
     Rule("A wrong client secret is `invalid_client`", "assumed", name="wrong_client"),
     Rule("Using an old refresh token leaves the new one alone", "assumed", name="old_token"),
-    Rule("Revoking ends all tokens of the consent", "assumed"),
     # Sign-in.
     Rule("A code works once, with the same redirect_uri", "documented"),
     Rule("A code works for 5 minutes, and a failed attempt uses it up", "assumed"),
-    Rule(
-        "PKCE: hexadecimal SHA-256, `S256`, required for redirects to localhost",
-        "documented",
-        ("require_pkce",),
-    ),
+    Rule("PKCE: hexadecimal SHA-256, `S256`, required for redirects to localhost", "documented"),
     Rule("A wrong verifier is `invalid_grant`", "assumed"),
     Rule(
         "A web redirect_uri is https and absolute; one on localhost has a port; neither has query or fragment",
@@ -229,39 +215,4 @@ RULES = (
     Rule("A scope that the app lacks makes the authorization fail", "reported", ("app_scopes",)),
     Rule("A person may refuse single scopes", "documented"),
     Rule("`user.info.basic` cannot be refused", "assumed"),
-    Rule("An earlier consent is reused silently unless `disable_auto_auth=1`", "reported"),
 )
-
-
-def markdown() -> str:
-    """The rules as a Markdown table, after a line on each strength."""
-    strengths = " · ".join(f"*{name}*: {text}" for name, text in STRENGTHS.items())
-    rows = [(rule.rule, _strength(rule), tables.code(rule.switches)) for rule in RULES]
-    return f"{strengths}.\n\n" + tables.table(("rule", "strength", "switches"), rows)
-
-
-def _strength(rule: Rule) -> str:
-    recording = f"../integration_tests/recorded/{rule.recorded}"
-    return f"[{rule.strength}]({recording})" if rule.recorded else rule.strength
-
-
-_TABLES: dict[str, Callable[[], str]] = {"rules": markdown, "settings": tables.settings, "faults": tables.faults}
-
-
-def render(readme_text: str) -> str:
-    """README.md with its generated tables made anew."""
-    return re.sub(
-        r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)",
-        lambda found: found[1] + _TABLES[found[2]]() + found[3],
-        readme_text,
-        flags=re.DOTALL,
-    )
-
-
-def main() -> None:
-    """Write the tables of README.md anew."""
-    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -26,7 +26,7 @@ CURSOR_FORMS: dict[str, Callable[[int], Any]] = {
 class Settings:
     """What the sandbox holds and how it behaves where TikTok's own behaviour is unknown or has changed.
 
-    The note beside a field is the help of its command line flag and its line in README.md.
+    The note beside a field is the help of its command line flag.
     """
 
     seed: Annotated[int, "number from which all accounts are made; with the same `now` the videos are the same too"] = 7

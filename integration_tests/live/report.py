@@ -14,7 +14,6 @@ from rich.text import Text
 
 from integration_tests.live.api import Api
 from integration_tests.live.probe import Finding, Probe, merged
-from sandbox import tables
 
 HEADER = ("question", "TikTok", "its documentation", "the sandbox", "")
 MARKS = {True: ("≠", "yellow"), False: ("=", "green"), None: ("?", "dim")}
@@ -75,7 +74,7 @@ class Report:
             f"**{self.limit}**\n" if self.limit else "",
             f"{self.advice}\n",
             "≠ differs from the sandbox's default, = is the same, ? was not seen or is not claimed.\n",
-            tables.table(HEADER, cells),
+            _table(cells),
         ]
         return "\n".join(part for part in parts if part)
 
@@ -126,6 +125,12 @@ def _row(probe: Probe, finding: Finding) -> Sequence[str]:
     rule = f"{probe.rule.rule} ({probe.rule.strength})" if probe.rule else ""
     switches = f" **Set {_arguments(finding.switches)}.**" if finding.switches else ""
     return probe.question, finding.seen, probe.documented, rule + switches, MARKS[verdict_of(finding)][0]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = (HEADER, ["---"] * len(HEADER), *rows)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _arguments(switches: dict[str, Any]) -> str:
