@@ -86,7 +86,7 @@ def data_error(
 def token_error(
     code: str, message: str = "", *, status: int | None = None, violation: str | None = None
 ) -> SandboxError:
-    """An error of the token or revoke endpoint, with the value's usual description unless another is given."""
+    """An error of the token endpoint, with the value's usual description unless another is given."""
     return SandboxError(code, message or TOKEN_ERRORS[code], "token", status, violation)
 
 
@@ -101,7 +101,7 @@ def bad_params(message: str, status: int | None = None) -> SandboxError:
 
 
 def bad_token_request(message: str) -> SandboxError:
-    """A request to the token or revoke endpoint that the documentation rules out."""
+    """A request to the token endpoint that the documentation rules out."""
     return token_error("invalid_request", message, violation=message)
 
 

@@ -6,14 +6,12 @@ from sandbox import content
 
 AUTHORIZE_PATH = "/v2/auth/authorize/"
 TOKEN_PATH = "/v2/oauth/token/"
-REVOKE_PATH = "/v2/oauth/revoke/"
 USER_INFO_PATH = "/v2/user/info/"
 VIDEO_LIST_PATH = "/v2/video/list/"
 VIDEO_QUERY_PATH = "/v2/video/query/"
 
-OAUTH_PATHS = (TOKEN_PATH, REVOKE_PATH)
 DATA_PATHS = (USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH)
-PATHS = (AUTHORIZE_PATH, *OAUTH_PATHS, *DATA_PATHS)
+PATHS = (AUTHORIZE_PATH, TOKEN_PATH, *DATA_PATHS)
 
 # What TikTok's page calls the part of a request that it refuses.
 ERROR_TYPES = ("client_key", "redirect_uri", "code_challenge", "scope")

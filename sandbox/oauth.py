@@ -1,4 +1,4 @@
-"""Sign-in: the consent page, the token endpoint and the revoke endpoint."""
+"""Sign-in: the consent page and the token endpoint."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from sandbox import pages
-from sandbox.accounts import Account
 from sandbox.checks import problem_with_names
 from sandbox.errors import bad_page_request, bad_token_request, page_error, token_error
 from sandbox.facts import ALL_SCOPES, BASIC_SCOPE, CLIENT_KEY, CLIENT_SECRET
 from sandbox.messages import FORM_TYPE, Request, Response, html_response, json_response, redirect
-from sandbox.settings import Settings
 from sandbox.state import World
 
 _LOCAL_HOSTS = ("localhost", "127.0.0.1")
@@ -44,22 +42,17 @@ class Wish:
     redirect_uri: str
     state: str
     challenge: str
-    always_ask: bool
 
 
 def authorize(world: World, request: Request, log_id: str) -> Response:
-    """`GET` shows the consent page or reuses an earlier consent, `POST` takes the person's decision."""
-    wish = _read_wish(request, world.settings)
+    """`GET` shows the consent page, `POST` takes the person's decision."""
+    wish = _read_wish(request)
     if refused := [scope for scope in wish.scopes if scope not in world.settings.app_scopes]:
         return _refused(wish, "invalid_scope", f"The app does not have the scope {', '.join(refused)}.", "scope")
     if request.method == "POST":
         return _decide(world, request, wish)
     if request.method != "GET":
         raise bad_page_request(f"the method must be GET, not {request.method}")
-    signed_in = next(reversed(world.consents), None)
-    account = None if signed_in is None or wish.always_ask else world.account_by_open_id(signed_in)
-    if account is not None:
-        return _consented(world, wish, account, world.consents[account.open_id])
     choices = [(account.open_id, account.user["display_name"]) for account in world.accounts]
     return html_response(pages.consent_page(wish.scopes, choices))
 
@@ -80,17 +73,7 @@ def token(world: World, request: Request, log_id: str) -> Response:
     return json_response(world.tokens.response(grant))
 
 
-def revoke(world: World, request: Request, log_id: str) -> Response:
-    """`POST /v2/oauth/revoke/`: end a consent by its access token."""
-    form = _read_form(request)
-    _check_form(request, ("client_key", "client_secret", "token"))
-    _check_client(form)
-    grant = world.tokens.revoke(form["token"])
-    world.consents.pop(grant.account.open_id, None)
-    return json_response({})
-
-
-def _read_wish(request: Request, settings: Settings) -> Wish:
+def _read_wish(request: Request) -> Wish:
     problem = problem_with_names("query parameter", (name for name, _ in request.query_pairs), _AUTHORIZE_PARAMETERS)
     query = request.query
     missing = [name for name in _AUTHORIZE_PARAMETERS[:5] if not query.get(name)]
@@ -101,9 +84,9 @@ def _read_wish(request: Request, settings: Settings) -> Wish:
     if query["response_type"] != "code":
         raise bad_page_request("response_type must be 'code'")
     local = _check_redirect(query["redirect_uri"])
-    challenge = _read_challenge(query, required=local or settings.require_pkce)
+    challenge = _read_challenge(query, required=local)
     scopes = _read_scopes(query["scope"])
-    return Wish(scopes, query["redirect_uri"], query["state"], challenge, query.get("disable_auto_auth") == "1")
+    return Wish(scopes, query["redirect_uri"], query["state"], challenge)
 
 
 def _check_redirect(uri: str) -> bool:
@@ -156,9 +139,9 @@ def _decide(world: World, request: Request, wish: Wish) -> Response:
         raise bad_page_request("the form names an unknown account")
     if form["decision"] == "cancel" or not granted:
         return _refused(wish, "access_denied", "The user denied the request.")
-    world.consents.pop(account.open_id, None)
-    world.consents[account.open_id] = granted
-    return _consented(world, wish, account, granted)
+    code = world.tokens.issue_code(account, granted, wish.redirect_uri, wish.challenge)
+    query = urlencode({"code": code, "scopes": ",".join(granted), "state": wish.state})
+    return redirect(f"{wish.redirect_uri}?{query}")
 
 
 def _refused(wish: Wish, error: str, description: str, error_type: str = "") -> Response:
@@ -166,13 +149,6 @@ def _refused(wish: Wish, error: str, description: str, error_type: str = "") -> 
     query = {"error": error, "error_description": description, "error_type": error_type, "state": wish.state}
     given = {name: value for name, value in query.items() if value}
     return redirect(f"{wish.redirect_uri}?{urlencode(given)}", error_code=error)
-
-
-def _consented(world: World, wish: Wish, account: Account, consent: tuple[str, ...]) -> Response:
-    scopes = tuple(scope for scope in wish.scopes if scope in consent)
-    code = world.tokens.issue_code(account, scopes, wish.redirect_uri, wish.challenge)
-    query = urlencode({"code": code, "scopes": ",".join(scopes), "state": wish.state})
-    return redirect(f"{wish.redirect_uri}?{query}")
 
 
 def _read_form(request: Request) -> dict[str, str]:

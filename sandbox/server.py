@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox import control, faults, oauth, transport
 from sandbox.api import ENDPOINTS, Endpoint
 from sandbox.errors import SandboxError, bad_params
-from sandbox.facts import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
+from sandbox.facts import AUTHORIZE_PATH, TOKEN_PATH
 from sandbox.messages import Request, Response, json_response
 from sandbox.spoil import as_read
 from sandbox.state import LoggedRequest, World
@@ -21,7 +21,6 @@ from sandbox.state import LoggedRequest, World
 _ROUTES: dict[str, Endpoint] = {
     AUTHORIZE_PATH: oauth.authorize,
     TOKEN_PATH: oauth.token,
-    REVOKE_PATH: oauth.revoke,
     **ENDPOINTS,
     faults.ELSEWHERE_PATH: lambda world, request, log_id: json_response({"data": {}, "error": {"code": "ok"}}),
 }

@@ -70,7 +70,6 @@ class Settings:
         bool,
         "each account starts with a consent whose tokens are the same in each run: `act.sandbox.0`, `rft.sandbox.0`",
     ] = False
-    require_pkce: Annotated[bool, "ask for PKCE from web redirects too"] = False
     app_scopes: Annotated[tuple[str, ...], "scopes that the app has, comma-separated"] = ALL_SCOPES
 
     token_error_status: Annotated[int, "HTTP status of errors of the token endpoint"] = 400

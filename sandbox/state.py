@@ -110,8 +110,6 @@ class World:
         self._ordinals: Counter[str] = Counter()
         self._in_flight: Counter[str] = Counter()
         self._log_ids = 0
-        # The consent that TikTok reuses silently: open_id -> scopes, the account signed in last at the end.
-        self.consents: dict[str, tuple[str, ...]] = {}
         self._grant_fixed()
 
     def reset(self) -> None:
@@ -119,7 +117,6 @@ class World:
         for part in (self.clock, self.tokens, self.rate_limits, self.faults):
             part.reset()
         self.log.clear()
-        self.consents.clear()
         self._ordinals.clear()
         self.in_flight_peaks.clear()
         self.connections = 0

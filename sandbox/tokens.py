@@ -135,15 +135,6 @@ class TokenStore:
             raise data_error("access_token_invalid")
         return grant
 
-    def revoke(self, token: str) -> Grant:
-        """End a consent with all its tokens."""
-        grant, _ = self._by_access.get(token, (None, 0.0))
-        if grant is None:
-            raise token_error("invalid_request", "Access token is invalid or expired.")
-        self._by_access = {key: held for key, held in self._by_access.items() if held[0] is not grant}
-        self._by_refresh = {key: held for key, held in self._by_refresh.items() if held is not grant}
-        return grant
-
     def revoke_access_tokens(self) -> None:
         """End all access tokens before their time."""
         self._by_access.clear()

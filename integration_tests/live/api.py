@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from integration_tests.live import Json, LiveError
-from sandbox.facts import OAUTH_PATHS, USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH
+from sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH
 from source_tiktok_organic.responses import parse
 
 TIMEOUT_S = (10, 30)
@@ -244,7 +244,7 @@ class Api:
 
 def is_answer(path: str, query: str, reply: Reply) -> bool:
     """Whether a response says something about the question, rather than about a gateway or a bad moment."""
-    if path in OAUTH_PATHS:
+    if path == TOKEN_PATH:
         return reply.status < 500 and reply.code not in ("", "server_error", "temporarily_unavailable")
     if reply.status >= 500 or reply.code == "internal_error":
         return False

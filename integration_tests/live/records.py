@@ -13,7 +13,7 @@ from typing import Any
 from integration_tests.live import Json
 from integration_tests.live.api import Reply
 from integration_tests.live.stand_ins import StandIns
-from sandbox.facts import OAUTH_PATHS, USER_INFO_PATH, VIDEO_LIST_PATH
+from sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
 
 VIDEOS_KEPT = 3
 # Objects of which a request chooses the names.
@@ -78,7 +78,7 @@ def _unlike(recorded: Any, ours: Any, chosen: bool = False) -> Iterator[str]:
 
 
 def _kind(path: str, sent: Any, reply: Reply) -> str:
-    oauth = path in OAUTH_PATHS
+    oauth = path == TOKEN_PATH
     if reply.code != "ok":
         return f"token_{reply.code}" if oauth else reply.code or "error"
     if oauth:
