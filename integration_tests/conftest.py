@@ -11,7 +11,6 @@ from integration_tests.connector import Connector, summary
 from integration_tests.in_process import run_ahead
 from integration_tests.warehouse import Warehouse, duckdb, postgres, postgres_server
 from sandbox import Sandbox
-from sandbox.client import Client
 
 LONGEST = tuple(f"integration_tests/test_{name}.py" for name in ("properties", "process", "shell"))
 StartSandbox = Callable[..., Sandbox]
@@ -33,20 +32,6 @@ def start_sandbox() -> Iterator[StartSandbox]:
         sandbox.stop()
     for sandbox in started:
         sandbox.check()
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    """The sandbox that a module keeps `running`, as it was at its start."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
-    """Requests to the sandbox of a test."""
-    with Client(sandbox) as caller:
-        yield caller
 
 
 @pytest.fixture

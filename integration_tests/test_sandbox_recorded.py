@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,13 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 def test_responses_have_the_form_of_every_recording() -> None:
     """Also of those that somebody adds from `make live`, which need no test of their own."""
     ours: dict[str, Any] = {}
-    for settings, scopes in (
+    cases: list[tuple[dict[str, Any], Sequence[str]]] = [
         ({}, ALL_SCOPES),
         ({}, BASIC),
         ({"videos": 0}, ALL_SCOPES),
         ({"rate_limit": 9}, ALL_SCOPES),
-    ):
+    ]
+    for settings, scopes in cases:
         with Sandbox(**settings) as running:
             ours |= Probed(running, running.config(scopes=scopes)).run().records.bodies()
     theirs = {path.stem: recorded(path.stem) for path in RECORDED.glob("*.json")}
