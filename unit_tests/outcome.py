@@ -13,8 +13,9 @@ REQUESTERS = {name: s["retriever"]["requester"] for name, s in load_manifest()["
 FIELDS = {
     name: ",".join(f for fields in r["fields_by_scope"].values() for f in fields) for name, r in REQUESTERS.items()
 }
+OPTIONAL = REQUESTERS["videos"]["optional_fields"]
 FIELD_REFUSED = load_manifest()["definitions"]["messages"]["field_refused"].format(
-    names=", ".join(REQUESTERS["videos"]["optional_fields"]), stream="videos"
+    names=", ".join(OPTIONAL), stream="videos"
 )
 
 

@@ -6,16 +6,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELD_REFUSED, FIELDS
+from unit_tests.outcome import FIELD_REFUSED, FIELDS, OPTIONAL
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused, video
 
+KNOWN_FIELDS = ",".join(name for name in FIELDS["videos"].split(",") if name not in OPTIONAL)
 
-def reject_is_aigc(tiktok: TikTok, times: list[int], code: str, status: int) -> None:
-    """Respond for an account with these videos as if TikTok did not know the field `is_aigc`."""
+
+def reject_optional_fields(tiktok: TikTok, times: list[int], code: str, status: int) -> None:
+    """Respond for an account with these videos as if TikTok knew no optional field, `is_aigc` among them."""
     tiktok.with_an_account()
 
     def respond(request: Any, context: Any) -> Any:
-        if "is_aigc" in urlsplit(request.url).query:
+        if any(name in urlsplit(request.url).query for name in OPTIONAL):
             context.status_code = status
             return refused(code, status)["json"]
         found = [t for t in times if t * 1000 < request.json().get("cursor", 10**16)]
@@ -67,11 +69,11 @@ def test_commas_of_fields_are_literal(tiktok: TikTok, connector: Connector) -> N
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", ["invalid_params", "never_heard_of"])
 @pytest.mark.parametrize("pages", [1, 3, 20])
-def test_rejected_optional_field_costs_itself_only(
+def test_rejected_optional_fields_cost_nothing_else(
     pages: int, code: str, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
     times = [1_700_000_000 - n for n in range(20 * pages)]
-    reject_is_aigc(tiktok, times, code, status)
+    reject_optional_fields(tiktok, times, code, status)
 
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-14", "num_workers": 2}, "videos")
 
@@ -79,13 +81,13 @@ def test_rejected_optional_field_costs_itself_only(
     assert sorted((v["create_time"] for v in outcome.records("videos")), reverse=True) == times
     with_it, *without_it = [query["fields"] for query in tiktok.queries("videos")]
     assert with_it == FIELDS["videos"]
-    assert set(without_it) == {FIELDS["videos"].replace(",is_aigc", "")}
+    assert set(without_it) == {KNOWN_FIELDS}
 
 
 def test_workers_warn_once_of_a_rejected_field(tiktok: TikTok, connector: Connector) -> None:
     """Several windows send their first requests at once, and each may be rejected."""
     times = [1_700_000_000 - 1_000_000 * n for n in range(10)]
-    reject_is_aigc(tiktok, times, "invalid_params", 400)
+    reject_optional_fields(tiktok, times, "invalid_params", 400)
     read = [{"start": str(times[n] - 10), "end": str(times[n] + 10)} for n in range(1, 10, 2)]
     cursor = {"state_type": "date-range", "slices": read}
     state = {"states": [{"partition": {"open_id": "_000account"}, "cursor": cursor}]}
@@ -100,7 +102,7 @@ def test_rejection_without_optional_field_is_an_error(tiktok: TikTok, connector:
     tiktok.with_an_account(refused("invalid_params", 400))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["system_error"]
-    assert ["is_aigc" in query["fields"] for query in tiktok.queries("videos")] == [True, False]
+    assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"], KNOWN_FIELDS]
     assert outcome.warnings == []
 
 
@@ -136,8 +138,8 @@ def test_rejected_video_count_costs_no_column(code: str, tiktok: TikTok, connect
 
 
 def test_check_continues_without_the_rejected_field(tiktok: TikTok, connector: Connector) -> None:
-    reject_is_aigc(tiktok, [1_700_000_000], "invalid_params", 400)
+    reject_optional_fields(tiktok, [1_700_000_000], "invalid_params", 400)
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
     assert outcome.warnings == [FIELD_REFUSED]
-    assert ["is_aigc" in query["fields"] for query in tiktok.queries("videos")] == [True, False]
+    assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"], KNOWN_FIELDS]
