@@ -1,16 +1,13 @@
-"""The parts of the benchmark that need no clock: statistics, comparison with the ground truth, verdicts, tables."""
+"""The parts of the benchmark that need no clock: statistics, comparison with the ground truth, verdicts."""
 
 from pathlib import Path
 
 import pytest
 
 from benchmarks import environments, truth
-from benchmarks.__main__ import main, told
-from benchmarks.bars import BARS, Bar, Verdict, faults, valid, verdicts
-from benchmarks.cases import CASES, NAMES, READERS
-from benchmarks.machine import description
+from benchmarks.bars import Bar, Verdict, faults, valid, verdicts
+from benchmarks.cases import CASES, READERS
 from benchmarks.readers import READERS as KNOWN_READERS
-from benchmarks.report import bars_table, case_table, report, table
 from benchmarks.results import Results, Run, summary, times_as_fast
 
 HELD = ["1", "2", "3"]
@@ -121,58 +118,6 @@ def test_peer_that_gives_up_at_a_low_limit_is_a_result() -> None:
     assert failed == ["719-30, connector", "1000-300ms, loop", "1000-300ms, connector"]
 
 
-def test_problems_stand_in_place_of_the_videos() -> None:
-    runs = {"connector": Run(10, 4.25, 101.5, 1520, 2, 0, 10_000), "loop": Run(150, 1, 30, 500, 0, 0, 10_000)}
-    *_, connector, loop, singer = case_table({**runs, "singer": BROKEN}).splitlines()
-    assert connector == "| this connector | 10.0 | 15.0x | 1,520 | 2 | 4.2 | 102 | all 10,000, once |"
-    assert "| 1.0x |" in loop
-    assert singer == "| Singer SDK tap | 0.1 |  | 0 | 0 | 0.1 | 10 | 1 videos missing, as 3 |"
-
-
-def test_unmet_and_unmeasured_bars_differ() -> None:
-    bar = Bar("seconds", lambda results: 0, 0.5, decimals=2)
-    rows = bars_table([Verdict(bar, 0.25), Verdict(bar, 0.75), Verdict(bar, None)]).splitlines()[2:]
-    assert rows == [
-        "| seconds | 0.25 | at most 0.5 | yes |",
-        "| seconds | 0.75 | at most 0.5 | **no** |",
-        "| seconds |  | at most 0.5 | not measured |",
-    ]
-
-
-def test_table_aligns_numbers_to_the_right() -> None:
-    assert table(("", "s"), [("a", "1")]) == "|  | s |\n| --- | ---: |\n| a | 1 |\n"
-
-
-def test_report_has_every_row_version_and_fault() -> None:
-    results = all_measured()
-    results["50"]["dlt"] = BROKEN
-    text = report(results, "On a day.\n", {"dlt": {"dlt": "1.0"}})
-    assert [case.title for case in CASES if f"## {case.title}\n" not in text] == []
-    assert "- 50, dlt: 1 videos missing, as 3\n" in text
-    assert "| dlt `rest_api` | dlt 1.0 |" in text
-    assert "## Start-up" in text
-
-
-def test_run_is_told_in_one_line() -> None:
-    assert told(Run(1, 1, 1, 3, videos=50)).endswith("3 requests  50 videos")
-    assert told(BROKEN).endswith("1 videos missing, as 3")
-
-
-@pytest.mark.parametrize("arguments", [["--only", "77"], ["--readers", "curl"], ["--repeat", "0"]])
-def test_unknown_row_reader_or_number_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as refusal:
-        main(arguments)
-    assert refusal.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
-
-
-def test_row_names_are_unique_and_readers_known() -> None:
-    assert len(set(NAMES)) == len(NAMES)
-    assert set(READERS) == set(KNOWN_READERS)
-    assert {reader for case in CASES for reader in case.readers} <= set(KNOWN_READERS)
-    assert len(BARS) == len({bar.what for bar in BARS})
-
-
 def test_peers_have_their_files_and_pinned_versions() -> None:
     for reader in READERS[1:]:
         pins = environments.requirements(reader).read_text().split()
@@ -185,8 +130,3 @@ def test_low_code_peer_uses_the_locked_cdk() -> None:
     """Otherwise the table would compare two CDKs instead of two manifests."""
     (pin,) = environments.requirements("low_code").read_text().split()
     assert f"{pin} " in environments.CONSTRAINTS.read_text()
-
-
-def test_description_names_cores_and_memory() -> None:
-    assert "cores" in description()
-    assert " GB, " in description()

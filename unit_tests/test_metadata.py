@@ -1,16 +1,15 @@
-"""What Airbyte's registry and QA checks read: metadata.yaml, icon.svg and everything that must agree with them."""
+"""What Airbyte's registry reads: metadata.yaml and everything that must agree with it."""
 
 import re
 import sys
 import uuid
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from docs import changelog
 from source_tiktok_organic.config import load_manifest
 
 if sys.version_info >= (3, 11):
@@ -26,7 +25,6 @@ METADATA: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text())
 DATA: dict[str, Any] = METADATA["data"]
 POETRY: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poetry"]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
-SVG = "{http://www.w3.org/2000/svg}svg"
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="Airbyte's model of metadata.yaml ends at Python 3.12.")
@@ -72,48 +70,15 @@ def test_definition_id_is_random_and_our_own() -> None:
 
 def test_connector_is_packaged_low_code() -> None:
     assert DATA["tags"] == ["language:python", "cdk:low-code"]
+    assert DATA["registryOverrides"]["cloud"]["enabled"] is False  # until Airbyte has an app of its own
     assert (ROOT / "source_tiktok_organic" / "manifest.yaml").is_file()
     assert not (ROOT / "manifest.yaml").exists()
 
 
-def test_root_follows_airbytes_packaging_rules() -> None:
-    """Poetry with a lock file, no setup.py, and the base image in the metadata instead of a Dockerfile."""
-    names = {path.name for path in ROOT.iterdir()}
-    assert {"pyproject.toml", "poetry.lock", "icon.svg", "acceptance-test-config.yml"} <= names
-    assert names & {"setup.py", "Dockerfile", "build.gradle"} == set()
-    assert re.fullmatch(r"\d+\.\d+\.\d+", DATA["dockerImageTag"])
-    assert "pypi" in DATA["remoteRegistries"]
-
-
-def test_icon_is_square_and_loads_nothing() -> None:
-    text = (ROOT / "icon.svg").read_text()
-    root = ET.fromstring(text)
-    assert root.tag == SVG
-    assert root.attrib["width"] == root.attrib["height"]
-    assert root.attrib["viewBox"] == f"0 0 {root.attrib['width']} {root.attrib['height']}"
-    assert len(text) < 2_000
-    assert re.findall(r"href|url\(|<script|<image", text) == []
-
-
-# As in Airbyte's QA checks: comments, these two addresses and lines marked so are allowed; tests are not checked.
-FREE = ("http://json-schema.org", "http://localhost")
-IGNORED = "# ignore-https-check"
-NOT_SHIPPED = ("unit_tests", "integration_tests", "build")
-TEXT = (".py", ".md", ".yaml", ".yml", ".json", ".toml", ".tf", ".tfvars", ".txt", "Dockerfile", "Makefile")
-
-
-def shipped_files() -> Iterator[Path]:
-    tops = (p for p in ROOT.iterdir() if not p.name.startswith(".") and p.name not in NOT_SHIPPED)
-    for top in tops:
-        found = top.rglob("*") if top.is_dir() else [top]
-        yield from (path for path in found if path.name.endswith(TEXT) and path.is_file())
-
-
-def insecure_lines(path: Path) -> list[str]:
-    lines = (line.lstrip() for line in path.read_text().lower().splitlines() if IGNORED not in line)
-    read = (line for line in lines if not line.startswith(("#", "<!--")))
-    return [line for line in read if "http://" in line.replace(FREE[0], "").replace(FREE[1], "")]
-
-
-def test_shipped_files_use_https_only() -> None:
-    assert {str(path): found for path in shipped_files() if (found := insecure_lines(path))} == {}
+def test_versions_agree() -> None:
+    """The tag, the row of the changelog and the page of a release, and the version that Terraform installs."""
+    version, day, _ = next(changelog.versions())
+    assert (DATA["dockerImageTag"], str(DATA["releaseDate"])) == (version, day)
+    variables = (ROOT / "examples" / "terraform" / "variables.tf").read_text()
+    defaults = dict(re.findall(r'variable "(\w+)" \{[^}]*?default += "([^"]*)"', variables))
+    assert (defaults["connector_version"], defaults["image_repository"]) == (version, DATA["dockerRepository"])
