@@ -80,7 +80,7 @@ format: $(DEV)/installed ## ruff's fixes and layout
 
 docs: $(DEV)/installed ## what repeats the manifest (tables, the skill file), and the expected records
 	@$(DEV)/bin/python -m integration_tests.acceptance
-	@$(DEV)/bin/python docs/generate.py
+	@$(DEV)/bin/python -m docs.generate
 
 bench: $(DEV)/installed ## the connector and its peers, side by side, into benchmarks/RESULTS.md (half an hour)
 	@$(DEV)/bin/python -m benchmarks

@@ -20,6 +20,9 @@ def skill(page: str, *others: str) -> str:
     introduction, *sections = re.split(r"^(?=##+ )", page.split("</HideInUI>\n")[1], flags=re.MULTILINE)
     kept = [section for section in sections if section.split("\n")[0].lstrip("# ") not in OMITS]
     deeper = (re.sub("^#", "##", other, flags=re.MULTILINE) for other in others)
-    text = MARKERS.sub("\n\n", "\n".join([HEAD + introduction + "".join(kept), *deeper]))
-    # Links within the page and the checkout lead nowhere in a context; their texts stay.
+    return without_links(MARKERS.sub("\n\n", "\n".join([HEAD + introduction + "".join(kept), *deeper])))
+
+
+def without_links(text: str) -> str:
+    """The text of links within the page and the checkout, which lead nowhere in a context."""
     return re.sub(r"\[([^\]\n]*)\]\((?!https)[^)\n]*\)", r"\1", text)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from docs.generate import write
 from sandbox import Sandbox, Settings
 
 FOLDER = Path(__file__).parent
@@ -46,7 +47,7 @@ def _record(stream: str, data: dict[str, Any]) -> str:
 
 def main() -> None:
     """Write expected_records.jsonl anew."""
-    EXPECTED.write_text(expected_records(), encoding="utf-8")
+    write(EXPECTED, expected_records())
 
 
 if __name__ == "__main__":

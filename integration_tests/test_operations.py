@@ -1,7 +1,7 @@
-"""The runbooks of docs/operations.md, played with five sources: real syncs, and the page's own commands.
+"""The commands of docs/operations.md, run as they are written: they change what they name in Airbyte, and nothing else.
 
-Airbyte's API is a stand-in with the few calls that the page makes. Its PATCH merges as Airbyte's does: what it doesn't
-name stays, tokens among it.
+Airbyte's API is a stand-in with the calls that the page makes. Its PATCH merges as Airbyte's does: what it doesn't name
+stays, tokens among it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ import copy
 import json
 import re
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -21,19 +19,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from sandbox import Account, Sandbox
-from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
+from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from unit_tests import markdown
-from unit_tests.outcome import Outcome
-from unit_tests.test_operations import PAGE, alerts
+from unit_tests.test_messages import OPERATIONS, alerts
 
 Json = dict[str, Any]
-SETUP, ROTATE, REPLACE, FAILURES = markdown.code_blocks(PAGE, "sh")
-ACCOUNTS = 5
-STREAMS = 2  # each refreshes for itself
-ACCESS_TOKEN_S = 7_200
+SETUP, ROTATE, REPLACE, FAILURES = markdown.code_blocks(OPERATIONS, "sh")
+START, START_S = "2024-01-01", 1_704_067_200
+STORED = {"auth_type": "oauth2.0", "client_key": "key", "client_secret": "old", "refresh_token": "rft.1"}
 
 
 def merge(stored: Json, patch: Json) -> None:
@@ -46,18 +40,24 @@ def merge(stored: Json, patch: Json) -> None:
 
 
 class Airbyte:
-    """Sources with their connections, over the API calls that the page makes.
+    """Two TikTok sources and one of another kind, each with a connection.
 
     Attributes:
-        sources: by id; those with the definition `tiktok` are ours.
+        sources: by id.
         connections: by id.
+        statuses: of the connections of TikTok's sources, after each change.
         running: how many more times the API says that a sync is under way.
     """
 
     def __init__(self) -> None:
         self.sources: dict[str, Json] = {}
         self.connections: dict[str, Json] = {}
-        self.running = 0
+        self.statuses: list[str] = []
+        self.running = 1
+        for name, definition in {"brand-0": "tiktok", "brand-1": "tiktok", "shop": "another"}.items():
+            configuration = {"credentials": dict(STORED), "start_date": START}
+            self.sources[name] = {"sourceId": name, "definitionId": definition, "configuration": configuration}
+            self.connections[f"of-{name}"] = {"connectionId": f"of-{name}", "sourceId": name, "status": "active"}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, daemon=True).start()
@@ -66,11 +66,6 @@ class Airbyte:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
-
-    def add(self, name: str, definition: str, configuration: Json) -> None:
-        """Add a source and its connection."""
-        self.sources[name] = {"sourceId": name, "definitionId": definition, "configuration": configuration}
-        self.connections[f"of-{name}"] = {"connectionId": f"of-{name}", "sourceId": name, "status": "active"}
 
     def respond(self, method: str, path: str, body: Json) -> Json:
         """What the API says."""
@@ -83,6 +78,7 @@ class Airbyte:
         found: dict[str, Json] = getattr(self, kind)
         if method == "PATCH":
             merge(found[name], body)
+            self.statuses += [body["status"]] if kind == "connections" else []
             return found[name]
         return {"data": list(found.values())}
 
@@ -109,58 +105,6 @@ class Airbyte:
         return Handler
 
 
-class Fleet:
-    """Five TikTok sources, synced as Airbyte does, beside a source of another kind."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path, airbyte: Airbyte) -> None:
-        self.sandbox = sandbox
-        self.airbyte = airbyte
-        self.folder = folder
-        self.states: dict[str, Any] = {}
-        self.accounts: dict[str, Account] = {}
-        for number, account in enumerate(sandbox.accounts):
-            name = f"brand-{number}"
-            self.accounts[name] = account
-            airbyte.add(name, "tiktok", sandbox.config(account=account))
-        airbyte.add("shop", "another", {"credentials": {"client_secret": "of a shop"}})
-
-    def sync(self) -> dict[str, Outcome]:
-        """Sync all active TikTok sources at once; store tokens and states."""
-        active = [c["sourceId"] for c in self.airbyte.connections.values() if c["status"] == "active"]
-        names = [name for name in active if name in self.accounts]
-        with ThreadPoolExecutor(len(names)) as pool:
-            return dict(zip(names, pool.map(self._sync, names), strict=True))
-
-    def _sync(self, name: str) -> Outcome:
-        source = self.airbyte.sources[name]
-        outcome = Command(self.sandbox, self.folder).read(source["configuration"], state=self.states.get(name))
-        for config in outcome.configs:
-            source["configuration"] = config
-        self.states[name] = outcome.states[-1]
-        return outcome
-
-    def run(self, *blocks: str, stdin: str = "") -> None:
-        """Run blocks of the page in one shell."""
-        replaced = {"AIRBYTE": self.airbyte.url, "WORKSPACE": "w", "DEFINITION": "tiktok"}
-        script = "\n".join(["set -euo pipefail", SETUP, *blocks])
-        for name, value in replaced.items():
-            script, count = re.subn(rf"^export {name}=\S+", f"export {name}={value}", script, flags=re.MULTILINE)
-            assert count == 1
-        env = {"PATH": "/usr/bin:/bin", "AIRBYTE_CLIENT_ID": "me", "AIRBYTE_CLIENT_SECRET": "mine", "NO_PROXY": "*"}
-        done = subprocess.run(
-            ["bash", "-c", script], input=stdin, env=env, cwd=self.folder, capture_output=True, text=True, timeout=60
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-
-    def reauthenticate(self, name: str) -> str:
-        """The owner runs tiktok-organic-sign-in; returns the file."""
-        grant = self.sandbox.grant(self.accounts[name])
-        tokens = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
-        path = self.folder / f"{name}.json"
-        path.write_text(json.dumps({"credentials": tokens}))
-        return path.name
-
-
 @pytest.fixture
 def airbyte() -> Iterator[Airbyte]:
     api = Airbyte()
@@ -168,121 +112,66 @@ def airbyte() -> Iterator[Airbyte]:
     api.stop()
 
 
-@pytest.fixture
-def fleet(start_sandbox: StartSandbox, tmp_path: Path, airbyte: Airbyte) -> Fleet:
-    """Five accounts after their first sync, with a new video each."""
-    made = Fleet(start_sandbox(accounts=ACCOUNTS, videos=60, years=2), tmp_path, airbyte)
-    for name, outcome in made.sync().items():
-        assert (outcome.exit_code, len(outcome.records("videos"))) == (0, 60), name
-    for account in made.accounts.values():
-        account.post()
-    made.sandbox.advance(ACCESS_TOKEN_S + 60)  # the sandbox's clock alone: TikTok ends the access tokens
-    return made
+def run(airbyte: Airbyte, folder: Path, *blocks: str, stdin: str = "") -> None:
+    """Run blocks of the page in one shell."""
+    script = "\n".join(["set -euo pipefail", SETUP, *blocks])
+    for name, value in {"AIRBYTE": airbyte.url, "WORKSPACE": "w", "DEFINITION": "tiktok"}.items():
+        script, count = re.subn(rf"^export {name}=\S+", f"export {name}={value}", script, flags=re.MULTILINE)
+        assert count == 1
+    env = {"PATH": "/usr/bin:/bin", "AIRBYTE_CLIENT_ID": "me", "AIRBYTE_CLIENT_SECRET": "mine", "NO_PROXY": "*"}
+    done = subprocess.run(
+        ["bash", "-c", script], input=stdin, env=env, cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-def fired(outcomes: dict[str, Outcome]) -> dict[str, set[str]]:
-    """The alerts that a collector of the log lines would raise, by source."""
-    return {
-        name: {alert for log in outcome.of("LOG") for line in log["message"].splitlines() for alert in alerts(line)}
-        for name, outcome in outcomes.items()
+def test_rotation_changes_the_secret_of_our_sources_only(airbyte: Airbyte, tmp_path: Path) -> None:
+    expected = copy.deepcopy(airbyte.sources)
+    for name in ("brand-0", "brand-1"):
+        expected[name]["configuration"]["credentials"]["client_secret"] = "new"
+
+    run(airbyte, tmp_path, ROTATE, stdin="new\n")
+
+    assert airbyte.sources == expected
+    assert airbyte.statuses == ["inactive"] * 2 + ["active"] * 2
+    assert airbyte.running < 0, "the script did not wait for the syncs under way"
+
+
+def test_pause_leaves_other_connectors_active(airbyte: Airbyte, tmp_path: Path) -> None:
+    run(airbyte, tmp_path, "set_status inactive")
+    assert {name: connection["status"] for name, connection in airbyte.connections.items()} == {
+        "of-brand-0": "inactive",
+        "of-brand-1": "inactive",
+        "of-shop": "active",
     }
 
 
-def all_of(fleet: Fleet, alert: str) -> dict[str, set[str]]:
-    return {name: {alert} for name in fleet.accounts}
+def test_replaced_tokens_are_read_with(airbyte: Airbyte, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    """The file is that of tiktok-organic-sign-in; everything else of the source stays."""
+    sandbox = start_sandbox(videos=30)
+    source = airbyte.sources["brand-0"]["configuration"]
+    source["credentials"] |= sandbox.config()["credentials"] | {"refresh_token": "rft.used", "access_token": "act.old"}
+    source["credentials"]["token_expiry_date"] = "2026-01-01T00:00:00Z"
+    (tmp_path / "brand-0.json").write_text(json.dumps(sandbox.config()))
+
+    run(airbyte, tmp_path, REPLACE, "replace_tokens brand-0 brand-0.json")
+    outcome = InProcess(sandbox.base_url).read(source, "videos")
+
+    assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (
+        0,
+        [],
+        ids_there_are(sandbox, since=1_704_067_200),
+    )
+    assert source["start_date"] == "2024-01-01"
+    assert airbyte.sources["brand-1"]["configuration"]["credentials"] == STORED
 
 
-def assert_each_continues(fleet: Fleet) -> None:
-    """A sync brings each account's new video, from its state: one page, and the account's."""
-    before = len(fleet.sandbox.requests_to(VIDEO_LIST_PATH))
-    outcomes = fleet.sync()
-    assert {name: outcome.exit_code for name, outcome in outcomes.items()} == dict.fromkeys(fleet.accounts, 0)
-    assert fired(outcomes) == {name: set() for name in fleet.accounts}
-    for name, outcome in outcomes.items():
-        newest = fleet.accounts[name].videos[0]
-        assert newest["id"] in [video["id"] for video in outcome.records("videos")]
-        cursor = fleet.states[name]["states"][0]["cursor"]
-        assert cursor == {"create_time": str(newest["create_time"])}
-    assert len(fleet.sandbox.requests_to(VIDEO_LIST_PATH)) - before < 3 * ACCOUNTS
-
-
-def traces(outcome: Outcome) -> list[tuple[str | None, str, str]]:
-    """Stream, failure type and internal message of each error trace."""
-    errors = [trace["error"] for trace in outcome.of("TRACE") if trace["type"] == "ERROR"]
-    return [
-        ((error.get("stream_descriptor") or {}).get("name"), error["failure_type"], error["internal_message"])
-        for error in errors
-    ]
-
-
-def test_suspended_app_needs_nothing_when_it_is_back(fleet: Fleet) -> None:
-    fleet.sandbox.fail(TOKEN_PATH, *["unauthorized_client"] * ACCOUNTS * STREAMS)
-    before = {name: source["configuration"] for name, source in fleet.airbyte.sources.items()}
-
-    outcomes = fleet.sync()
-
-    assert fired(outcomes) == all_of(fleet, "TikTokAppRejected")
-    assert {name: source["configuration"] for name, source in fleet.airbyte.sources.items()} == before
-    assert_each_continues(fleet)
-
-
-def test_secret_is_rotated_without_reauthenticating(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.oauth.CLIENT_SECRET", "new-secret")
-    before = copy.deepcopy(fleet.airbyte.sources)
-    fleet.airbyte.running = 1
-
-    assert fired(fleet.sync()) == all_of(fleet, "TikTokAppRejected")
-    fleet.run(ROTATE, stdin="new-secret\n")
-
-    for name in fleet.accounts:
-        before[name]["configuration"]["credentials"]["client_secret"] = "new-secret"
-    assert fleet.airbyte.sources == before
-    assert {connection["status"] for connection in fleet.airbyte.connections.values()} == {"active"}
-    assert_each_continues(fleet)
-
-
-def restore(fleet: Fleet, backup: dict[str, Json]) -> None:
-    """Put the sources of a backup back, after a sync that used their tokens."""
-    for name, outcome in fleet.sync().items():
-        assert outcome.exit_code == 0, name
-    fleet.airbyte.sources.update(copy.deepcopy(backup))
-    fleet.sandbox.advance(ACCESS_TOKEN_S + 60)
-    for account in fleet.accounts.values():
-        account.post(int(time.time()))  # the sandbox's clock is hours ahead
-
-
-def expire(fleet: Fleet, _: dict[str, Json]) -> None:
-    """Let all authorizations expire."""
-    fleet.sandbox.expire_refresh_tokens()
-
-
-@pytest.mark.parametrize("cause", [expire, restore], ids=["expired", "restored_backup"])
-def test_invalid_grant_on_all_accounts(cause: Callable[[Fleet, dict[str, Json]], None], fleet: Fleet) -> None:
-    cause(fleet, copy.deepcopy(fleet.airbyte.sources))
-
-    outcomes = fleet.sync()
-
-    assert fired(outcomes) == all_of(fleet, "TikTokRefreshTokenRejected")
-    for outcome in outcomes.values():
-        *streams, summary = traces(outcome)
-        assert sorted((name, kind) for name, kind, _ in streams) == [
-            ("user_info", "config_error"),
-            ("videos", "config_error"),
-        ]
-        assert all("error='invalid_grant'" in detail for _, _, detail in streams)
-        assert summary == (None, "config_error", "Concurrent read failure")
-
-    fleet.run("set_status inactive")
-    assert {c["status"] for c in fleet.airbyte.connections.values() if c["sourceId"] != "shop"} == {"inactive"}
-    assert fleet.airbyte.connections["of-shop"]["status"] == "active"
-    files = {name: fleet.reauthenticate(name) for name in fleet.accounts}
-    fleet.run(REPLACE, *(f"replace_tokens {name} {file}" for name, file in files.items()), "set_status active")
-    assert_each_continues(fleet)
-
-
-def test_failures_are_listed_from_the_commands_output(fleet: Fleet) -> None:
-    fleet.sandbox.expire_refresh_tokens()
-    outcome = fleet.sync()["brand-0"]
+def test_failures_are_listed_and_raise_one_alert(start_sandbox: StartSandbox) -> None:
+    """By the page's own command for the connector's output, and by its rules for the log lines."""
+    sandbox = start_sandbox(videos=3)
+    config = sandbox.config()
+    sandbox.expire_refresh_tokens()
+    outcome = InProcess(sandbox.base_url).read(config)
     lines = "\n".join(json.dumps(message) for message in outcome.messages)
 
     done = subprocess.run(["bash", "-c", FAILURES], input=lines, capture_output=True, text=True, check=True)
@@ -290,23 +179,5 @@ def test_failures_are_listed_from_the_commands_output(fleet: Fleet) -> None:
     cells = [line.split("\t") for line in done.stdout.splitlines()]
     assert sorted(cell[:2] for cell in cells) == [["config_error", "user_info"], ["config_error", "videos"]]
     assert all("error='invalid_grant'" in cell[3] for cell in cells)
-
-
-def test_failing_source_leaves_the_others_alone(fleet: Fleet) -> None:
-    fleet.sandbox.fail(VIDEO_LIST_PATH, "without_id")
-    outcomes = fleet.sync()
-
-    (failed,) = [name for name, outcome in outcomes.items() if outcome.exit_code]
-    assert {name: found for name, found in fired(outcomes).items() if found} == {failed: {"TikTokBug"}}
-    assert [(name, kind) for name, kind, _ in traces(outcomes[failed])] == [
-        ("videos", "system_error"),
-        (None, "config_error"),
-    ]
-    assert_each_continues(fleet)
-
-
-def test_expiring_tokens_raise_their_alert(fleet: Fleet) -> None:
-    fleet.sandbox.token_response(refresh_expires_in=5 * 86_400)
-    outcomes = fleet.sync()
-    assert {name: outcome.exit_code for name, outcome in outcomes.items()} == dict.fromkeys(fleet.accounts, 0)
-    assert fired(outcomes) == all_of(fleet, "TikTokRefreshTokenExpires")
+    logged = [line for log in outcome.of("LOG") for line in log["message"].splitlines()]
+    assert {alert for line in logged for alert in alerts(line)} == {"TikTokRefreshTokenRejected"}

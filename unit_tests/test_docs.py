@@ -1,15 +1,14 @@
-"""The documents: their generated parts, the form that Airbyte asks for, their code, their links."""
+"""The documents: what is generated is current, links lead somewhere, and commands exist."""
 
-import ast
 import json
 import re
-import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from docs import changelog, generate
 from source_tiktok_organic.config import load_manifest
 from unit_tests import markdown
 
@@ -21,78 +20,87 @@ else:
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGE = DOCS / "integrations" / "sources" / "tiktok-organic.md"
+MANIFEST = load_manifest()
 SKILL = DOCS / "tiktok-organic-skill.md"
-DEPLOY = DOCS / "deploy.md"
 README = ROOT / "README.md"
-AGENTS = ROOT / "AGENTS.md"
-DOCUMENTS = [README, AGENTS, *sorted(DOCS.rglob("*.md"))]
+OF_THE_REPOSITORY = [ROOT / f"{name}.md" for name in ("README", "AGENTS", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
+DOCUMENTS = [*OF_THE_REPOSITORY, *sorted(DOCS.rglob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # Where the connector's files are for those who read the page in Airbyte, which has it from the same repository.
 REPOSITORY = "https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-tiktok-organic/"
 
-MANIFEST = load_manifest()
-GENERATE = runpy.run_path(str(DOCS / "generate.py"))
+
+def of_the_repository(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 # --- generated parts ---
 
 
-@pytest.mark.parametrize("path", list(GENERATE["documents"]()), ids=lambda path: path.name)
-def test_generated_text_is_current(path: Path) -> None:
-    assert path.read_text() == GENERATE["documents"]()[path], "run `make docs`"
+@pytest.mark.parametrize("document", generate.documents(), ids=lambda document: document.path.name)
+def test_generated_text_is_current(document: generate.Document) -> None:
+    lines = document.path.read_text().splitlines()
+    expected = document.text.splitlines()
+    differing = [line for line in expected if line not in lines] or [line for line in lines if line not in expected]
+    if differing:
+        source = of_the_repository(document.source_of(differing[0]))
+        pytest.fail(f"Made from {source}: change it there, then run `make docs`.\n{differing[0]}", pytrace=False)
+    assert lines == expected, "run `make docs`"
 
 
-def test_each_block_stands_in_a_document() -> None:
-    text = "".join(path.read_text() for path in DOCUMENTS)
-    assert {match[2] for match in GENERATE["BLOCK"].finditer(text)} == set(GENERATE["blocks"](MANIFEST))
+def test_each_stream_has_a_table_of_columns() -> None:
+    tables = {match[2] for match in generate.BLOCK.finditer(generate.COLUMNS.read_text())}
+    assert tables == set(MANIFEST["definitions"]["streams"])
 
 
-def test_render_replaces_what_lies_between_the_markers() -> None:
-    text = "a\n<!-- generated: warnings -->\nstale\n<!-- /generated -->\nb\n"
-    rendered = GENERATE["render"](text, MANIFEST)
-    assert "stale" not in rendered
-    assert GENERATE["render"](rendered, MANIFEST) == rendered
+def test_make_docs_names_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "columns.md"
+    for text in ("old", "new", "new"):
+        generate.write(path, text)
+    assert path.read_text() == "new"
+    assert capsys.readouterr().out == f"wrote {path}\n" * 2
 
 
 def test_skill_file_stands_alone() -> None:
     assert [link for link in markdown.links(SKILL) if not link.startswith("https://")] == []
 
 
-# --- names ---
-
-
-def test_versions_agree() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poetry"]["version"]
-    data = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
-    _, newest, *_ = markdown.rows(markdown.section(PAGE, "## Changelog"))
-    assert newest[:2] == [version, str(data["releaseDate"])]
-    assert data["dockerImageTag"] == version
-
-
 # --- code and commands ---
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
 def test_json_of_the_documents_parses(path: Path) -> None:
     assert all(isinstance(json.loads(block), dict) for block in markdown.code_blocks(path, "json"))
 
 
-@pytest.mark.parametrize("script", markdown.code_blocks(DEPLOY, "python"), ids=["duckdb", "postgres", "bigquery"])
-def test_scripts_of_the_docs_define_their_cache(script: str) -> None:
-    names = [node.name for node in ast.parse(script).body if isinstance(node, ast.FunctionDef)]
-    assert "cache_for" in names
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
 def test_commands_in_the_documents_exist(path: Path) -> None:
-    text = path.read_text()
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
     scripts = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poetry"]["scripts"])
     called = re.findall(r"^\s*\$ (\S+)", text, re.MULTILINE)
-    ours = {name for name in called if "tiktok" in name}
-    assert ours <= scripts
-    assert set(re.findall(r"[$`]\s?make ([a-z-]+)", text)) <= targets
+    assert {name for name in called if "tiktok" in name} <= scripts
+    assert set(re.findall(r"[$`]\s?make ([a-z-]+)", text)) <= TARGETS
     commands = re.findall(r"^\$ source-tiktok-organic (\w+)", text, re.MULTILINE)
     assert set(commands) <= {"spec", "check", "discover", "read"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
+def test_modules_in_the_documents_run_where_they_can(path: Path) -> None:
+    """Benchmarks, sandbox and examples need what `make` installs into environments of its own."""
+    called = re.findall(r"(\S*)python -m (\w+)((?:\.\w+)*)", path.read_text())
+    ours = [(folder, package, module) for folder, package, module in called if (ROOT / package).is_dir()]
+    for folder, package, module in ours:
+        assert re.search(r"\.venv(-demo)?/bin/$", folder), f"python -m {package}{module} names no environment"
+        target = ROOT / f"{package}{module}".replace(".", "/")
+        assert target.with_suffix(".py").is_file() or (target / "__main__.py").is_file()
+
+
+def test_workflows_name_targets_of_the_makefile() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text()
+        called = re.findall(r"\.ci/run([a-z -]*)$", text, re.MULTILINE)
+        called += re.findall(r"targets: \[(.*)\]", text)
+        assert set(re.findall(r"[a-z-]+", " ".join(called))) <= TARGETS, path.name
 
 
 @pytest.mark.parametrize("command", ["$ export TIKTOK_TOKEN_STORE", "$ connector() {"], ids=["shell", "container"])
@@ -106,10 +114,25 @@ def test_commands_are_those_of_the_readme_everywhere(command: str) -> None:
     assert repeated == tried
 
 
-# --- links and names ---
+def test_release_notes_are_the_versions_section() -> None:
+    version, _, text = next(changelog.versions())
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+    command = [sys.executable, "docs/changelog.py", version]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed == f"{text}\n"
+    assert "## [" not in printed
+    assert "### Added" in printed
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_version_without_a_section_ends_the_release() -> None:
+    with pytest.raises(SystemExit, match=r"^CHANGELOG\.md has no version 9\.9\.9\.$"):
+        changelog.notes("9.9.9")
+
+
+# --- links ---
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
 def test_links_lead_somewhere(path: Path) -> None:
     dead = []
     for link in markdown.links(path):
@@ -125,8 +148,3 @@ def test_links_lead_somewhere(path: Path) -> None:
         if not file.exists() or (anchor and anchor not in markdown.anchors(file)):
             dead.append(link)
     assert dead == []
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_documents_name_no_path_of_one_machine(path: Path) -> None:
-    assert re.findall(r"/home/|/roo[t]/|/wor[k]/|/tmp/|localhost:\d{5}", path.read_text()) == []

@@ -5,7 +5,7 @@
 <python> has qa_requirements.txt; `make airbyte-qa` sees to it. The checks look for the connector and its page of the
 documentation where Airbyte's repository has them, so they get a folder of that shape. With DOCKER_HUB_USERNAME and
 DOCKER_HUB_PASSWORD in the environment they compare with what has been published; without, see `unpublished.py`.
-unit_tests/test_metadata.py and test_docs.py ask much of the same, so that `make test` does not depend on them.
+The weekly workflow runs them.
 """
 
 import os
