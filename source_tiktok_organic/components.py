@@ -77,9 +77,9 @@ class BackwardCursorPaginationStrategy(cdk.PaginationStrategy):
         """The token of the window's next request, or None at its end; a system error for an invalid cursor."""
         data = response.json()["data"]
         videos = data.get("videos") or ()
-        stream_slice = context.get("stream_slice") or cdk.StreamSlice(partition={}, cursor_slice={})
+        stream_slice = response.stream_slice  # type: ignore[attr-defined]  # set by the requester
         window = stream_slice.extra_fields.get("window")
-        start = window.start if window else int(stream_slice.get("start_time") or 0)
+        start = window.start if window else int(stream_slice["start_time"])
         token = self._following(data, context.get("last_page_token_value") or self.initial_token)
         # All that lies at or after the token's cursor was read: these are the whole seconds of it.
         second = -(-(token["cursor"] or 0) // 1000) if token else start

@@ -87,16 +87,22 @@ class FieldsRequester(cdk.HttpRequester):
 
     def _send_without(self, refused: frozenset[str], **kwargs: Any) -> requests.Response | None:
         kwargs["path"] = f"{self.get_path()}?fields={','.join(self._fields(refused))}"
-        window = kwargs["stream_slice"].extra_fields.get("window")
+        stream_slice = kwargs["stream_slice"]
+        window = stream_slice.extra_fields.get("window")
         send = super().send_request
 
         def request() -> requests.Response | None:
+            if self._failed:
+                return None
             try:
-                return None if self._failed else send(**kwargs)
+                response = send(**kwargs)
             except RateLimitedError:
                 if window:
                     window.expect_pause()
                 raise
+            # For the paginator, to which the CDK passes it only since 7.35.
+            response.stream_slice = stream_slice  # type: ignore[union-attr]
+            return response
 
         return self._rate_limit.send(request)
 

@@ -239,7 +239,9 @@ def _read_window(
             reading.ids.append(record["id"])
             bisect.insort(reading.times, record["create_time"])
         try:
-            token = paginator.next_page_token(response(**data), last_page_token_value=token, stream_slice=stream_slice)
+            page = response(**data)
+            page.stream_slice = stream_slice  # as the requester does
+            token = paginator.next_page_token(page, last_page_token_value=token)
         except StreamError as error:
             reading.errors.append(error)
             return

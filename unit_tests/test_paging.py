@@ -6,6 +6,7 @@ The profile here counts few videos, so that one worker reads them all; test_wind
 from typing import Any
 
 import pytest
+from airbyte_cdk.sources.declarative.requesters.paginators import default_paginator
 
 from unit_tests.connector import Connector
 from unit_tests.outcome import Outcome
@@ -125,6 +126,20 @@ def test_paging_ends_at_the_start_date(last: int, requests: int, tiktok: TikTok,
     assert (outcome.errors, times(outcome)) == ([], [midnight, midnight + 1] if last == 0 else [midnight + 1])
     assert outcome.states[-1] == state_of(midnight + 1)
     assert len(tiktok.bodies()) == requests
+
+
+def test_paging_ends_at_the_start_date_before_cdk_7_35(
+    tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These versions, which manifest-only connectors run with, don't tell a paginator which window it reads."""
+    monkeypatch.setattr(default_paginator, "stream_slice_kwargs", lambda *_: {})
+    midnight = 1_700_006_400  # 2023-11-15T00:00:00Z
+    prepare(tiktok, page([video(midnight + 1), video(midnight - 1)], True))
+
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-15"}, "videos")
+
+    assert (outcome.errors, times(outcome)) == ([], [midnight + 1])
+    assert len(tiktok.bodies()) == 1
 
 
 def test_repeated_video_comes_once(tiktok: TikTok, connector: Connector) -> None:

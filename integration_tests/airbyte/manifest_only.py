@@ -29,7 +29,6 @@ What the two files lose, the worst first:
   contains the manifest.
 - Continuing a stopped sync: the state has no gaps, and comes every ten minutes and at the end. A sync that is stopped
   earlier starts again. A video with a time in the future moves the state past others.
-- Before CDK 7.35, an incremental sync reads all pages: the paginator doesn't get the window.
 - Speed: one worker reads all videos of an account, page after page. 10,000 records may wait in memory, not 200.
 - `check`: it waits for rate limits as long as a sync does, up to eleven minutes, and doesn't report missing scopes.
 - Messages: an invalid config or catalog is refused in the CDK's words, which may quote credentials. Nothing says whose
