@@ -193,10 +193,10 @@ $(CLIENTS)/installed: pyproject.toml
 	@$(CLIENTS)/tap-airbyte/bin/python $(PIP) '$(TAP_AIRBYTE)'
 	@touch $@
 
-# The CDK of the newest base image of a manifest-only connector.
+# The CDK of the base image of a manifest-only connector.
 $(MANIFEST_ONLY)/installed: Makefile
 	@python3.11 -m venv $(MANIFEST_ONLY)
-	@$(MANIFEST_ONLY)/bin/python $(PIP) 'airbyte-cdk==7.28.2'
+	@$(MANIFEST_ONLY)/bin/python $(PIP) 'airbyte-cdk==7.33.0'
 	@touch $@
 
 $(ACCEPTANCE)/installed: integration_tests/airbyte/acceptance_requirements.txt

@@ -120,6 +120,7 @@ def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pyte
     assert changed == {"tags", "connectorBuildOptions", "connectorTestSuitesOptions"}
     said = capsys.readouterr().out
     assert (said.startswith(LOST), "What only Airbyte can add" in said) == (True, True)
+    assert said.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
 
 
 def test_unknown_form_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

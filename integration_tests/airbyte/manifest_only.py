@@ -16,7 +16,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "source_tiktok_organic"
 CLASS_NAME = re.compile(rf"class_name: {PACKAGE.name}\.(\w+)\.")
 LAYOUT = ("--line-length=120", "--target-version=py310")
-BASE_CDK = "7.28.2"  # of the newest base image of manifest-only connectors
+BASE_CDK = "7.33.0"  # of the newest base image that manifest-only connectors are known to name
 MINIMUM_CDK = "7.23.2"
 BASE_IMAGE = f"docker.io/airbyte/source-declarative-manifest:{BASE_CDK}"  # its digest isn't known here
 LOST = f"""\
@@ -36,7 +36,7 @@ What the two files lose, the worst first:
 - Exit: SIGTERM doesn't wait for a token refresh, nor emit the state. A closed pipe may leave workers waiting.
 - The command tiktok-organic-sign-in.
 They need airbyte-cdk {MINIMUM_CDK} or newer: an older one overwrites the refresh token with null at the first refresh.
-Airbyte's newest base image has {BASE_CDK}."""
+Airbyte's base image has {BASE_CDK}."""
 
 
 def write(folder: Path) -> None:

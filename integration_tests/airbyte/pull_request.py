@@ -22,7 +22,7 @@ from integration_tests.airbyte.checkout import (
     lay_out,
     lay_out_manifest_only,
 )
-from integration_tests.airbyte.manifest_only import LOST
+from integration_tests.airbyte.manifest_only import BASE_IMAGE, LOST
 from integration_tests.airbyte.qa import check
 
 COMMAND = Path(sys.executable).with_name("airbyte-cdk")
@@ -33,6 +33,10 @@ ONLY_AIRBYTE = f"""
 - the image on Docker Hub, the entry in the registry, and the comparison of both with what is published;
 - an app of Airbyte's own for authentication on Airbyte Cloud, then `registryOverrides.cloud.enabled` in metadata.yaml;
 - the decision on pull request #77520, which has the same name for another API of TikTok's: `name` in metadata.yaml."""
+
+DIGEST = f"""
+Airbyte's QA checks want the digest of the base image in metadata.yaml, as in <image>:<tag>@<digest>. This prints it:
+  docker buildx imagetools inspect {BASE_IMAGE}"""
 
 
 def main(python: str, repository: Path, form: str = "package") -> int:
@@ -52,6 +56,8 @@ def main(python: str, repository: Path, form: str = "package") -> int:
         failed = standard_tests(connector) or check(python, repository)
     if not failed:
         print(ONLY_AIRBYTE.format(connector=connector.relative_to(repository)))  # noqa: T201
+    if form == "manifest-only":
+        print(DIGEST)  # noqa: T201
     return failed
 
 
