@@ -147,6 +147,7 @@ def test_orchestrators_run_three_days(
     for name in ("dagster", "prefect"):
         (tmp_path / name).mkdir()
     homes = {"DAGSTER_HOME": str(tmp_path / "dagster"), "PREFECT_HOME": str(tmp_path / "prefect")}
+    # Prefect starts a server for each run, which takes half a minute beside other tests; its own limit is 20 s.
     patience = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
     environment = {**store, **homes, **patience, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     program = (CLIENTS / command[0], *command[1:])
