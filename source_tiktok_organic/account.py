@@ -7,6 +7,7 @@ from typing import Any
 
 import airbyte_cdk as cdk
 
+from source_tiktok_organic.cursor import AccountCursor
 from source_tiktok_organic.responses import MissingScopeError
 
 logger = logging.getLogger("airbyte")
@@ -38,9 +39,15 @@ def check_account(streams: Sequence[Any], manifest: Manifest) -> cdk.AirbyteConn
 
 
 def report_account(
-    messages: Iterator[cdk.AirbyteMessage], catalog: Any, config: Mapping[str, Any], state: Any, manifest: Manifest
+    messages: Iterator[cdk.AirbyteMessage], cursors: Sequence[AccountCursor], manifest: Manifest
 ) -> Iterator[cdk.AirbyteMessage]:
-    """Yield a sync's messages; log whose account it is, which counts are missing and how many videos were listed."""
+    """Yield a sync's messages; log whose account it is, which counts are missing and how many videos were listed.
+
+    Args:
+        messages: of the sync.
+        cursors: of its incremental streams, filled while it runs.
+        manifest: for the texts, and the time of the first possible post.
+    """
     texts = manifest["definitions"]["messages"]
     listed = 0
     counted = None
@@ -58,25 +65,10 @@ def report_account(
         yield message
     for name, times in sorted(missing.items()):
         logger.info(texts["counts_missing"].format(name=name, missing=f"{times:,}", listed=f"{listed:,}"))
-    if isinstance(counted, int) and _covers_all(catalog, config, state, manifest):
+    covers_all = any(cursor.covers_from <= manifest["definitions"]["first_post"] for cursor in cursors)
+    if isinstance(counted, int) and covers_all:
         level = logging.WARNING if listed < 0.9 * counted else logging.INFO
         logger.log(level, texts["videos_listed"].format(counted=f"{counted:,}", listed=f"{listed:,}"))
-
-
-def _covers_all(catalog: Any, config: Mapping[str, Any], state: Any, manifest: Manifest) -> bool:
-    """Whether this sync reads all videos itself: a sync that continues a stopped one does not."""
-    reading = manifest["definitions"]["streams"]["videos"]["incremental_sync"]
-    modes = {configured.stream.name: configured.sync_mode for configured in catalog.streams}
-    starts_early = (config.get("start_date") or "") <= reading["start_datetime"]["min_datetime"]
-    states = [s.stream.stream_state for s in state or [] if s.stream and s.stream.stream_descriptor.name == "videos"]
-    if not starts_early or "videos" not in modes or "slices" in str(states):
-        return False
-    if not states or modes["videos"] is cdk.SyncMode.full_refresh:
-        return True
-    # A longer lookback than a config can ask for is that of an additional full sync.
-    lookback = cdk.InterpolatedString.create(reading["lookback_window"], parameters={}).eval(config)  # P…D
-    longest: int = manifest["spec"]["connection_specification"]["properties"]["lookback_window_days"]["maximum"]
-    return int(lookback.strip("PD")) > longest
 
 
 def _names(user: Mapping[str, Any]) -> dict[str, str]:

@@ -75,6 +75,12 @@ class AccountCursor(Cursor):
                 ]
             }
 
+    @property
+    def covers_from(self) -> float:
+        """The time (s) from which this sync itself reads every video; infinity before it has an account."""
+        with self.lock:
+            return max((account.covers_from for account in self._accounts.values()), default=math.inf)
+
     def stream_slices(self) -> Iterator[cdk.StreamSlice]:
         """The windows of each account, the newest one first."""
         for partition in self._partitions.stream_slices():
@@ -125,6 +131,8 @@ class Account:
 
     Attributes:
         video_count: how many public videos TikTok counts; 0 if that is unknown.
+        covers_from: the time (s) from which this sync itself reads every video; one that continues a stopped sync does
+            so only after what that one read.
         pages_read, windows_split: in this sync.
         windows: those that are not complete.
     """
@@ -140,6 +148,7 @@ class Account:
         self._has_changed = False
         first, now = cursor.period({})
         start, _ = (first, now) if not _is_complete(state) else cursor.period(state)
+        self.covers_from = max([start, *(end + 1 for _, end in _slices(state))])
         self._initial = state or {"create_time": str(first)}
         self._read = _slices(state) or ([(first, start - 1)] if first < start else [])
         self._newest = max([first, *_newest(state)])

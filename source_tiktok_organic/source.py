@@ -47,7 +47,7 @@ class SourceTiktokOrganic(ConcurrentDeclarativeSource):
         source._note_reader()
         try:
             messages = super(SourceTiktokOrganic, source).read(logger, config, catalog, state)
-            for message in report_account(messages, catalog, source._config, state, source.resolved_manifest):
+            for message in report_account(messages, source._cursors, source.resolved_manifest):
                 yield message
                 source._note_reader()
                 if message is source._last_state:
