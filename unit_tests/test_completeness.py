@@ -9,7 +9,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from source_tiktok_organic.account import report_account
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.posts import DAY, NOW_S, config, posts, state_of
+from unit_tests.posts import DAY, NOW_S, OWN, config, posts, state_of
 from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good, refused
 
 
@@ -71,6 +71,14 @@ def test_sync_with_a_state_compares_if_it_reads_all(
     options = {**OAUTH_CONFIG, "additional_full_sync": setting}
     outcome = connector.read_from(state_of(NOW_S - 2 * DAY), options, "user_info")
     assert said(outcome) == ([(level, "TikTok counts 10 videos; 3 were listed.")] if level else [])
+
+
+def test_continued_sync_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
+    """What the stopped sync read is not listed again."""
+    tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
+    read = {"state_type": "date-range", "slices": [{"start": str(NOW_S - 2 * DAY), "end": str(NOW_S - DAY)}]}
+    state = {"states": [{"partition": {"open_id": OWN, "parent_slice": {}}, "cursor": read}]}
+    assert said(connector.read_from(state, OAUTH_CONFIG, "user_info")) == []
 
 
 def test_read_that_failed_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
