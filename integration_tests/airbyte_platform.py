@@ -19,7 +19,7 @@ import requests
 from jinja2 import Environment
 from jsonschema import Draft7Validator, FormatChecker
 
-from integration_tests.connector import Connector
+from unit_tests.connector import Connector
 from unit_tests.outcome import Outcome
 
 Form = dict[str, Any]

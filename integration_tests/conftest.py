@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import Command
-from integration_tests.connector import Connector, summary
-from integration_tests.in_process import run_ahead
 from integration_tests.warehouse import Warehouse, duckdb, postgres, postgres_server
 from sandbox import Sandbox
+from unit_tests.connector import Command, Connector, InProcess
+from unit_tests.outcome import Outcome
+from unit_tests.skipped_time import run_ahead
 
 LONGEST = tuple(f"integration_tests/test_{name}.py" for name in ("properties", "process", "shell"))
+LAST_LINES = 5  # of what a failed test shows of a run
+LONGEST_LINE = 300
 StartSandbox = Callable[..., Sandbox]
+
+run_ahead()  # before the sandboxes of whole modules start
 
 
 @pytest.fixture
@@ -37,7 +41,13 @@ def start_sandbox() -> Iterator[StartSandbox]:
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[[Sandbox], Command]:
     """The connector's command for a sandbox."""
-    return lambda sandbox: Command(sandbox, tmp_path)
+    return lambda sandbox: Command(sandbox.base_url, tmp_path)
+
+
+@pytest.fixture
+def proof_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof of `make live` runs the connector in this process, without its waits."""
+    monkeypatch.setattr("unit_tests.connector.Command", lambda base_url, **_: InProcess(base_url))
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +86,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
         for outcome in Connector.latest:
             report.longrepr.addsection("the connector", summary(outcome))
     return report
+
+
+def summary(outcome: Outcome) -> str:
+    """What a person needs to see of an outcome: exit code, first error, warnings, the last lines of the log."""
+    first = outcome.errors[0] if outcome.errors else outcome.of("CONNECTION_STATUS") or "no error trace"
+    logged = [log["message"].partition("\n")[0] for log in outcome.of("LOG")][-LAST_LINES:]
+    counts = {stream: len(outcome.records(stream)) for stream in ("user_info", "videos")}
+    head = f"exit code {outcome.exit_code}, {len(outcome.errors)} errors, records {counts}"
+    lines = [head, str(first), *outcome.warnings[:LAST_LINES], *logged, *outcome.stderr.splitlines()[-LAST_LINES:]]
+    return "\n".join(line[:LONGEST_LINE] for line in lines)

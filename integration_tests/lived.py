@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integration_tests.in_process import InProcess
 from integration_tests.warehouse import Row, Warehouse
 from sandbox import Sandbox
+from unit_tests.connector import InProcess
 from unit_tests.outcome import Outcome
 
 START = int(datetime(2026, 9, 1, 5, tzinfo=timezone.utc).timestamp())

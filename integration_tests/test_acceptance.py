@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from integration_tests.acceptance import FOLDER, SETTINGS, acceptance_sandbox, kept
-from integration_tests.in_process import InProcess
 from source_tiktok_organic.config import load_manifest
+from unit_tests.connector import InProcess
 from unit_tests.outcome import Outcome
 
 ROOT = FOLDER.parent

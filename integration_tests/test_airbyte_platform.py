@@ -11,9 +11,10 @@ from jinja2 import TemplateError
 from integration_tests import sentences
 from integration_tests.airbyte_platform import INSTANCE_WIDE_MASK, MASK, Platform, SignInFailed, Source
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import ALL_SCOPES, Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
+from unit_tests.connector import InProcess
 
 DAY_S = 86_400
 REDIRECT_URI = "https://airbyte.example/auth_flow"

@@ -16,10 +16,10 @@ from selenium.webdriver.common.keys import Keys
 
 from integration_tests.airbyte_platform import Platform
 from integration_tests.browser import Browser, start_browser
-from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH
+from unit_tests.connector import Command
 
 CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # No such host exists, so the browser stops with this URL in its address bar.

@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import Any
 
-from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import videos, videos_there_are
+from integration_tests.truth import videos, videos_there_are
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_FIELDS, VIDEO_FIELDS
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import Command
 
 Commands = Any
 TYPES = {"LOG", "TRACE", "RECORD", "STATE", "CONTROL", "SPEC", "CATALOG", "CONNECTION_STATUS"}

@@ -11,12 +11,13 @@ import requests
 
 from integration_tests import sentences
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, long_waits, video_ids
 from integration_tests.sentences import ATTEMPTS, ATTEMPTS_IN_CHECK, TRANSIENT, closing
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import InProcess
 from unit_tests.outcome import FIELD_REFUSED
 
 STREAMS = {USER: "user_info", LIST: "videos"}
@@ -191,7 +192,7 @@ def test_unresolvable_host_fails_in_bounded_time(kind: str, command: str, monkey
 
     waits = [1, 4, 16] if kind == "oauth2.0" else [1, 2, 4, 8, 16, 32]
     attempts = ATTEMPTS_IN_CHECK if command == "check" else ATTEMPTS
-    assert long_waits(connector) == waits[: attempts - 1]
+    assert connector.long_waits == waits[: attempts - 1]
     if command == "check":
         said = sentences.NO_TOKEN_RESPONSE if kind == "oauth2.0" else sentences.NO_RESPONSE_IN_CHECK
         assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": said[1]}]

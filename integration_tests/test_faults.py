@@ -13,15 +13,15 @@ import freezegun
 import pytest
 
 from integration_tests import sentences
-from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, hurried, ids_there_are, long_waits, video_ids
 from integration_tests.sentences import NO_RESPONSE, NO_TOKEN_RESPONSE, closing
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
+from unit_tests.connector import Command, InProcess
 from unit_tests.outcome import Outcome
 
 STREAMS = {USER: "user_info", LIST: "videos"}
@@ -40,12 +40,17 @@ ERRORS = {
 MIXED = dict(zip(range(1, 36, 3), [*TWELVE[1:], TWELVE[0]], strict=True))
 
 
+def short_read_timeout(manifest: dict[str, Any]) -> None:
+    """A change of the manifest: a timeout that a test can wait for."""
+    manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
+
+
 @ENDPOINTS
 @pytest.mark.parametrize("fault", [*TWELVE, "unknown_503", "hang"])
 def test_single_fault_costs_one_more_request(fault: str, path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, hang_seconds=1.5)
     sandbox.fail(path, fault)
-    connector = InProcess(sandbox.base_url, hurried)
+    connector = InProcess(sandbox.base_url, short_read_timeout)
 
     outcome = connector.read(sandbox.config())
 
@@ -98,7 +103,7 @@ def test_lasting_fault_at_token_endpoint_fails(fault: str, error: tuple[str, str
     outcome = connector.read(sandbox.config(), "user_info")
 
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])
-    assert ([r.path for r in sandbox.requests], long_waits(connector)) == ([TOKEN] * 4, [1, 4, 16])
+    assert ([r.path for r in sandbox.requests], connector.long_waits) == ([TOKEN] * 4, [1, 4, 16])
     assert outcome.configs == []
 
 
@@ -124,14 +129,14 @@ def test_twelve_kinds_of_faults_take_under_90_seconds(
 def test_lasting_fault_fails_after_seven_attempts(fault: str, path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, hang_seconds=60)
     sandbox.fail(path, *[fault] * 30)
-    connector = InProcess(sandbox.base_url, hurried)
+    connector = InProcess(sandbox.base_url, short_read_timeout)
     stream = STREAMS[path]
 
     outcome = connector.read(sandbox.config(), stream)
 
     assert (outcome.exit_code, outcome.errors) == (1, [ERRORS[fault], closing(stream, ERRORS[fault])])
     assert (outcome.of("RECORD"), outcome.statuses(stream)[-1]) == ([], "INCOMPLETE")
-    assert (len(sandbox.requests_to(path)), long_waits(connector)) == (7, [1, 2, 4, 8, 16, 32])
+    assert (len(sandbox.requests_to(path)), connector.long_waits) == (7, [1, 2, 4, 8, 16, 32])
 
 
 @pytest.mark.parametrize("offset", [3600, -3600], ids=["fast", "slow"])

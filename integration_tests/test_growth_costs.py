@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.in_process import InProcess
 from integration_tests.warehouse import ROOT
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import InProcess
 
 
 @pytest.fixture

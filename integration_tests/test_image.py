@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from integration_tests import image
-from integration_tests.command import SCRIPT
 from integration_tests.conftest import StartSandbox
 from integration_tests.image import Container
+from unit_tests.connector import SCRIPT
 from unit_tests.markdown import shell_commands
 from unit_tests.outcome import Outcome, catalog, read_outcome
 

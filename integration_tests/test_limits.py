@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from integration_tests import sentences
-from integration_tests.command import HurriedCommand
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import Command, InProcess, hurried
 
 WAITS_S = 671  # all six of them
 
@@ -25,7 +25,7 @@ def test_known_limit_is_never_exceeded(start_sandbox: StartSandbox, tmp_path: Pa
     """600 requests in 61 s, here 40 in 2 s. All come at once where they may, so that few seconds are lost."""
     sandbox = start_sandbox(videos=3000, rate_limit=40, rate_window=1.5)
 
-    outcome = HurriedCommand(sandbox, tmp_path, limit=40).read(sandbox.config(), "videos")
+    outcome = Command(sandbox.base_url, tmp_path, hurried(limit=40)).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
     assert refused(sandbox) == 0

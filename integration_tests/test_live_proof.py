@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from integration_tests.acceptance import NOW
-from integration_tests.in_process import InProcess
-from integration_tests.live import LiveError, connector
+from integration_tests.live import LiveError
 from integration_tests.live.api import BUDGET
 from integration_tests.live.probe import NotSeenError
 from integration_tests.live.proof import compared, proof
@@ -25,6 +24,8 @@ from sandbox.facts import VIDEO_FIELDS, VIDEO_LIST_PATH
 MORE = "The connector read {0} of the {0} videos of the plain list, each once, and 1 that the plain list leaves out."
 READ = "The connector read the same "
 SAME = "The connector read the same {} videos as the plain list, each once."
+
+pytestmark = pytest.mark.usefixtures("proof_in_process")
 
 
 @pytest.mark.parametrize(
@@ -43,14 +44,12 @@ SAME = "The connector read the same {} videos as the plain list, each once."
     ],
     ids=["default", "empty", "inclusive", "milliseconds", "odd_pages", "is_aigc", "split"],
 )
-def test_proof_says_what_was_read(settings: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_proof_says_what_was_read(settings: dict[str, Any], seen: str) -> None:
     with Sandbox(now=NOW, **settings) as sandbox:
         assert (proof(live := Probed(sandbox).live).seen, proof(live).agrees) == (seen, True)
 
 
-def test_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_long_account_is_compared_as_far_as_requests_go() -> None:
     with Sandbox(now=NOW, videos=1500) as sandbox:
         probed = Probed(sandbox).run()
         found = proof(probed.live)
@@ -66,9 +65,8 @@ def test_long_account_is_compared_as_far_as_requests_go(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("limit", [7, 30])
 @pytest.mark.parametrize("videos", [700, 1500])
-def test_low_limit_costs_no_more_requests(videos: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_limit_costs_no_more_requests(videos: int, limit: int) -> None:
     """What the limit refuses counts too, and so do the connector's requests."""
-    monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(now=NOW, videos=videos, rate_limit=limit) as sandbox:
         found = proof(Probed(sandbox).run().live)
         assert (len(sandbox.requests) <= BUDGET, found.agrees, found.seen.startswith(READ)) == (True, True, True)
@@ -80,8 +78,7 @@ def _time(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()
 
 
-def test_failure_of_the_connector_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_failure_of_the_connector_is_a_finding() -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         assert len(live.listing.videos) == 100
@@ -90,8 +87,7 @@ def test_failure_of_the_connector_is_a_finding(monkeypatch: pytest.MonkeyPatch) 
     assert (found.seen.startswith("the connector failed with a system_error: "), found.agrees) == (True, False)
 
 
-def test_passing_failure_of_the_connector_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_passing_failure_of_the_connector_is_not_seen() -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         assert len(live.listing.videos) == 100
@@ -101,8 +97,7 @@ def test_passing_failure_of_the_connector_is_not_seen(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("fault", ["token_expired", "html_502", "reset_before", "rate_limited"])
-def test_passing_fault_does_not_spoil_the_proof(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_passing_fault_does_not_spoil_the_proof(fault: str) -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         before = len(live.listing.pages)
@@ -111,8 +106,7 @@ def test_passing_fault_does_not_spoil_the_proof(fault: str, monkeypatch: pytest.
         assert len(sandbox.requests) == live.api.used
 
 
-def test_proof_ends_with_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
+def test_proof_ends_with_the_budget() -> None:
     with Sandbox(now=NOW, videos=400) as sandbox:
         probed = Probed(sandbox, budget=60)
         assert probed.live.listing.complete

@@ -16,9 +16,8 @@ from urllib.parse import quote
 import pytest
 import requests_mock
 
-from integration_tests.in_process import InProcess
 from integration_tests.live import __main__ as command
-from integration_tests.live import ask_last, connector, probes
+from integration_tests.live import ask_last, probes
 from integration_tests.live.api import GAP_S, WINDOW_S, Api, UnansweredError
 from integration_tests.live.probe import Finding, ask_all
 from integration_tests.live.sign_in import SignIn
@@ -95,9 +94,8 @@ def test_run_keeps_the_token_and_shows_no_secret(
 KNOWN = {"oauth2.0", "refresh_token", "made-up", "user.info.basic,user.info.profile,user.info.stats,video.list"}
 
 
-def test_without_config_it_asks_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
-
+@pytest.mark.usefixtures("proof_in_process")
+def test_without_config_it_asks_a_sandbox(tmp_path: Path) -> None:
     assert command.main(["--out", str(tmp_path)]) == 0
 
     report = (tmp_path / "report.md").read_text()
@@ -107,10 +105,10 @@ def test_without_config_it_asks_a_sandbox(tmp_path: Path, monkeypatch: pytest.Mo
     assert "| ≠ |" not in report
 
 
+@pytest.mark.usefixtures("proof_in_process")
 def test_report_names_the_switches_to_set(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
     with Sandbox(cursor_inclusive=True, token_error_status=200, refused_fields=("is_aigc",)) as sandbox:
         write_config(config_file, sandbox.config())
         monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
@@ -305,10 +303,10 @@ def test_limit_is_told_with_numbers_and_headers() -> None:
     )
 
 
+@pytest.mark.usefixtures("proof_in_process")
 def test_limit_stands_at_the_top_of_the_report(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(connector, "Installed", InProcess)
     monkeypatch.setattr("integration_tests.live.api.WINDOW_S", 1.2)
     with Sandbox(videos=20, rate_limit=7, rate_window=1.0) as sandbox:
         write_config(config_file, sandbox.config())

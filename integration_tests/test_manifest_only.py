@@ -19,13 +19,12 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from integration_tests.airbyte.checkout import ROOT
 from integration_tests.airbyte.manifest_only import BASE_CDK, BASE_IMAGE, write
 from integration_tests.clients import config_of
-from integration_tests.command import Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.connector import read_files, written
-from integration_tests.in_process import videos, videos_there_are
 from integration_tests.sentences import of_token_error
+from integration_tests.truth import videos, videos_there_are
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import Command, read_files, written
 from unit_tests.outcome import Outcome
 
 CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
@@ -39,10 +38,6 @@ IN_THE_BASE_IMAGE = ROOT / ".venv-manifest-only" / "bin" / RUNNER
 
 class ManifestOnly(Command):
     """The same command lines for the CDK's runner, with the two files in the folder of the test."""
-
-    def __init__(self, sandbox: Sandbox, tmp_path: Path, runner: Path) -> None:
-        super().__init__(sandbox, tmp_path)
-        self.program = (runner,)
 
     def execute(self, argv: Sequence[str]) -> Outcome:
         return super().execute([*argv, "--manifest-path=manifest.yaml", "--components-path=components.py"])
@@ -61,7 +56,7 @@ def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pyte
         write(tmp_path)
         manifest = tmp_path / "manifest.yaml"
         manifest.write_text(manifest.read_text().replace("https://open.tiktokapis.com", sandbox.base_url))
-        return ManifestOnly(sandbox, tmp_path, program)
+        return ManifestOnly(sandbox.base_url, tmp_path, (program,))
 
     return runner
 

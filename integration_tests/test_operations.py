@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.truth import ids_there_are, video_ids
 from unit_tests import markdown
+from unit_tests.connector import InProcess
 from unit_tests.test_messages import OPERATIONS, alerts
 
 Json = dict[str, Any]

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import Command, HurriedCommand
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.truth import ids_there_are, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import Command, InProcess, hurried
 from unit_tests.outcome import Outcome
 
 Commands = Callable[[Sandbox], Command]
@@ -234,7 +234,7 @@ def test_killed_sync_loses_no_video(start_sandbox: StartSandbox, command: Comman
 def test_hour_of_tokens_and_limits_costs_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """An hour in 20 s: tokens live 2 s instead of 2 h, and windows of the limit are 2 s instead of 60 s."""
     sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=12, rate_window=2)
-    run = HurriedCommand(sandbox, tmp_path)
+    run = Command(sandbox.base_url, tmp_path, hurried())
 
     outcome = run.read(sandbox.config())
 
@@ -255,7 +255,7 @@ def test_memory_hardly_grows_with_four_times_the_videos(
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
 
     def command(sandbox: Sandbox) -> Command:
-        return HurriedCommand(sandbox, tmp_path)
+        return Command(sandbox.base_url, tmp_path, hurried())
 
     # Both are read by all workers.
     peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0), command) for n in (4000, 16_000)}
@@ -270,7 +270,7 @@ def test_memory_stays_flat_over_200_000_videos(
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
 
     def command(sandbox: Sandbox) -> Command:
-        return HurriedCommand(sandbox, tmp_path)
+        return Command(sandbox.base_url, tmp_path, hurried())
 
     peaks = {n: peak_memory(start_sandbox(videos=n, years=11, rate_limit=0), command) for n in (4000, 200_000)}
     assert peaks[200_000] - peaks[4000] < 45_000_000, peaks

@@ -10,12 +10,13 @@ import pytest
 
 from integration_tests import sentences
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.sentences import ATTEMPTS, ATTEMPTS_IN_CHECK, CONFIG, MESSAGES, SYSTEM, TRANSIENT, closing
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import SPOILED, names_for
+from unit_tests.connector import InProcess
 
 SINCE, SINCE_S = "2025-06-01", 1_748_736_000
 SPOILED_AT = [(path, fault) for path in (LIST, USER) for fault in SPOILED if fault in names_for(path)]

@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from integration_tests import sentences
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
+from unit_tests.connector import InProcess
 from unit_tests.outcome import FIELD_REFUSED, Outcome
 
 settings.register_profile(

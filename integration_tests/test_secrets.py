@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import InProcess
 from unit_tests.outcome import Outcome
 
 CREDENTIALS = ("client_secret", "refresh_token", "access_token")

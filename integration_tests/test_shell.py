@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from integration_tests.command import SCRIPT, Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import ids_there_are, video_ids
 from integration_tests.sentences import NO_RESPONSE_IN_CHECK
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
+from unit_tests.connector import SCRIPT, Command
 from unit_tests.markdown import shell_commands
 from unit_tests.outcome import Outcome, read_outcome
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import SCRIPT, Command
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import SCRIPT, Command, InProcess
 from unit_tests.outcome import read_outcome
 
 Commands = Callable[[Sandbox], Command]
@@ -28,7 +27,7 @@ MOST_S = 5
 
 def started(run: Command, config: Any, stdout: Path, **environment: str) -> "subprocess.Popen[bytes]":
     """A `read` whose output goes to a file."""
-    env = {**os.environ, "TIKTOK_API_BASE_URL": run._sandbox.base_url, **environment}
+    env = {**os.environ, "TIKTOK_API_BASE_URL": run.base_url, **environment}
     with stdout.open("w") as file:
         return subprocess.Popen([SCRIPT, "read", *run.files(config)], env=env, stdout=file, stderr=subprocess.PIPE)
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, ids_there_are, video_ids
 from integration_tests.test_secrets import leaks
+from integration_tests.truth import ids_there_are, video_ids
 from sandbox import MISSING, Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
+from unit_tests.connector import InProcess
 
 DAY_S = 86_400
 

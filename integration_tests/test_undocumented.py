@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.in_process import InProcess, videos, videos_there_are
 from integration_tests.sentences import INVALID_CURSOR, closing, of_token_error
+from integration_tests.truth import videos, videos_there_are
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.connector import InProcess
 
 START_DATE = "1388534400"  # 2014-01-01
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-_clock = time.monotonic  # in_process.py may put another one in its place, which runs ahead
+_clock = time.monotonic  # skipped_time.py may put another one in its place, which runs ahead
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:

@@ -1,7 +1,5 @@
 """Fixtures of the unit tests: a mocked TikTok, frozen time, and waits that are recorded instead of slept."""
 
-import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.cdk_once import once
-from unit_tests.connector import Connector
+from unit_tests.connector import Connector, InProcess
 from unit_tests.stored import VARIABLE
 from unit_tests.tiktok import NOW, Adapter, TikTok
 
@@ -61,11 +59,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def connector(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Connector]:
-    """The connector's command line."""
-    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # run() replaces it; restored after each test
-    yield Connector(tmp_path, capfd)
-    for name in ("airbyte", "airbyte.SourceTiktokOrganic"):  # --debug changes them for good
-        logging.getLogger(name).setLevel(logging.INFO)
+def connector() -> Connector:
+    """The connector's command line, in this process."""
+    return InProcess(skips_time=False)

@@ -1,69 +1,232 @@
-"""Runs the connector's command line in this process and collects its output."""
+"""The connector's command line as tests run it: one interface, whether in this process or as one of its own."""
 
+from __future__ import annotations
+
+import io
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest import mock
 
-import pytest
+from airbyte_cdk.logger import PRINT_BUFFER
 
+from source_tiktok_organic import source
+from source_tiktok_organic.config import BASE_URL_VARIABLE
 from source_tiktok_organic.reporting import report_error
 from source_tiktok_organic.run import execute
+from unit_tests import skipped_time
+from unit_tests.cdk_once import once
 from unit_tests.outcome import Outcome, catalog, read_outcome
 
+SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
+LONGEST_RUN_S = 120
+# Rate windows of 2 s instead of 61 s, and waits to match: a very large account in a minute.
+HURRIED = """
+from source_tiktok_organic import run, source
+load = source.load_manifest
+def hurried(**kwargs):
+    manifest = load(**kwargs)
+    manifest["definitions"]["endpoint_limit"]["rates"][0] |= {"limit": LIMIT, "interval": "PT2S"}
+    manifest["definitions"]["requester"] |= {"rate_limit_waits": [2, 4, 4], "full_width_after": 4}
+    return manifest
+source.load_manifest = hurried
+run.run()
+"""
+Program = Sequence[str | Path]
+Change = Callable[[dict[str, Any]], None]
 
-class Connector:
-    """The connector's command line, in this process."""
 
-    def __init__(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-        self._tmp_path = tmp_path
-        self._capfd = capfd
+class Connector(ABC):
+    """The command `source-tiktok-organic`.
+
+    Attributes:
+        latest: outcomes of the last runs of any connector; the integration tests add them to the report of a failure.
+    """
+
+    latest: ClassVar[deque[Outcome]] = deque(maxlen=3)
+
+    @abstractmethod
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        """Run the command with these arguments to its end; a line of stdout that isn't a JSON object fails the test."""
 
     def spec(self) -> Outcome:
         """Run `spec`."""
         return self.run("spec")
 
-    def check(self, config: Any) -> Outcome:
+    def check(self, config: Any, *, debug: bool = False) -> Outcome:
         """Run `check`."""
-        return self.run("check", "--config", self.file("config", config))
+        return self.run("check", {"config": config}, debug=debug)
 
     def discover(self, config: Any) -> Outcome:
         """Run `discover`."""
-        return self.run("discover", "--config", self.file("config", config))
+        return self.run("discover", {"config": config})
 
-    def read(self, config: Any, *streams: str, columns: Mapping[str, Sequence[str]] | None = None) -> Outcome:
-        """Run `read` with whole streams, or with some of their columns."""
-        return self.read_catalog(config, catalog(*streams, columns=columns or {}))
+    def read(
+        self,
+        config: Any,
+        *streams: str,
+        state: Any = None,
+        sync_mode: str = "incremental",
+        columns: Mapping[str, Sequence[str]] | None = None,
+        debug: bool = False,
+    ) -> Outcome:
+        """Run a `read` of whole streams, or of some of their columns, from a state of `videos` if there is one."""
+        return self.run("read", read_files(config, streams, state, sync_mode, columns), debug=debug)
 
-    def read_from(self, state: Any, config: Any, *others: str, sync_mode: str = "incremental") -> Outcome:
-        """Run a `read` of `videos` from a stream state, passed as it is, and perhaps of other streams."""
-        descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
-        files = {
-            "config": config,
-            "catalog": catalog("videos", *others, sync_mode=sync_mode),
-            "state": [descriptor],
-        }
-        paths = {name: self.file(name, body) for name, body in files.items()}
-        return self.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
+    def run(self, command: str, files: Mapping[str, Any] | None = None, *, debug: bool = False) -> Outcome:
+        """Run a command with files of these contents: config, catalog, state."""
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = written(Path(folder), files or {})
+            outcome = self.execute([command, *(["--debug"] if debug else []), *arguments])
+        self.latest.append(outcome)
+        return outcome
 
-    def read_catalog(self, config: Any, configured: Any) -> Outcome:
-        """Run `read` with a catalog, passed as it is."""
-        return self.run("read", "--config", self.file("config", config), "--catalog", self.file("catalog", configured))
 
-    def file(self, name: str, content: Any) -> str:
-        """Write a JSON file and return its path; text is written as it is."""
-        path = self._tmp_path / f"{name}.json"
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return str(path)
+@dataclass
+class InProcess(Connector):
+    """The connector in this process, which saves the seconds of a start.
 
-    def run(self, *argv: str) -> Outcome:
-        """Run a command and parse what it printed."""
-        self._capfd.readouterr()
+    Attributes:
+        base_url: of a sandbox, or where nobody listens; "" leaves TikTok's own, which a test mocks.
+        change_manifest: changes the manifest in place before it is used, say to lower a timeout.
+        skips_time: whether waits are skipped, after `skipped_time.run_ahead()`; otherwise the test has its own clock.
+        waits: what the connector would have slept (s), in order, if waits are skipped.
+    """
+
+    base_url: str = ""
+    change_manifest: Change = lambda manifest: None
+    skips_time: bool = True
+    waits: list[float] = field(default_factory=list)
+
+    @property
+    def long_waits(self) -> list[float]:
+        """The waits (s) before retries, without those of one thread for another."""
+        return [wait for wait in self.waits if wait >= 1]
+
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        """Run the command as `run.run` does, but for signals and the end of the process."""
+        out = io.StringIO()
+        err = io.StringIO()
         exit_code = 0
-        try:
-            execute(argv)
-        except Exception as error:  # noqa: BLE001  # the process would report it
-            exit_code = 1
-            report_error(error)
-        printed = self._capfd.readouterr()
-        return read_outcome(printed.out, exit_code, printed.err)
+        with self._replaced(out, err):
+            try:
+                execute(argv)
+            except Exception as error:  # noqa: BLE001
+                exit_code = 1
+                report_error(error)
+            PRINT_BUFFER.flush()
+        return read_outcome(out.getvalue(), exit_code, err.getvalue())
+
+    @contextmanager
+    def _replaced(self, out: io.StringIO, err: io.StringIO) -> Iterator[None]:
+        """Replace what the command uses of its process, and restore what it changes."""
+        with ExitStack() as stack:
+            for name in ("stdout", "__stdout__"):  # the CDK's print buffer writes to the second one
+                stack.enter_context(mock.patch.object(sys, name, out))
+            if sys.stderr is not None:  # as in a process that was started without one
+                stack.enter_context(mock.patch.object(sys, "stderr", err))
+            stack.enter_context(mock.patch.object(sys, "excepthook", sys.excepthook))
+            for name in ("airbyte", "airbyte.SourceTiktokOrganic"):  # --debug changes their levels
+                logger = logging.getLogger(name)
+                stack.callback(logger.setLevel, logger.level)
+            if self.base_url:
+                stack.enter_context(mock.patch.dict(os.environ, {BASE_URL_VARIABLE: self.base_url}))
+            if self.skips_time:
+                stack.enter_context(mock.patch.object(time, "sleep", self._skip))
+            stack.enter_context(once())
+            stack.enter_context(mock.patch.object(source, "load_manifest", self._changed(source.load_manifest)))
+            yield
+
+    def _changed(self, load: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def changed(**kwargs: Any) -> dict[str, Any]:
+            manifest = load(**kwargs)
+            if self.skips_time:
+                # While a response is read, the skipped waits of other threads seem to pass.
+                manifest["definitions"]["error_handler"]["max_response_time"] = math.inf
+            self.change_manifest(manifest)
+            return manifest
+
+        return changed
+
+    def _skip(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        skipped_time.skip(seconds)
+
+
+@dataclass
+class Command(Connector):
+    """The command as a process, by default the installed console script, as Airbyte runs it.
+
+    Attributes:
+        base_url: of a sandbox, or whatever stands in TikTok's place.
+        folder: where the process runs, and `files` are written; None: here.
+        program: what is started instead of the console script.
+        longest_run_s: after which the process is killed.
+    """
+
+    base_url: str
+    folder: Path | None = None
+    program: Program = (SCRIPT,)
+    longest_run_s: float = LONGEST_RUN_S
+
+    def execute(self, argv: Sequence[str]) -> Outcome:
+        """Run the process to its end."""
+        with self.start(*argv) as process:
+            try:
+                out, err = process.communicate(timeout=self.longest_run_s)
+            finally:
+                process.kill()
+        return read_outcome(out, process.returncode, err)
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start the process."""
+        env = {**os.environ, BASE_URL_VARIABLE: self.base_url}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([*self.program, *argv], env=env, cwd=self.folder, text=True, **pipes)
+
+    def files(self, config: Any, streams: Sequence[str] = (), state: Any = None) -> list[str]:
+        """The arguments of a `read` for `start`, their files written into the folder."""
+        assert self.folder
+        return written(self.folder, read_files(config, streams, state))
+
+
+def hurried(limit: int = 600) -> Program:
+    """The command with rate windows of 2 s, each of which allows so many requests."""
+    return (sys.executable, "-c", HURRIED.replace("LIMIT", str(limit)))
+
+
+def read_files(
+    config: Any,
+    streams: Sequence[str] = (),
+    state: Any = None,
+    sync_mode: str = "incremental",
+    columns: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """The contents of the files for a `read`; `state` is one of `videos`, passed as it is."""
+    files = {"config": config, "catalog": catalog(*streams, columns=columns, sync_mode=sync_mode)}
+    if state is None:
+        return files
+    descriptor = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "videos"}, "stream_state": state}}
+    return {**files, "state": [descriptor]}
+
+
+def written(folder: Path, files: Mapping[str, Any]) -> list[str]:
+    """Write JSON files, and texts as they are; returns the arguments that name them."""
+    arguments: list[str] = []
+    for name, content in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        arguments += [f"--{name}", str(path)]
+    return arguments

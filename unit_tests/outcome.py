@@ -25,12 +25,11 @@ class Outcome:
 
     Attributes:
         messages: every message, parsed; a line of stdout that is not a message fails the test.
-        exit_code: of the command; 0, or 1 after an exception (which the process would emit as a trace).
+        exit_code: of the command; in this process 0, or 1 after an exception.
     """
 
     messages: list[dict[str, Any]]
     exit_code: int = 0
-    error: BaseException | None = None
     stderr: str = ""
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -78,7 +77,7 @@ class Outcome:
 
 def read_outcome(stdout: str, exit_code: int, stderr: str = "") -> Outcome:
     """The output of a process; a line of stdout that is not a JSON object fails the test."""
-    return Outcome([json.loads(line) for line in stdout.splitlines()], exit_code=exit_code, stderr=stderr)
+    return Outcome([json.loads(line) for line in stdout.splitlines()], exit_code, stderr)
 
 
 def catalog(

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airbyte_cdk.models import SyncMode
 
 from source_tiktok_organic.cli_files import read_files
-from unit_tests.connector import Connector
+from unit_tests.connector import Connector, written
 from unit_tests.outcome import FIELDS, catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
@@ -31,8 +32,7 @@ def lines(*messages: Any, indent: int | None = None) -> str:
 
 def run(connector: Connector, command: str, **contents: Any) -> Any:
     """Run a command with files of these contents."""
-    paths = {name: connector.file(name, content) for name, content in contents.items()}
-    return connector.run(command, *(part for name, path in paths.items() for part in (f"--{name}", path)))
+    return connector.run(command, contents)
 
 
 # --- mistakes ---
@@ -66,9 +66,9 @@ def test_broken_file_is_one_sentence(kind: str, content: str, problem: str, conn
 
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
-def test_missing_file_is_named(kind: str, connector: Connector) -> None:
-    paths = {"config": connector.file("config", OAUTH_CONFIG), kind: "/nowhere/at/all.json"}
-    outcome = connector.run("read", *(part for name, path in paths.items() for part in (f"--{name}", path)))
+def test_missing_file_is_named(kind: str, connector: Connector, tmp_path: Path) -> None:
+    given = [] if kind == "config" else written(tmp_path, {"config": OAUTH_CONFIG})
+    outcome = connector.execute(["read", *given, f"--{kind}", "/nowhere/at/all.json"])
     sentence = f"The {kind} file /nowhere/at/all.json can't be read: No such file or directory."
     assert outcome.errors == [("config_error", sentence)]
 
@@ -76,7 +76,7 @@ def test_missing_file_is_named(kind: str, connector: Connector) -> None:
 def test_file_in_another_encoding_is_named(tmp_path: Any, connector: Connector) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(json.dumps(CONFIG).encode("utf-16"))
-    outcome = connector.run("discover", "--config", str(path))
+    outcome = connector.execute(["discover", "--config", str(path)])
     assert outcome.errors == [("config_error", f"The config file {path} is not valid UTF-8.")]
 
 

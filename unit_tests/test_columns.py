@@ -92,7 +92,7 @@ def test_workers_warn_once_of_a_rejected_field(tiktok: TikTok, connector: Connec
     cursor = {"state_type": "date-range", "slices": read}
     state = {"states": [{"partition": {"open_id": "_000account"}, "cursor": cursor}]}
 
-    outcome = connector.read_from(state, ACCESS_TOKEN_CONFIG)
+    outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos", state=state)
 
     assert (outcome.errors, outcome.warnings) == ([], [FIELD_REFUSED])
     assert sorted((v["create_time"] for v in outcome.records("videos")), reverse=True) == times[::2]

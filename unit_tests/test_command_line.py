@@ -112,7 +112,7 @@ def test_valid_config_has_no_problem(config: Any) -> None:
 def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Connector) -> None:
     configured = catalog("videos")
     configured["streams"][0]["stream"]["name"] = "comments"
-    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, configured)
+    outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": configured})
     message = MESSAGES["unknown_stream"].format(unknown="comments", known="user_info and videos")
     assert (outcome.exit_code, outcome.errors, outcome.of("RECORD")) == (1, [("config_error", message)], [])
 
@@ -121,20 +121,20 @@ def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Conne
 def test_stream_twice_in_the_catalog_is_named(names: tuple[str, ...], tiktok: TikTok, connector: Connector) -> None:
     """The CDK would read it once, and end the sync as if it had read both."""
     tiktok.with_an_account()
-    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, catalog(*names))
+    outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": catalog(*names)})
     message = MESSAGES["duplicate_stream"].format(names=names[0])
     assert (outcome.exit_code, outcome.errors) == (1, [("config_error", message)])
     assert (outcome.of("RECORD"), outcome.of("STATE"), tiktok.requests("user")) == ([], [], [])
 
 
 def test_both_streams_twice_are_both_named(tiktok: TikTok, connector: Connector) -> None:
-    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, catalog(*["videos", "user_info"] * 2))
+    outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": catalog(*["videos", "user_info"] * 2)})
     message = MESSAGES["duplicate_stream"].format(names="user_info, videos")
     assert outcome.errors == [("config_error", message)]
 
 
 def test_empty_catalog_reads_nothing(tiktok: TikTok, connector: Connector) -> None:
-    outcome = connector.read_catalog(ACCESS_TOKEN_CONFIG, {"streams": []})
+    outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": {"streams": []}})
     assert (outcome.exit_code, outcome.errors, outcome.of("RECORD")) == (0, [], [])
 
 

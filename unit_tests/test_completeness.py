@@ -69,7 +69,7 @@ def test_sync_with_a_state_compares_if_it_reads_all(
     clock.move_to("2026-11-08T12:00:00Z")  # a Sunday
     tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
     options = {**OAUTH_CONFIG, "additional_full_sync": setting}
-    outcome = connector.read_from(state_of(NOW_S - 2 * DAY), options, "user_info")
+    outcome = connector.read(options, "videos", "user_info", state=state_of(NOW_S - 2 * DAY))
     assert said(outcome) == ([(level, "TikTok counts 10 videos; 3 were listed.")] if level else [])
 
 

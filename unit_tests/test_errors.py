@@ -198,7 +198,7 @@ def test_refusal_of_many_windows_is_reported_once(workers: int, tiktok: TikTok, 
 
     tiktok.responds("videos", {"json": respond})
 
-    outcome = connector.read_from(stopped_sync(10), {**ACCESS_TOKEN_CONFIG, "num_workers": workers})
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": workers}, "videos", state=stopped_sync(10))
 
     assert outcome.errors[:-1] == [refused_as("scope", "videos")]
     assert 1 <= len(tiktok.bodies()) <= min(workers, 10)
@@ -208,7 +208,7 @@ def test_refusal_of_many_windows_is_reported_once(workers: int, tiktok: TikTok, 
 def test_outage_is_reported_once_by_the_windows_read(tiktok: TikTok, connector: Connector) -> None:
     """Those that wait for a worker send nothing, and those that fail later say nothing."""
     tiktok.with_an_account(LASTING["internal_error"][0])
-    outcome = connector.read_from(stopped_sync(10), {**ACCESS_TOKEN_CONFIG, "num_workers": 3})
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": 3}, "videos", state=stopped_sync(10))
     assert outcome.errors[:-1] == [failed("internal_error")]
     assert 7 <= len(tiktok.bodies()) <= 3 * 7
     assert (outcome.states[-1], outcome.records("videos")) == (stopped_sync(10), [])

@@ -11,7 +11,7 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest, strip_nulls
 from source_tiktok_organic.sign_in import api, login_kit
-from unit_tests.connector import Connector
+from unit_tests.connector import Connector, written
 from unit_tests.outcome import catalog
 from unit_tests.posts import NOW_S, config, times
 from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
@@ -55,24 +55,24 @@ def test_empty_start_date_counts_as_absent(absent: Any, tiktok: TikTok, connecto
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff"])
-def test_empty_state_file_reads_everything(content: str, tiktok: TikTok, connector: Connector) -> None:
+def test_empty_state_file_reads_everything(content: str, tiktok: TikTok, connector: Connector, tmp_path: Path) -> None:
     tiktok.with_videos(NOW_S)
-    state = connector.file("state", content)
-    outcome = connector.run("read", "--config", connector.file("config", config()), "--state", state)
+    arguments = written(tmp_path, {"config": config(), "state": content})
+    outcome = connector.execute(["read", *arguments])
     assert (outcome.errors, times(outcome)) == ([], [NOW_S])
-    assert outcome.warnings == [f"The state file {state} is empty: everything is read."]
+    assert outcome.warnings == [f"The state file {arguments[-1]} is empty: everything is read."]
 
 
-def test_state_from_dev_null_reads_everything(tiktok: TikTok, connector: Connector) -> None:
+def test_state_from_dev_null_reads_everything(tiktok: TikTok, connector: Connector, tmp_path: Path) -> None:
     tiktok.with_videos(NOW_S)
-    outcome = connector.run("read", "--config", connector.file("config", config()), "--state", "/dev/null")
+    outcome = connector.execute(["read", *written(tmp_path, {"config": config()}), "--state", "/dev/null"])
     assert (outcome.errors, times(outcome)) == ([], [NOW_S])
 
 
 def test_unknown_destination_sync_mode_is_named(connector: Connector) -> None:
     given = catalog("videos")
     given["streams"][0]["destination_sync_mode"] = "overwrite_dedup"
-    outcome = connector.read_catalog(config(), given)
+    outcome = connector.run("read", {"config": config(), "catalog": given})
     assert outcome.exit_code == 1
     assert "The catalog has the unknown destination_sync_mode overwrite_dedup. Use append, " in outcome.stderr
 
@@ -107,8 +107,7 @@ def test_password_in_the_base_url_is_refused(connector: Connector, monkeypatch: 
 @pytest.mark.parametrize("token", ['act."quoted"', "act.back\\slash", "act.ünïcode"])
 def test_debug_masks_any_refreshed_token(token: str, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S).responds("token", {"json": {**TOKEN_RESPONSE, "access_token": token}})
-    paths = {"config": connector.file("config", config()), "catalog": connector.file("catalog", catalog("videos"))}
-    outcome = connector.run("read", "--debug", *(part for name, path in paths.items() for part in (f"--{name}", path)))
+    outcome = connector.read(config(), "videos", debug=True)
     others = [message for message in outcome.messages if message["type"] != "CONTROL"]
     assert outcome.errors == []
     assert token not in json.dumps(others, ensure_ascii=False)

@@ -219,7 +219,7 @@ def test_stopped_window_continues_in_the_next_sync(tiktok: TikTok, connector: Co
     listed = VideoList([MS["new"], MS["same"], MS["old"]])
     listed.serve(tiktok, video_count=3)
 
-    second = connector.read_from(first.states[-1], options)
+    second = connector.read(options, "videos", state=first.states[-1])
 
     assert first.errors[:-1] == [INVALID_CURSOR]
     assert ids(first.records("videos")) == ids([new, same])

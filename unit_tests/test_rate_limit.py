@@ -213,7 +213,7 @@ def test_refusals_of_many_workers_cost_one_wait(tiktok: TikTok, connector: Conne
 
     tiktok.responds("videos", {"json": respond})
 
-    outcome = connector.read_from(ten_windows(), {**ACCESS_TOKEN_CONFIG, "num_workers": 12})
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": 12}, "videos", state=ten_windows())
 
     assert waits == steps([61])
     assert sorted(limit_lines(outcome)) == sorted([SLOWING_DOWN, *wait_lines([61])])
@@ -233,7 +233,7 @@ def test_failed_stream_sends_nothing_more(tiktok: TikTok, connector: Connector, 
 
     tiktok.responds("videos", {"json": respond})
 
-    outcome = connector.read_from(ten_windows(), {**ACCESS_TOKEN_CONFIG, "num_workers": 12})
+    outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": 12}, "videos", state=ten_windows())
 
     assert (outcome.errors[:-1], outcome.statuses("videos")[-1]) == ([EXCEEDED], "INCOMPLETE")
     assert waits == steps(WAITS)

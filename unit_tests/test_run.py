@@ -3,11 +3,13 @@
 integration_tests/test_process.py does the same with real processes, whose end coverage cannot measure.
 """
 
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,7 +40,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         with PRINT_BUFFER.lock:
             found.append("flush")
 
-    for name in ("stdout", "__stdout__"):  # run() replaces both
+    for name in ("stdout", "__stdout__", "excepthook"):  # run() replaces them
         monkeypatch.setattr(sys, name, getattr(sys, name))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(shutdown, "on_signal", [])
@@ -95,12 +97,14 @@ def test_full_disk_still_ends_the_process(events: list[str], monkeypatch: pytest
     assert events == ["exit 1"]
 
 
-def test_closed_pipe_ends_with_141(events: list[str], monkeypatch: pytest.MonkeyPatch, connector: Connector) -> None:
+def test_closed_pipe_ends_with_141(events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def broken(*_: Any) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr(airbyte_cdk, "launch", broken)
-    ended(monkeypatch, "discover", "--config", connector.file("config", OAUTH_CONFIG))
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(OAUTH_CONFIG))
+    ended(monkeypatch, "discover", "--config", str(config))
     assert events == ["flush", "exit 141"]
 
 

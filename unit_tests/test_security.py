@@ -173,11 +173,10 @@ def test_secret_never_reaches_the_log(
     for endpoint, response in responses[case].items():
         tiktok.responds(endpoint, response)
     files = {"config": CONFIG, **({"catalog": catalog()} if command == "read" else {})}
-    argv = [part for name, body in files.items() for part in (f"--{name}", connector.file(name, body))]
     monkeypatch.setenv("LOG_LEVEL", "debug" if level == "LOG_LEVEL" else "info")
     monkeypatch.setattr(logging.getLogger("airbyte"), "level", logging.INFO)
 
-    outcome = connector.run(command, *(["--debug"] if level == "--debug" else []), *argv)
+    outcome = connector.run(command, files, debug=level == "--debug")
 
     messages = [m for m in outcome.messages if m.get("type") != "CONTROL"]
     assert ("Making outbound API request" in str(messages)) is (case not in ("failed_refresh", "echoed"))

@@ -35,7 +35,7 @@ def test_read_starts_a_lookback_before_the_state(
     tiktok.with_videos(_old, _same, NOW_S - 10 * DAY, NOW_S - DAY)
     options = {} if lookback is None else {"lookback_window_days": lookback}
 
-    outcome = connector.read_from(state_of(NOW_S - 10 * DAY), config(**options))
+    outcome = connector.read(config(**options), "videos", state=state_of(NOW_S - 10 * DAY))
 
     assert outcome.errors == []
     assert times(outcome) == sorted({_same, NOW_S - 10 * DAY, NOW_S - DAY})
@@ -45,7 +45,7 @@ def test_read_starts_a_lookback_before_the_state(
 
 def test_state_stays_without_new_videos(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - 10 * DAY)
-    outcome = connector.read_from(state_of(NOW_S - 10 * DAY), config())
+    outcome = connector.read(config(), "videos", state=state_of(NOW_S - 10 * DAY))
     assert outcome.states[-1]["states"] == state_of(NOW_S - 10 * DAY)["states"]
 
 
@@ -69,7 +69,7 @@ def test_additional_full_sync_reads_everything_again(
     recent, old = at("2026-10-20"), at("2024-02-01")
     tiktok.with_videos(recent, old)
 
-    outcome = connector.read_from(state_of(recent), config(additional_full_sync=setting))
+    outcome = connector.read(config(additional_full_sync=setting), "videos", state=state_of(recent))
 
     assert outcome.errors == []
     assert times(outcome) == ([old, recent] if everything else [recent])
@@ -81,7 +81,7 @@ def test_state_of_another_account_is_not_applied(tiktok: TikTok, connector: Conn
     tiktok.with_videos(old, NOW_S - DAY)
     other = {**state_of(NOW_S - 2 * DAY, OTHER), "state": {"create_time": str(NOW_S - 2 * DAY)}, "lookback_window": 5}
 
-    outcome = connector.read_from(other, config())
+    outcome = connector.read(config(), "videos", state=other)
 
     assert (outcome.errors, times(outcome)) == ([], [old, NOW_S - DAY])
     assert outcome.states[-1]["states"] == state_of(NOW_S - 2 * DAY, OTHER)["states"] + state_of(NOW_S - DAY)["states"]
@@ -90,7 +90,7 @@ def test_state_of_another_account_is_not_applied(tiktok: TikTok, connector: Conn
 def test_future_state_is_treated_as_now(tiktok: TikTok, connector: Connector) -> None:
     """It would read nothing for ever."""
     tiktok.with_videos(NOW_S - DAY)
-    outcome = connector.read_from(state_of(4_102_444_800), config())
+    outcome = connector.read(config(), "videos", state=state_of(4_102_444_800))
     assert (outcome.errors, times(outcome)) == ([], [NOW_S - DAY])
     assert outcome.warnings == ["The state of the stream videos is in the future (4102444800); it is treated as now."]
     assert outcome.states[-1] == state_of(NOW_S)
@@ -122,7 +122,7 @@ def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, con
     old = at("2024-01-02")
     tiktok.with_videos(old)
 
-    outcome = connector.read_from(state, config())
+    outcome = connector.read(config(), "videos", state=state)
 
     assert (outcome.errors, times(outcome)) == ([], [old])
     assert outcome.warnings == [
@@ -134,7 +134,7 @@ def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, con
 def test_own_state_causes_no_warning(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY)
     first = connector.read(config(), "videos")
-    second = connector.read_from(first.states[-1], config())
+    second = connector.read(config(), "videos", state=first.states[-1])
     assert (first.warnings, second.warnings, times(second)) == ([], [], [NOW_S - DAY])
 
 
@@ -179,7 +179,7 @@ def test_stopped_sync_continues_where_it_stopped(tiktok: TikTok, connector: Conn
     posted = posts(100, DAY)
     tiktok.with_videos(*posted)
     stopped = ranges_of((posted[38] + 1, NOW_S - 10), newest=NOW_S - DAY)
-    outcome = connector.read_from(stopped, config())
+    outcome = connector.read(config(), "videos", state=stopped)
     assert (outcome.errors, times(outcome)) == ([], sorted([*posted[38:], NOW_S]))
     assert [body.get("cursor") for body in tiktok.bodies()][:2] == [None, (posted[38] + 1) * 1000]
     assert outcome.states[-1] == state_of(NOW_S)
@@ -191,7 +191,7 @@ def test_only_the_gaps_are_read(tiktok: TikTok, connector: Connector) -> None:
     edges = [posted[8] - 1, posted[8], posted[6], posted[6] + 1, posted[3] - 1, posted[3]]
     tiktok.with_videos(*posted, *edges, start)
     state = ranges_of((posted[8], posted[6]), (posted[3], NOW_S), newest=NOW_S)
-    outcome = connector.read_from(state, config())
+    outcome = connector.read(config(), "videos", state=state)
     expected = [t for t in {*posted, *edges, start} if t < posted[8] or posted[6] < t < posted[3]]
     assert (outcome.errors, times(outcome)) == ([], sorted(t for t in expected if t >= start))
     assert outcome.states[-1] == state_of(NOW_S)
@@ -201,7 +201,7 @@ def test_continued_sync_reads_no_lookback(tiktok: TikTok, connector: Connector) 
     """With a quota, reading the last 30 days again each time would leave nothing for the gaps."""
     tiktok.with_videos(*posts(40, DAY))
     state = ranges_of((at("2024-01-01"), at("2024-06-01")), (NOW_S - 50 * DAY, NOW_S - 1), newest=NOW_S - 1)
-    outcome = connector.read_from(state, config(lookback_window_days=30))
+    outcome = connector.read(config(lookback_window_days=30), "videos", state=state)
     assert (outcome.errors, times(outcome)) == ([], [NOW_S])
 
 
@@ -212,7 +212,7 @@ def test_first_second_counts_only_once_it_was_read(tiktok: TikTok, connector: Co
     failing_after(tiktok, 1, posted)
     first = connector.read(config(start_date="2026-01-01"), "videos")
     tiktok.with_videos(*posted)
-    second = connector.read_from(first.states[-1], config(start_date="2026-01-01"))
+    second = connector.read(config(start_date="2026-01-01"), "videos", state=first.states[-1])
     assert sorted({*times(first), *times(second)}) == sorted(posted)
 
 
@@ -221,11 +221,11 @@ def test_stopped_incremental_sync_keeps_what_was_read(tiktok: TikTok, connector:
     posted = posts(60, 12 * 3600)
     failing_after(tiktok, 1, posted)
     state = state_of(NOW_S - 2 * DAY)
-    first = connector.read_from(state, config(lookback_window_days=20))
+    first = connector.read(config(lookback_window_days=20), "videos", state=state)
     begin = NOW_S - 22 * DAY
     assert first.states[-1] == ranges_of((at("2024-01-01"), begin - 1), (posted[19] + 1, NOW_S), newest=NOW_S)
     tiktok.with_videos(*posted)
-    second = connector.read_from(first.states[-1], config(lookback_window_days=20))
+    second = connector.read(config(lookback_window_days=20), "videos", state=first.states[-1])
     assert times(second) == sorted(t for t in posted[19:] if t >= begin)
     assert second.states[-1] == state_of(NOW_S)
 
@@ -233,7 +233,7 @@ def test_stopped_incremental_sync_keeps_what_was_read(tiktok: TikTok, connector:
 def test_stopped_before_its_first_page_keeps_the_state(tiktok: TikTok, connector: Connector) -> None:
     failing_after(tiktok, 0, [NOW_S])
     for state in (state_of(NOW_S - DAY), ranges_of((NOW_S - 9 * DAY, NOW_S - DAY), newest=NOW_S - DAY)):
-        assert connector.read_from(state, config()).states[-1] == state
+        assert connector.read(config(), "videos", state=state).states[-1] == state
     assert connector.read(config(), "videos").states[-1] == state_of(at("2024-01-01"))
 
 
@@ -241,7 +241,7 @@ def test_later_start_date_drops_older_gaps(tiktok: TikTok, connector: Connector)
     tiktok.with_videos(*posts(30, 10 * DAY))
     state = ranges_of((NOW_S - 25 * DAY, NOW_S), newest=NOW_S)
     start = NOW_S - 100 * DAY
-    outcome = connector.read_from(state, config(start_date=str(day_of(start))))
+    outcome = connector.read(config(start_date=str(day_of(start))), "videos", state=state)
     assert times(outcome) == sorted(t for t in posts(30, 10 * DAY) if at(str(day_of(start))) <= t < NOW_S - 25 * DAY)
     assert outcome.states[-1] == state_of(NOW_S)
 
@@ -251,7 +251,7 @@ def test_full_refresh_ignores_a_complete_state(state: Any, tiktok: TikTok, conne
     """Otherwise it reads the lookback alone, and overwrite deletes the rest."""
     posted = posts(60, DAY)
     tiktok.with_videos(*posted)
-    outcome = connector.read_from(state, config(), sync_mode="full_refresh")
+    outcome = connector.read(config(), "videos", state=state, sync_mode="full_refresh")
     assert (outcome.errors, times(outcome)) == ([], sorted(posted))
 
 
@@ -259,7 +259,7 @@ def test_full_refresh_continues_a_stopped_attempt(tiktok: TikTok, connector: Con
     posted = posts(60, DAY)
     tiktok.with_videos(*posted)
     state = ranges_of((posted[19] + 1, NOW_S), newest=NOW_S)
-    outcome = connector.read_from(state, config(), sync_mode="full_refresh")
+    outcome = connector.read(config(), "videos", state=state, sync_mode="full_refresh")
     assert (outcome.errors, times(outcome)) == ([], sorted(posted[19:]))
     assert outcome.states[-1] == state_of(NOW_S)
 
@@ -327,7 +327,7 @@ def test_post_of_tomorrow_does_not_move_the_state(
     clock.tick(24 * 3600)
     later = NOW_S + 3600
     tiktok.with_videos(tomorrow, later, *posted)
-    second = connector.read_from(first.states[-1], options)
+    second = connector.read(options, "videos", state=first.states[-1])
 
     assert (first.errors, second.errors) == ([], [])
     assert tomorrow in times(first)
@@ -341,6 +341,6 @@ def test_state_as_the_documentation_prints_it_is_taken(create_time: Any, tiktok:
     recent, old = at("2026-11-01T13:00:00"), at("2026-10-31")
     tiktok.with_videos(recent, old)
     state = {"states": [{"partition": {"open_id": OWN}, "cursor": {"create_time": create_time}}]}
-    outcome = connector.read_from(state, config(lookback_window_days=0))
+    outcome = connector.read(config(lookback_window_days=0), "videos", state=state)
     assert (outcome.errors, outcome.warnings, times(outcome)) == ([], [], [recent])
     assert outcome.states[-1]["states"] == state_of(recent)["states"]

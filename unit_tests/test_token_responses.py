@@ -1,6 +1,8 @@
 """Token responses: whatever else is in them, the tokens are emitted first, and no invalid value loses them."""
 
+import io
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -93,14 +95,13 @@ def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
     assert [*config["credentials"]] == before
 
 
-def test_tokens_are_out_before_the_next_request(
-    tiktok: TikTok, connector: Connector, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_tokens_are_out_before_the_next_request(tiktok: TikTok, connector: Connector) -> None:
     """The process may die at any time, and the old refresh token is no longer valid."""
     printed: list[str] = []
 
     def user(*_: Any) -> Any:
-        printed.append(capfd.readouterr().out)
+        assert isinstance(sys.__stdout__, io.StringIO)
+        printed.append(sys.__stdout__.getvalue())
         return good({"user": USER})["json"]
 
     tiktok.with_an_account().responds("user", {"json": user})

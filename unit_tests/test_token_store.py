@@ -26,7 +26,7 @@ def test_without_the_variable_nothing_is_stored(
     for _ in range(2):
         assert connector.check(config()).errors == []
     assert spent(tiktok) == [FIRST, FIRST]
-    assert names(tmp_path) == {"config.json"}
+    assert names(tmp_path) == set()
 
 
 def test_one_config_serves_check_and_three_syncs(store: Path, tiktok: TikTok, connector: Connector) -> None:

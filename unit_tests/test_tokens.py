@@ -281,13 +281,6 @@ def test_token_request_has_timeouts(tiktok: TikTok, connector: Connector) -> Non
 def test_failed_refresh_reveals_no_secret(tiktok: TikTok, connector: Connector) -> None:
     description = "token rft.first of client-secret is bad"
     tiktok.responds("token", {"json": {"error": "invalid_grant", "error_description": description}})
-    outcome = connector.run(
-        "read",
-        "--debug",
-        "--config",
-        connector.file("config", OAUTH_CONFIG),
-        "--catalog",
-        connector.file("catalog", {"streams": []}),
-    )
+    outcome = connector.run("read", {"config": OAUTH_CONFIG, "catalog": {"streams": []}}, debug=True)
     printed = json.dumps(outcome.messages) + outcome.stderr
     assert [s for s in ("rft.first", "client-secret") if s in printed] == []

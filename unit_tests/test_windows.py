@@ -120,7 +120,7 @@ def test_first_requests_start_at_the_ends_of_their_windows(tiktok: TikTok, conne
     tiktok.with_videos(*posted)
     state = ranges((START + 100, START + 199), (START + 300, START + 399))
 
-    outcome = connector.read_from(state, config(num_workers=2))
+    outcome = connector.read(config(num_workers=2), "videos", state=state)
 
     assert (outcome.errors, times(outcome)) == ([], sorted(posted))
     assert outcome.states[-1]["states"] == state_of(NOW_S - DAY)["states"]
@@ -135,7 +135,7 @@ def test_stopped_sync_keeps_what_earlier_syncs_have_read(tiktok: TikTok, connect
     state = NOW_S - 2 * DAY
     tiktok.with_an_account(page([video(new), video(same)], True), page([video(same)], True, cursor=5))
 
-    outcome = connector.read_from(state_of(state), config())
+    outcome = connector.read(config(), "videos", state=state_of(state))
 
     assert outcome.errors[:-1] == [INVALID_CURSOR]
     period = {"start": str(same + 1), "end": str(new), "most_recent_cursor_value": str(new)}
@@ -149,7 +149,7 @@ def test_gap_counts_as_read_from_its_end(tiktok: TikTok, connector: Connector) -
     oldest = video(START + 4_000)
     tiktok.with_an_account(page([newest, oldest], True), page([oldest], True, cursor=5))
 
-    outcome = connector.read_from(ranges((START + 10_000, NOW_S)), config())
+    outcome = connector.read(config(), "videos", state=ranges((START + 10_000, NOW_S)))
 
     assert outcome.errors[:-1] == [INVALID_CURSOR]
     assert times(outcome) == [START + 4_000, START + 5_000]
@@ -446,7 +446,7 @@ def test_wrong_clock_misses_no_video(
     clock.move_to("2026-11-07T12:00:00Z")
     later = list_of(*posted, NOW_S + ahead + 60)
     later.serve(tiktok)
-    second = connector.read_from(first.states[-1], config(lookback_window_days=0))
+    second = connector.read(config(lookback_window_days=0), "videos", state=first.states[-1])
 
     assert second.errors == []
     assert {NOW_S + ahead + 60, *(second for second in posted if second > NOW_S)} <= {*times(second)}
