@@ -1,9 +1,9 @@
-"""Accounts by the times of their posts, how TikTok may list them, and a reader of such a list without HTTP."""
+"""Accounts by the times of their posts, and a reader of their list without HTTP."""
 
 import bisect
 import copy
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import CursorField
 from source_tiktok_organic.components import BackwardCursorPaginationStrategy, DeduplicatingFilter, StreamError
 from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.cursor import AccountCursor
-from unit_tests.tiktok import NOW, OAUTH_CONFIG, USER, TikTok, good, video
+from unit_tests.tiktok import NOW, OAUTH_CONFIG, VideoList, count_between
 
 DAY = 86_400
 OWN, OTHER = "_000account", "_000somebody_else"
@@ -86,74 +86,6 @@ def deduplicating_filter(start: int = FIRST_POST) -> DeduplicatingFilter:
 def response(**data: Any) -> Any:
     """A response of video/list as the error handler leaves it."""
     return SimpleNamespace(json=lambda: {"data": data})
-
-
-@dataclass
-class VideoList:
-    """TikTok's list of an account's videos; its switches are what is unknown of the paging.
-
-    Attributes:
-        posted: when the videos were posted (ms). Whole seconds make cursors of whole seconds.
-        is_inclusive: a page also has the videos at its cursor, however many, and an older one.
-        cuts_times: a page ends at its size, even between two videos of one time. Otherwise it ends before that time,
-            or exceeds its size to complete it.
-        page_sizes: the sizes of the pages with `max_count` 20, in turn.
-        pinned: the places of videos that are also listed on top of each page.
-        is_first_page_empty: the page without a cursor has no videos, but a cursor.
-    """
-
-    posted: Sequence[int]
-    is_inclusive: bool = False
-    cuts_times: bool = True
-    page_sizes: Sequence[int] = (20,)
-    pinned: Sequence[int] = ()
-    is_first_page_empty: bool = False
-    requests: list[tuple[int | None, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.posted = sorted(self.posted, reverse=True)
-        self.videos = [video(ms // 1000, id=str(10_000 + n)) for n, ms in enumerate(self.posted)]
-        self._negated = [-ms for ms in self.posted]
-        self._seconds = sorted(ms // 1000 for ms in self.posted)
-
-    def count(self, first: int, last: int) -> int:
-        """How many videos were posted in a period (s)."""
-        return _count(self._seconds, first, last)
-
-    def serve(self, tiktok: TikTok, video_count: Any = 0) -> None:
-        """Respond to video/list with this list's pages, and with `video_count` in the profile."""
-        tiktok.with_an_account().responds("user", good({"user": {**USER, "video_count": video_count}}))
-        tiktok.responds("videos", {"json": lambda request, _: good(self.page(**request.json()))["json"]})
-
-    def page(self, max_count: int, cursor: int | None = None) -> dict[str, Any]:
-        """The `data` of a response."""
-        self.requests.append((cursor, max_count))
-        first = 0 if cursor is None else self._place(cursor)
-        if self.is_first_page_empty and cursor is None:
-            return {"videos": [], "has_more": True, "cursor": self.posted[0] + 1}
-        size = self.page_sizes[len(self.requests) % len(self.page_sizes)] if max_count == 20 else max_count
-        end = min(first + size, len(self.posted))
-        if self.is_inclusive and cursor is not None:
-            while 0 < end < len(self.posted) and self.posted[end - 1] >= cursor:
-                end += 1
-        elif not self.cuts_times and end < len(self.posted):
-            end = self._whole_times(first, end)
-        shown = self.videos[first:end]
-        if not shown:
-            return {"videos": [], "has_more": False, "cursor": 0}
-        pinned = [self.videos[place] for place in self.pinned]
-        return {"videos": [*pinned, *shown], "has_more": end < len(self.posted), "cursor": self.posted[end - 1]}
-
-    def _place(self, cursor: int) -> int:
-        """Where a page with this cursor starts."""
-        passed = -cursor if self.is_inclusive else -cursor + 1
-        return bisect.bisect_left(self._negated, passed)
-
-    def _whole_times(self, first: int, end: int) -> int:
-        cut = self.posted[end]
-        if self.posted[first] > cut:
-            return self.posted.index(cut)
-        return len(self.posted) - list(reversed(self.posted)).index(cut)
 
 
 @dataclass
@@ -247,9 +179,5 @@ def _read_window(
             return
         finally:
             for period in periods_of(stream_slice.extra_fields["window"].account.state, reading.start):
-                reading.claimed_too_early += listed.count(*period) - _count(reading.times, *period)
+                reading.claimed_too_early += listed.count(*period) - count_between(reading.times, *period)
         yield
-
-
-def _count(ascending: Sequence[int], first: int, last: int) -> int:
-    return bisect.bisect_right(ascending, last) - bisect.bisect_left(ascending, first)

@@ -7,21 +7,20 @@ import pytest
 
 from unit_tests.connector import Connector
 from unit_tests.outcome import FIELD_REFUSED, FIELDS, OPTIONAL
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused
 
 KNOWN_FIELDS = ",".join(name for name in FIELDS["videos"].split(",") if name not in OPTIONAL)
 
 
 def reject_optional_fields(tiktok: TikTok, times: list[int], code: str, status: int) -> None:
     """Respond for an account with these videos as if TikTok knew no optional field, `is_aigc` among them."""
-    tiktok.with_an_account()
+    listed = tiktok.with_videos(*times).listed
 
     def respond(request: Any, context: Any) -> Any:
         if any(name in urlsplit(request.url).query for name in OPTIONAL):
             context.status_code = status
             return refused(code, status)["json"]
-        found = [t for t in times if t * 1000 < request.json().get("cursor", 10**16)]
-        return page([video(t) for t in found[:20]], has_more=len(found) > 20)["json"]
+        return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
 

@@ -159,7 +159,7 @@ def test_state_is_emitted_before_a_wait(
 
 def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
     """Respond with the videos of TIMES, up to `limit` times a minute; returns which list requests were accepted."""
-    tiktok.with_an_account()
+    listed = tiktok.with_videos(*TIMES).listed
     accepted: list[float] = []
     verdicts: list[bool] = []
     lock = threading.Lock()
@@ -174,8 +174,7 @@ def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
         if not is_accepted:
             context.status_code = status
             return refused("rate_limit_exceeded", status)["json"]
-        found = [then for then in TIMES if then * 1000 < request.json().get("cursor", 10**16)]
-        return page([video(then) for then in found[:20]], len(found) > 20)["json"]
+        return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
     return verdicts
@@ -202,14 +201,13 @@ def test_nothing_is_lost_whatever_the_limit(
 
 def test_refusals_of_many_workers_cost_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """Ten windows are read by ten workers, and whatever they send before the wait is refused."""
-    tiktok.with_an_account()
+    listed = tiktok.with_videos(*TIMES[1:20:2]).listed
 
     def respond(request: Any, context: Any) -> Any:
         if not waits:
             context.status_code = 429
             return refused("rate_limit_exceeded", 429)["json"]
-        before = request.json().get("cursor", 10**16)
-        return page([video(then) for then in TIMES[1:20:2] if then * 1000 < before], False)["json"]
+        return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
 

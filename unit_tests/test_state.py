@@ -32,13 +32,14 @@ def test_read_starts_a_lookback_before_the_state(
 ) -> None:
     _old = NOW_S - 10 * DAY - first * DAY - 1
     _same = NOW_S - 10 * DAY - first * DAY
-    tiktok.with_videos(_old, _same, NOW_S - 10 * DAY, NOW_S - DAY)
+    expected = {_same, NOW_S - 10 * DAY, NOW_S - DAY}
+    tiktok.with_videos(_old, *expected)
     options = {} if lookback is None else {"lookback_window_days": lookback}
 
     outcome = connector.read(config(**options), "videos", state=state_of(NOW_S - 10 * DAY))
 
     assert outcome.errors == []
-    assert times(outcome) == sorted({_same, NOW_S - 10 * DAY, NOW_S - DAY})
+    assert times(outcome) == sorted(expected)
     assert len(tiktok.bodies()) == 1
     assert outcome.states[-1]["states"] == state_of(NOW_S - DAY)["states"]
 
@@ -155,7 +156,7 @@ def with_known_videos(tiktok: TikTok, posted: list[int]) -> None:
 def failing_after(tiktok: TikTok, pages: int, posted: list[int]) -> None:
     """Prepare an account of which TikTok refuses every page but the first ones."""
     with_known_videos(tiktok, posted)
-    good = tiktok.respond
+    good = tiktok.listed.respond
 
     def respond(request: Any, context: Any) -> Any:
         if len(tiktok.requests("videos")) > pages:
@@ -277,7 +278,7 @@ def test_state_is_emitted_after_three_seconds(
     tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
     with_known_videos(tiktok, posts(100, DAY))
-    good = tiktok.respond
+    good = tiktok.listed.respond
 
     def slow(request: Any, context: Any) -> Any:
         clock.tick(3)

@@ -20,7 +20,6 @@ from unit_tests.posts import (
     NOW_S,
     OWN,
     Reading,
-    VideoList,
     at,
     config,
     day_of,
@@ -30,7 +29,7 @@ from unit_tests.posts import (
     state_of,
     times,
 )
-from unit_tests.tiktok import OAUTH_CONFIG, TikTok, page, video
+from unit_tests.tiktok import OAUTH_CONFIG, TikTok, VideoList, page, video
 
 SMALL = 36 * 20  # so many videos left are read by one worker
 

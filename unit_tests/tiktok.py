@@ -1,8 +1,12 @@
-"""A mocked TikTok for unit tests: returns prepared responses in order and records the requests."""
+"""A mocked TikTok for unit tests: returns prepared responses in order and records the requests.
 
+Single exchanges are written by the tests; an account is a `VideoList`.
+"""
+
+import bisect
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -104,18 +108,10 @@ class TikTok:
         return self.responds("videos", *(pages or [page([], False)]))
 
     def with_videos(self, *create_times: int) -> "TikTok":
-        """Prepare an account with these videos (s); each request gets the 20 newest before its cursor."""
-        self.with_an_account()
-        videos = [video(t) for t in sorted(create_times, reverse=True)]
-
-        def respond(request: Any, context: Any) -> dict[str, Any]:
-            body = request.json()
-            found = [v for v in videos if v["create_time"] * 1000 < body.get("cursor", math.inf)]
-            size = body["max_count"]
-            return dict(page(found[:size], has_more=len(found) > size)["json"])
-
-        self.respond = respond
-        return self.responds("videos", {"json": respond})
+        """Prepare an account with these videos (s), and keep their list."""
+        self.listed = VideoList([second * 1000 for second in create_times])
+        self.listed.serve(self)
+        return self
 
     def requests(self, endpoint: str) -> list[Any]:
         """The requests that an endpoint received, in order."""
@@ -136,3 +132,83 @@ class TikTok:
     def bearers(self, endpoint: str) -> list[str]:
         """The access tokens that an endpoint received."""
         return [b.removeprefix("Bearer ") for path, b in self._bearers if path == self.PATHS[endpoint]]
+
+
+@dataclass
+class VideoList:
+    """TikTok's list of an account's videos; its switches are what is unknown of the paging.
+
+    It has a paging of its own because the unit tests go to Airbyte's repository without the sandbox.
+    integration_tests/test_video_list.py compares both, page by page.
+
+    Attributes:
+        posted: when the videos were posted (ms). Whole seconds make cursors of whole seconds.
+        is_inclusive: a page also has the videos at its cursor, however many, and an older one.
+        cuts_times: a page ends at its size, even between two videos of one time. Otherwise it ends before that time,
+            or exceeds its size to complete it.
+        page_sizes: the sizes of the pages with `max_count` 20, in turn.
+        pinned: the places of videos that are also listed on top of each page.
+        is_first_page_empty: the page without a cursor has no videos, but a cursor.
+    """
+
+    posted: Sequence[int]
+    is_inclusive: bool = False
+    cuts_times: bool = True
+    page_sizes: Sequence[int] = (20,)
+    pinned: Sequence[int] = ()
+    is_first_page_empty: bool = False
+    requests: list[tuple[int | None, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.posted = sorted(self.posted, reverse=True)
+        self.videos = [video(ms // 1000, id=str(10_000 + n)) for n, ms in enumerate(self.posted)]
+        self._negated = [-ms for ms in self.posted]
+        self._seconds = sorted(ms // 1000 for ms in self.posted)
+
+    def count(self, first: int, last: int) -> int:
+        """How many videos were posted in a period (s)."""
+        return count_between(self._seconds, first, last)
+
+    def serve(self, tiktok: TikTok, video_count: Any = 0) -> None:
+        """Respond to video/list with this list's pages, and with `video_count` in the profile."""
+        tiktok.with_an_account().responds("user", good({"user": {**USER, "video_count": video_count}}))
+        tiktok.responds("videos", {"json": self.respond})
+
+    def respond(self, request: Any, context: Any) -> Any:
+        """The body of a response, for requests_mock."""
+        return good(self.page(**request.json()))["json"]
+
+    def page(self, max_count: int, cursor: int | None = None) -> dict[str, Any]:
+        """The `data` of a response."""
+        self.requests.append((cursor, max_count))
+        first = 0 if cursor is None else self._place(cursor)
+        if self.is_first_page_empty and cursor is None:
+            return {"videos": [], "has_more": True, "cursor": self.posted[0] + 1}
+        size = self.page_sizes[len(self.requests) % len(self.page_sizes)] if max_count == 20 else max_count
+        end = min(first + size, len(self.posted))
+        if self.is_inclusive and cursor is not None:
+            while 0 < end < len(self.posted) and self.posted[end - 1] >= cursor:
+                end += 1
+        elif not self.cuts_times and end < len(self.posted):
+            end = self._whole_times(first, end)
+        shown = self.videos[first:end]
+        if not shown:
+            return {"videos": [], "has_more": False, "cursor": 0}
+        pinned = [self.videos[place] for place in self.pinned]
+        return {"videos": [*pinned, *shown], "has_more": end < len(self.posted), "cursor": self.posted[end - 1]}
+
+    def _place(self, cursor: int) -> int:
+        """Where a page with this cursor starts."""
+        passed = -cursor if self.is_inclusive else -cursor + 1
+        return bisect.bisect_left(self._negated, passed)
+
+    def _whole_times(self, first: int, end: int) -> int:
+        cut = self.posted[end]
+        if self.posted[first] > cut:
+            return self.posted.index(cut)
+        return len(self.posted) - list(reversed(self.posted)).index(cut)
+
+
+def count_between(ascending: Sequence[int], first: int, last: int) -> int:
+    """How many of these numbers lie in a period, both ends included."""
+    return bisect.bisect_right(ascending, last) - bisect.bisect_left(ascending, first)
