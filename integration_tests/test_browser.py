@@ -14,18 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from integration_tests.airbyte_platform import Platform
+from integration_tests.airbyte_platform import TIKTOK, Button
 from integration_tests.browser import Browser, start_browser
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH
 from unit_tests.connector import Command
 
-CONSENT, API = "https://www.tiktok.com", "https://open.tiktokapis.com"
 # No such host exists, so the browser stops with this URL in its address bar.
 PLATFORM_REDIRECT = "https://airbyte.invalid/auth_flow"
 APP = {"client_key": Sandbox.client_key, "client_secret": Sandbox.client_secret}
-FORM = {"credentials": {"auth_type": "oauth2.0", **APP}}
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +43,9 @@ def connector(sandbox: Sandbox, command: Callable[[Sandbox], Command]) -> Comman
 
 
 @pytest.fixture
-def platform(sandbox: Sandbox, connector: Command) -> Platform:
+def button(connector: Command) -> Button:
     (spec,) = connector.spec().of("SPEC")
-    return Platform(spec, dict.fromkeys((CONSENT, API), sandbox.base_url))
+    return Button(spec, APP, PLATFORM_REDIRECT)
 
 
 class SignIn:
@@ -117,15 +115,15 @@ def told(sandbox: Sandbox, err: str) -> str:
 
 
 def test_consent_by_button_needs_no_refresh(
-    browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
+    browser: Browser, button: Button, sandbox: Sandbox, connector: Command
 ) -> None:
-    browser.open(platform.consent_url(FORM, PLATFORM_REDIRECT))
+    browser.open(button.consent_url().replace(TIKTOK, sandbox.base_url))
     assert browser.switches() == dict.fromkeys(
         ["user.info.basic", "user.info.profile", "user.info.stats", "video.list"], True
     )
     browser.picture("consent")
     browser.press_on("Authorize", Keys.ENTER)
-    config = platform.signed_in(browser.wait_for(PLATFORM_REDIRECT))
+    config = button.config(browser.wait_for(PLATFORM_REDIRECT), sandbox.base_url)
 
     outcome = connector.check(config)
 
@@ -134,12 +132,12 @@ def test_consent_by_button_needs_no_refresh(
 
 
 def test_scope_refused_by_button_costs_its_columns(
-    browser: Browser, platform: Platform, sandbox: Sandbox, connector: Command
+    browser: Browser, button: Button, sandbox: Sandbox, connector: Command
 ) -> None:
-    browser.open(platform.consent_url(FORM, PLATFORM_REDIRECT))
+    browser.open(button.consent_url().replace(TIKTOK, sandbox.base_url))
     browser.refuse("user.info.stats")
     browser.press_on("Authorize", Keys.ENTER)
-    config = platform.signed_in(browser.wait_for(PLATFORM_REDIRECT))
+    config = button.config(browser.wait_for(PLATFORM_REDIRECT), sandbox.base_url)
 
     check, read = connector.check(config), connector.read(config)
 

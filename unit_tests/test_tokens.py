@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import requests
 from airbyte_cdk import AirbyteTracedException, FailureType
+from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.stored import authenticator_of
+from unit_tests.stored import authenticator_of, spent, with_rotating_tokens
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, recorded
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T12:00:01Z"}
@@ -88,12 +89,23 @@ def test_stored_config_needs_no_refresh(tiktok: TikTok, connector: Connector) ->
     [
         (VALID_TOKEN, 0, "act.stored"),
         (EXPIRED_TOKEN, 1, "act.fresh"),
+        ({**VALID_TOKEN, "token_expiry_date": "2026-11-02T12:00:01.123456789Z"}, 0, "act.stored"),
+        ({**VALID_TOKEN, "token_expiry_date": "2026-11-02T11:59:59.123456789Z"}, 1, "act.fresh"),
         ({"access_token": "act.stored"}, 0, "act.stored"),
         ({"access_token": "act.stored", "token_expiry_date": ""}, 0, "act.stored"),
         ({"access_token": "", "token_expiry_date": "2026-11-02T13:00:00Z"}, 1, "act.fresh"),
         ({"token_expiry_date": "2026-11-02T13:00:00Z"}, 1, "act.fresh"),
     ],
-    ids=["still_valid", "expired", "of_unknown_age", "without_date", "empty", "missing"],
+    ids=[
+        "still_valid",
+        "expired",
+        "valid_of_airbyte",
+        "expired_of_airbyte",
+        "of_unknown_age",
+        "without_date",
+        "empty",
+        "missing",
+    ],
 )
 def test_stored_access_token_is_used_until_it_expires(
     stored: Any, refreshes: int, bearer: str, tiktok: TikTok, connector: Connector
@@ -113,6 +125,19 @@ def test_token_is_refreshed_shortly_before_it_expires(
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": lifetime}})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["token_expiry_date"] == f"2026-11-02T{kept}+00:00"
+
+
+def test_emitted_config_has_the_tokens_of_the_next_sync(
+    tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
+) -> None:
+    """A refresh token works once: a client that stores each emitted config never sends one twice."""
+    with_rotating_tokens(tiktok)
+    config: Any = oauth()
+    for _ in range(3):
+        (config,) = connector.read(config, "user_info").configs
+        clock.tick(3 * 3_600)
+    assert spent(tiktok) == ["rft.first", "rft.1", "rft.2"]
+    assert (config["credentials"]["access_token"], config["credentials"]["refresh_token"]) == ("act.3", "rft.3")
 
 
 def test_echoed_refresh_token_is_kept(tiktok: TikTok, connector: Connector) -> None:
