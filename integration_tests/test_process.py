@@ -247,47 +247,50 @@ def test_hour_of_tokens_and_limits_costs_no_video(start_sandbox: StartSandbox, t
     assert "rate_limit_exceeded" in {r.error_code for r in sandbox.requests_to(LIST)}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there")
-def test_memory_hardly_grows_with_four_times_the_videos(
-    start_sandbox: StartSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A video's id is kept; a limit of 2000 bytes a video leaves room for the allocator in the first seconds."""
+NEEDS_PROC = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there"
+)
+
+
+@pytest.fixture
+def peak_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sandbox], int]:
+    """The peak resident size of a sync (bytes); its output is read and discarded."""
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
 
-    def command(sandbox: Sandbox) -> Command:
-        return Command(sandbox.base_url, tmp_path, hurried())
+    def measured(sandbox: Sandbox) -> int:
+        run = Command(sandbox.base_url, tmp_path, hurried())
+        peak = 0
+        records = 0
+        with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                records += '"RECORD"' in line
+                if not records % 500:
+                    peak = max(peak, resident_peak(process.pid))
+            assert process.wait(10) == 0
+        assert records == len(sandbox.account.videos)
+        return peak
 
+    return measured
+
+
+@NEEDS_PROC
+def test_memory_hardly_grows_with_four_times_the_videos(
+    start_sandbox: StartSandbox, peak_memory: Callable[[Sandbox], int]
+) -> None:
+    """A video's id is kept; a limit of 2000 bytes a video leaves room for the allocator in the first seconds."""
     # Both are read by all workers.
-    peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0), command) for n in (4000, 16_000)}
+    peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0)) for n in (4000, 16_000)}
     assert (peaks[16_000] - peaks[4000]) / 12_000 < 2000, peaks
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there")
+@NEEDS_PROC
 def test_memory_stays_flat_over_200_000_videos(
-    start_sandbox: StartSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_sandbox: StartSandbox, peak_memory: Callable[[Sandbox], int]
 ) -> None:
-    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
-
-    def command(sandbox: Sandbox) -> Command:
-        return Command(sandbox.base_url, tmp_path, hurried())
-
-    peaks = {n: peak_memory(start_sandbox(videos=n, years=11, rate_limit=0), command) for n in (4000, 200_000)}
+    peaks = {n: peak_memory(start_sandbox(videos=n, years=11, rate_limit=0)) for n in (4000, 200_000)}
     assert peaks[200_000] - peaks[4000] < 45_000_000, peaks
-
-
-def peak_memory(sandbox: Sandbox, command: Commands) -> int:
-    """The peak resident size of a sync (bytes); its output is read and discarded."""
-    run, peak, records = command(sandbox), 0, 0
-    with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            records += '"RECORD"' in line
-            if not records % 500:
-                peak = max(peak, resident_peak(process.pid))
-        assert process.wait(10) == 0
-    assert records == len(sandbox.account.videos)
-    return peak
 
 
 def resident_peak(pid: int) -> int:
