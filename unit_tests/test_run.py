@@ -112,6 +112,7 @@ def test_closed_pipe_ends_with_141(events: list[str], monkeypatch: pytest.Monkey
 def test_help_and_wrong_options_have_their_exit_codes(
     argv: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run, "_flush_output", lambda is_over: None)  # after a SystemExit nothing else would end it here
     monkeypatch.setattr(sys, "argv", ["source-tiktok-organic", *argv])
     with pytest.raises((SystemExit, Ended)) as end:
         run.run()
