@@ -78,7 +78,7 @@ def test_continued_sync_is_not_compared(tiktok: TikTok, connector: Connector) ->
     tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
     read = {"state_type": "date-range", "slices": [{"start": str(NOW_S - 2 * DAY), "end": str(NOW_S - DAY)}]}
     state = {"states": [{"partition": {"open_id": OWN, "parent_slice": {}}, "cursor": read}]}
-    assert said(connector.read_from(state, OAUTH_CONFIG, "user_info")) == []
+    assert said(connector.read(OAUTH_CONFIG, state=state)) == []
 
 
 def test_read_that_failed_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
