@@ -8,8 +8,8 @@ import pytest
 
 from integration_tests.warehouse import Warehouse, duckdb, postgres, postgres_server
 from sandbox import Sandbox
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Command, Connector, InProcess
-from unit_tests.outcome import Outcome
 from unit_tests.skipped_time import run_ahead
 
 LONGEST = tuple(f"integration_tests/test_{name}.py" for name in ("properties", "process", "shell"))

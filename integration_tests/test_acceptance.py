@@ -14,8 +14,8 @@ import yaml
 
 from integration_tests.acceptance import FOLDER, SETTINGS, acceptance_sandbox, kept
 from source_tiktok_organic.config import load_manifest
+from unit_tests.command_result import Outcome
 from unit_tests.connector import InProcess
-from unit_tests.outcome import Outcome
 
 ROOT = FOLDER.parent
 SECTIONS = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text())["acceptance_tests"]

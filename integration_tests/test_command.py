@@ -66,7 +66,7 @@ def test_next_sync_uses_the_rotated_token(start_sandbox: StartSandbox, command: 
     assert first.configs[-1]["credentials"]["refresh_token"] != second.configs[-1]["credentials"]["refresh_token"]
 
 
-def test_debug_logs_of_a_failure_hold_no_secret(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_debug_log_of_a_failure_has_no_secret(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=1)
     config = sandbox.config()
     sandbox.fail(LIST, "scope_not_authorized")

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import requests
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import ATTEMPTS, ATTEMPTS_IN_CHECK, TRANSIENT, closing
+from integration_tests.expected_messages import ATTEMPTS, ATTEMPTS_IN_CHECK, TRANSIENT, closing
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import FIELD_REFUSED
 from unit_tests.connector import InProcess
-from unit_tests.outcome import FIELD_REFUSED
 
 STREAMS = {USER: "user_info", LIST: "videos"}
 SCOPE_ERRORS = ["scope_not_authorized", "scope_permission_missed"]
@@ -49,7 +49,7 @@ def test_every_documented_code_is_tested_here() -> None:
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", LASTING)
-def test_lasting_refusal_fails_after_requests_for_less(
+def test_persistent_rejection_fails_after_fewer_fields(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=5, data_error_status=status)
@@ -59,7 +59,7 @@ def test_lasting_refusal_fails_after_requests_for_less(
 
     outcome = connector.read(sandbox.config(), stream)
 
-    error = sentences.of_missing_scope(stream) if code in SCOPE_ERRORS else sentences.of_code(code)
+    error = expected_messages.of_missing_scope(stream) if code in SCOPE_ERRORS else expected_messages.of_code(code)
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (1, [error, closing(stream, error)], [])
     assert (outcome.records(stream), outcome.statuses(stream)[-1], connector.waits) == ([], "INCOMPLETE", [])
     requests_sent = sandbox.requests_to(path)
@@ -72,7 +72,7 @@ def test_lasting_refusal_fails_after_requests_for_less(
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", PASSING)
-def test_single_passing_error_costs_no_record(
+def test_single_transient_error_loses_no_record(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=5, data_error_status=status)
@@ -89,7 +89,7 @@ def test_single_passing_error_costs_no_record(
 
 @STATUSES
 @pytest.mark.parametrize("times", [2, 3])
-def test_token_revoked_again_costs_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
+def test_token_revoked_again_loses_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
     """The access token of one request is revoked, and so is that with which it is sent again."""
     sandbox = start_sandbox(videos=5, data_error_status=status)
     sandbox.fail(LIST, *["access_token_invalid"] * times)
@@ -101,7 +101,7 @@ def test_token_revoked_again_costs_no_record(times: int, status: int | None, sta
     assert (len(refusals(sandbox, LIST)), len(sandbox.requests_to(TOKEN))) == (times, times + 1)
 
 
-def test_refused_optional_field_costs_its_column_only(start_sandbox: StartSandbox) -> None:
+def test_rejected_optional_field_drops_its_column_only(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=300, refused_fields=("is_aigc",))
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
@@ -113,7 +113,7 @@ def test_refused_optional_field_costs_its_column_only(start_sandbox: StartSandbo
 
 
 @pytest.mark.parametrize("code", ["invalid_params", "unknown_code"])
-def test_refusal_that_passes_costs_the_optional_column(code: str, start_sandbox: StartSandbox) -> None:
+def test_transient_rejection_drops_the_optional_column(code: str, start_sandbox: StartSandbox) -> None:
     """The connector can't tell why the second request was accepted."""
     sandbox = start_sandbox(videos=70)
     sandbox.fail(LIST, None, code)
@@ -128,7 +128,7 @@ def test_refusal_that_passes_costs_the_optional_column(code: str, start_sandbox:
 @ENDPOINTS
 @STATUSES
 @pytest.mark.parametrize("code", PASSING)
-def test_lasting_error_fails_after_the_last_retry(
+def test_persistent_error_fails_after_the_last_retry(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
     """Rate-limited requests have waits of their own, as many as the others."""
@@ -138,7 +138,7 @@ def test_lasting_error_fails_after_the_last_retry(
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), stream)
 
-    error = sentences.of_code(code)
+    error = expected_messages.of_code(code)
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing(stream, error)])
     assert (outcome.records(stream), outcome.statuses(stream)[-1]) == ([], "INCOMPLETE")
     assert len(refusals(sandbox, path)) == len(sandbox.requests_to(path)) == ATTEMPTS
@@ -153,7 +153,7 @@ def test_token_error_prevents_every_other_request(code: str, status: int, start_
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "user_info")
 
-    error = sentences.of_token_error(code)
+    error = expected_messages.of_token_error(code)
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])
     assert [r.path for r in sandbox.requests] == [TOKEN] * (4 if error[0] == TRANSIENT else 1)
     assert sandbox.requests[-1].log_id in str(outcome.messages)
@@ -194,8 +194,8 @@ def test_unresolvable_host_fails_in_bounded_time(kind: str, command: str, monkey
     attempts = ATTEMPTS_IN_CHECK if command == "check" else ATTEMPTS
     assert connector.long_waits == waits[: attempts - 1]
     if command == "check":
-        said = sentences.NO_TOKEN_RESPONSE if kind == "oauth2.0" else sentences.NO_RESPONSE_IN_CHECK
+        said = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE_IN_CHECK
         assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": said[1]}]
     else:
-        said = sentences.NO_TOKEN_RESPONSE if kind == "oauth2.0" else sentences.NO_RESPONSE
+        said = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE
         assert (outcome.exit_code, outcome.errors) == (1, [said, closing("user_info", said)])

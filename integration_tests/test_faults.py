@@ -12,27 +12,27 @@ from typing import Any
 import freezegun
 import pytest
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import NO_RESPONSE, NO_TOKEN_RESPONSE, closing
+from integration_tests.expected_messages import NO_RESPONSE, NO_TOKEN_RESPONSE, closing
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Command, InProcess
-from unit_tests.outcome import Outcome
 
 STREAMS = {USER: "user_info", LIST: "videos"}
 ENDPOINTS = pytest.mark.parametrize("path", STREAMS, ids=["user_info", "videos"])
 TWELVE = (*PASSING, "token_expired")
 WAITS = {"wrong_content_type": 0, "rate_limited": 61}  # s; for all others 1
-INTERNAL, UNREADABLE = sentences.of_code("internal_error"), sentences.of_code("unreadable")
+INTERNAL, UNREADABLE = expected_messages.of_code("internal_error"), expected_messages.of_code("unreadable")
 ERRORS = {
     "http_500": INTERNAL,
     "error_in_200": INTERNAL,
-    "unknown_503": sentences.of_status(503),
+    "unknown_503": expected_messages.of_status(503),
     **dict.fromkeys(("http_503", "html_502", "html_200", "empty_200", "cut_off_json"), UNREADABLE),
     **dict.fromkeys(("reset_before", "reset_middle", "hang"), NO_RESPONSE),
 }
@@ -47,7 +47,7 @@ def short_read_timeout(manifest: dict[str, Any]) -> None:
 
 @ENDPOINTS
 @pytest.mark.parametrize("fault", [*TWELVE, "unknown_503", "hang"])
-def test_single_fault_costs_one_more_request(fault: str, path: str, start_sandbox: StartSandbox) -> None:
+def test_single_fault_needs_one_more_request(fault: str, path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, hang_seconds=1.5)
     sandbox.fail(path, fault)
     connector = InProcess(sandbox.base_url, short_read_timeout)
@@ -66,7 +66,7 @@ def test_single_fault_costs_one_more_request(fault: str, path: str, start_sandbo
 @pytest.mark.parametrize(
     "fault", ["http_503", "html_200", "empty_200", "cut_off_json", "reset_before", "token_500", "token_limited"]
 )
-def test_single_fault_at_token_endpoint_costs_no_record(fault: str, start_sandbox: StartSandbox) -> None:
+def test_single_token_endpoint_fault_loses_no_record(fault: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, rotate_refresh_tokens=False)
     sandbox.fail(TOKEN, fault)
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
@@ -82,7 +82,7 @@ def test_lost_token_response_fails_as_a_used_token(fault: str, start_sandbox: St
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "user_info")
 
-    error = sentences.of_token_error("invalid_grant")
+    error = expected_messages.of_token_error("invalid_grant")
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])
     assert [r.error_code for r in sandbox.requests_to(TOKEN)] == [None, "invalid_grant"]
     assert (outcome.of("RECORD"), outcome.configs) == ([], [])
@@ -91,11 +91,14 @@ def test_lost_token_response_fails_as_a_used_token(fault: str, start_sandbox: St
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        *((name, sentences.of_token_error("no_valid_response")) for name in ("html_502", "empty_200", "token_limited")),
+        *(
+            (name, expected_messages.of_token_error("no_valid_response"))
+            for name in ("html_502", "empty_200", "token_limited")
+        ),
         *((name, NO_TOKEN_RESPONSE) for name in ("reset_before", "token_lost")),
     ],
 )
-def test_lasting_fault_at_token_endpoint_fails(fault: str, error: tuple[str, str], start_sandbox: StartSandbox) -> None:
+def test_persistent_token_endpoint_fault_fails(fault: str, error: tuple[str, str], start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1, rotate_refresh_tokens=False)
     sandbox.fail(TOKEN, *[fault] * 30)
     connector = InProcess(sandbox.base_url)
@@ -126,7 +129,7 @@ def test_twelve_kinds_of_faults_take_under_90_seconds(
 
 @ENDPOINTS
 @pytest.mark.parametrize("fault", ERRORS)
-def test_lasting_fault_fails_after_seven_attempts(fault: str, path: str, start_sandbox: StartSandbox) -> None:
+def test_persistent_fault_fails_after_seven_attempts(fault: str, path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, hang_seconds=60)
     sandbox.fail(path, *[fault] * 30)
     connector = InProcess(sandbox.base_url, short_read_timeout)
@@ -171,7 +174,7 @@ def test_failed_stream_leaves_the_other_complete(start_sandbox: StartSandbox) ->
 
     assert first.records("user_info") == second.records("user_info") == [sandbox.account.user]
     assert (first.statuses("user_info")[-1], first.statuses("videos")[-1]) == ("COMPLETE", "INCOMPLETE")
-    error = sentences.of_missing_scope("videos")
+    error = expected_messages.of_missing_scope("videos")
     assert (first.exit_code, first.errors) == (1, [error, closing("videos", error)])
     assert (second.exit_code, second.errors) == (0, [])
     assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
@@ -186,7 +189,7 @@ def test_videos_are_complete_without_the_profile(start_sandbox: StartSandbox) ->
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
 
-    error = sentences.of_code("invalid_params")
+    error = expected_messages.of_code("invalid_params")
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])
     assert (outcome.statuses("user_info")[-1], outcome.statuses("videos")[-1]) == ("INCOMPLETE", "COMPLETE")
     assert (outcome.records("user_info"), video_ids(outcome)) == ([], ids_there_are(sandbox))
@@ -202,12 +205,12 @@ def clock_at(second: int) -> Any:
 @pytest.mark.parametrize(
     ("fault", "waits", "error"),
     [
-        ("invalid_grant", [], sentences.of_token_error("invalid_grant")),
-        ("http_503", [1, 4, 16], sentences.of_token_error("no_valid_response")),
+        ("invalid_grant", [], expected_messages.of_token_error("invalid_grant")),
+        ("http_503", [1, 4, 16], expected_messages.of_token_error("no_valid_response")),
     ],
     ids=["rejected_token", "no_response"],
 )
-def test_failed_refresh_is_not_repeated_by_each_worker(
+def test_failed_refresh_is_not_retried_by_each_worker(
     fault: str, waits: list[int], error: tuple[str, str], start_sandbox: StartSandbox
 ) -> None:
     """Otherwise they would retry in turn, 21 s each, and post a used-up token dozens of times."""
@@ -224,7 +227,7 @@ def test_failed_refresh_is_not_repeated_by_each_worker(
     assert outcome.states != []
 
 
-def test_outage_is_one_error_of_the_stream(start_sandbox: StartSandbox) -> None:
+def test_outage_is_one_error_per_stream(start_sandbox: StartSandbox) -> None:
     """Not 54 errors and 371 requests: windows that are not under way when the first request gives up send none."""
     sandbox = start_sandbox(videos=2000, latency=0.02)
     sandbox.fail(LIST, *[None] * 20, *["http_503"] * 400)

@@ -17,7 +17,7 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.waiting import wait_for
 from sandbox.facts import TOKEN_PATH, VIDEO_LIST_PATH
 from source_tiktok_organic import SourceTiktokOrganic
-from unit_tests.outcome import catalog
+from unit_tests.command_result import catalog
 
 LOGGER = logging.getLogger("airbyte")
 CATALOG = ConfiguredAirbyteCatalogSerializer.load(catalog(sync_mode="incremental"))
@@ -73,16 +73,14 @@ def test_source_without_config_cleans_that_of_each_call(
 
 
 @pytest.mark.parametrize("credentials", [{}, {"access_token": "act.AB\nCD"}], ids=["missing", "line_break"])
-def test_unfit_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -> None:
+def test_invalid_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -> None:
     config = {"credentials": {"auth_type": "access_token", **credentials}}
     with pytest.raises(AirbyteTracedException, match="configuration of this source is not valid") as raised:
         SourceTiktokOrganic().check(LOGGER, config)
     assert (raised.value.failure_type, "act.AB" in str(raised.value)) == (FailureType.config_error, False)
 
 
-def test_reader_that_stops_leaves_no_thread_behind(
-    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_reader_leaves_no_thread_behind(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers wait to put records on a full queue; those that have not begun must not begin."""
     sandbox = start_sandbox(videos=2000)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)

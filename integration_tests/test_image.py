@@ -17,9 +17,9 @@ import yaml
 from integration_tests import image
 from integration_tests.conftest import StartSandbox
 from integration_tests.image import Container
+from unit_tests.command_result import Outcome, catalog, read_outcome
 from unit_tests.connector import SCRIPT
 from unit_tests.markdown import shell_commands
-from unit_tests.outcome import Outcome, catalog, read_outcome
 
 pytestmark = pytest.mark.image_tests
 
@@ -80,7 +80,7 @@ def test_image_adds_at_most_250_mb(base: str, built: str) -> None:
     assert 0 < added <= MOST_MB
 
 
-def test_spec_is_hardly_slower_in_the_image(container: Container) -> None:
+def test_spec_is_almost_as_fast_in_the_image(container: Container) -> None:
     outcome = parsed(container.run("source-tiktok-organic", "spec"))
     assert (outcome.exit_code, outcome.stderr, len(outcome.of("SPEC"))) == (0, "", 1)
 
@@ -137,7 +137,7 @@ def test_docker_commands_of_the_readme_work(container: Container, start_sandbox:
     assert {v["id"] for v in outcome.records("videos")} == {v["id"] for v in sandbox.account.videos}
 
 
-def test_user_of_the_image_may_change_nothing(base: str, container: Container) -> None:
+def test_user_of_the_image_can_write_nothing(base: str, container: Container) -> None:
     assert container.run("id", "-u").stdout.strip() == "1000"
     with image.container(base) as before:
         assert container.writable() - before.writable() == set()

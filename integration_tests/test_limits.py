@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
@@ -38,7 +38,7 @@ def test_known_limit_is_never_exceeded(start_sandbox: StartSandbox, tmp_path: Pa
     [{}, {"count_refused": True}, {"rate_fixed_windows": True}],
     ids=["sliding", "refused_ones_count", "fixed"],
 )
-def test_rate_limit_slows_the_sync_and_costs_no_video(limit: Any, start_sandbox: StartSandbox) -> None:
+def test_rate_limit_slows_the_sync_without_loss(limit: Any, start_sandbox: StartSandbox) -> None:
     """TikTok documents 600 a minute; some apps get far less. Only requests under way are refused with the first one."""
     sandbox = start_sandbox(videos=1500, rate_limit=30, **limit)
 
@@ -48,13 +48,13 @@ def test_rate_limit_slows_the_sync_and_costs_no_video(limit: Any, start_sandbox:
     assert video_ids(outcome) == ids_there_are(sandbox)
     assert 1 <= refused(sandbox) <= 15
     logged = outcome.logs.splitlines()
-    assert logged.count(sentences.MESSAGES["rate_limited"]) == 1
-    before, _, after = sentences.MESSAGES["rate_limit_wait"].partition("{seconds}")
+    assert logged.count(expected_messages.MESSAGES["rate_limited"]) == 1
+    before, _, after = expected_messages.MESSAGES["rate_limit_wait"].partition("{seconds}")
     waits = [float(line.removeprefix(before).removesuffix(after)) for line in logged if line.startswith(before)]
     assert waits[:3] == [61, 31, 1]
 
 
-def test_lock_that_each_request_prolongs_is_waited_out(start_sandbox: StartSandbox) -> None:
+def test_lock_that_each_request_extends_is_waited_out(start_sandbox: StartSandbox) -> None:
     """Each request that is refused meanwhile doubles what is left of the lock."""
     sandbox = start_sandbox(videos=1500, rate_limit=30, rate_lock=5)
 
@@ -65,7 +65,7 @@ def test_lock_that_each_request_prolongs_is_waited_out(start_sandbox: StartSandb
     assert 1 <= refused(sandbox) <= 12
 
 
-def test_refusals_for_eleven_minutes_cost_no_video(start_sandbox: StartSandbox) -> None:
+def test_eleven_minutes_of_429s_lose_no_video(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1500, rate_limit=0)
     sandbox.refuse_between(LIST, 0, WAITS_S - 1)
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
@@ -73,7 +73,7 @@ def test_refusals_for_eleven_minutes_cost_no_video(start_sandbox: StartSandbox) 
     assert (video_ids(outcome), refused(sandbox)) == (ids_there_are(sandbox), 6)
 
 
-def test_sync_fails_when_all_waits_end_in_a_refusal(start_sandbox: StartSandbox) -> None:
+def test_sync_fails_when_every_wait_ends_in_a_429(start_sandbox: StartSandbox) -> None:
     """The first worker that gives up fails the stream: the others send nothing more, and what was read is kept."""
     sandbox = start_sandbox(videos=3000, rate_limit=0)
     sandbox.fail(LIST, *[None] * 25, *["rate_limit_exceeded"] * 4000)
@@ -82,9 +82,9 @@ def test_sync_fails_when_all_waits_end_in_a_refusal(start_sandbox: StartSandbox)
 
     outcome = connector.read(sandbox.config(num_workers=20), "videos")
 
-    error = sentences.of_code("rate_limit_exceeded")
+    error = expected_messages.of_code("rate_limit_exceeded")
     assert WAITS_S <= time.monotonic() - start < WAITS_S + 60
-    assert (outcome.exit_code, outcome.errors) == (1, [error, sentences.closing("videos", error)])
+    assert (outcome.exit_code, outcome.errors) == (1, [error, expected_messages.closing("videos", error)])
     assert 7 <= refused(sandbox) <= 6 + 20
     sandbox.reset()
     again = connector.read(sandbox.config(), "videos", state=outcome.states[-1])

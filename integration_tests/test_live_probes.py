@@ -16,7 +16,7 @@ from integration_tests.live import LiveError, probes
 from integration_tests.live.api import BUDGET, BudgetSpentError, Reply
 from integration_tests.live.ask_profile import encoded_commas
 from integration_tests.live.probe import NotSeenError, ask_all, expected
-from integration_tests.probed import QUICK, Probed
+from integration_tests.live_runs import QUICK, Probed
 from sandbox import Sandbox
 from sandbox.facts import AUTHORIZE_PATH, DATA_PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
 from sandbox.faults import PASSING, SPOILED, names_for
@@ -157,7 +157,7 @@ def test_no_fault_of_the_token_endpoint_changes_it(fault: str, start: Any) -> No
 
 
 @pytest.mark.parametrize("fault", ["http_500", "html_502", "empty_200", "reset_before", "rate_limited"])
-def test_lasting_fault_of_the_list_is_not_seen(fault: str, start: Any) -> None:
+def test_persistent_fault_of_the_list_is_not_seen(fault: str, start: Any) -> None:
     sandbox = start()
     sandbox.fail_on(VIDEO_LIST_PATH, dict.fromkeys(range(2, 3 * BUDGET), fault))
 
@@ -178,7 +178,7 @@ def test_lasting_page_of_an_own_kind_is_an_answer(start: Any) -> None:
     assert (found.seen, found.agrees, probed.differing) == ("HTTP 404 without a code", True, set())
 
 
-def test_early_end_of_a_token_is_refreshed(start: Any) -> None:
+def test_early_expired_token_is_refreshed(start: Any) -> None:
     sandbox = start()
     probed = Probed(sandbox)
     used: list[int] = []
@@ -396,7 +396,7 @@ def test_expired_tokens_end_the_run_at_once(kind: str, start: Any) -> None:
     ],
     ids=["rotates", "prolongs", "echo"],
 )
-def test_spent_tokens_show_the_rest(settings: dict[str, Any], seen: tuple[str, str], start: Any) -> None:
+def test_used_tokens_still_show_the_rest(settings: dict[str, Any], seen: tuple[str, str], start: Any) -> None:
     sandbox = start(**settings)
 
     probed = Probed(sandbox, spend_token=True).run()
@@ -429,7 +429,7 @@ def test_limit_is_measured_on_demand(settings: dict[str, Any], after: int, start
     assert probed.switches == {name: pytest.approx(value, abs=5) for name, value in settings.items()}
 
 
-def test_lock_that_requests_prolong_is_seen(start: Any) -> None:
+def test_lock_that_requests_extend_is_seen(start: Any) -> None:
     probed = Probed(start(rate_limit=30, rate_lock=300.0), limit=True, budget=2 * BUDGET).run()
     assert probed.switches == {"rate_limit": 30, "rate_lock": 60.0}
     assert "rate_lock" in next(entry.rule.switches for entry in QUICK if entry.name == "lock" and entry.rule)
@@ -438,7 +438,7 @@ def test_lock_that_requests_prolong_is_seen(start: Any) -> None:
     assert (again.switches, again.findings["lock"]) == (probed.switches, probed.findings["lock"])
 
 
-def test_limit_met_by_the_way_is_reported(start: Any) -> None:
+def test_unexpected_rate_limit_is_reported(start: Any) -> None:
     sandbox = start(rate_limit=7)
 
     probed = Probed(sandbox).run()
@@ -451,7 +451,7 @@ def test_limit_met_by_the_way_is_reported(start: Any) -> None:
     ) in probed.findings["limit_met"].seen
 
 
-def test_budget_ends_the_run(start: Any) -> None:
+def test_budget_stops_the_run(start: Any) -> None:
     sandbox = start()
     probed = Probed(sandbox, budget=20)
 

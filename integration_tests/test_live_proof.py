@@ -17,7 +17,7 @@ from integration_tests.live.probe import NotSeenError
 from integration_tests.live.proof import compared, proof
 from integration_tests.live.records import differences
 from integration_tests.live.stand_ins import StandIns
-from integration_tests.probed import Probed
+from integration_tests.live_runs import Probed
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_FIELDS, VIDEO_LIST_PATH
 
@@ -144,7 +144,7 @@ LISTED = {"1": 100, "2": 90, "3": 80}
     ],
     ids=["same", "posted_meanwhile", "missing", "twice", "more"],
 )
-def test_sentence_tells_each_kind_of_difference(read: list[int], seen: str, agrees: bool) -> None:
+def test_message_names_each_kind_of_difference(read: list[int], seen: str, agrees: bool) -> None:
     times = {1: 100, 2: 90, 3: 80, 4: 101, 5: 85}
     found = compared(LISTED, [{"id": str(n), "create_time": times[n]} for n in read], None)
     assert (found.seen, found.agrees) == (seen, agrees)
@@ -153,7 +153,7 @@ def test_sentence_tells_each_kind_of_difference(read: list[int], seen: str, agre
 # --- records ---
 
 
-def test_stand_ins_keep_the_form_alone() -> None:
+def test_stand_ins_keep_only_the_form() -> None:
     video = {"id": str(1_700_000_000 << 32 | 77), "create_time": 1_700_000_007, "title": "", "duration": 0}
     other = {**video, "id": 1_700_000_000 << 32 | 78, "title": "Ox 9 " * 9, "like_count": 812, "duration": 37}
     body = {

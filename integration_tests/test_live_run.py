@@ -21,7 +21,7 @@ from integration_tests.live import ask_last, probes
 from integration_tests.live.api import GAP_S, WINDOW_S, Api, UnansweredError
 from integration_tests.live.probe import Finding, ask_all
 from integration_tests.live.sign_in import SignIn
-from integration_tests.probed import QUICK, Probed
+from integration_tests.live_runs import QUICK, Probed
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.client import Client
@@ -207,7 +207,7 @@ def test_stopped_in_the_middle_the_file_still_works(
     assert not report.exists() or "Does a refresh token rotate?" in report.read_text()
 
 
-def test_new_token_is_kept_before_the_next_request() -> None:
+def test_new_token_is_stored_before_the_next_request() -> None:
     with Sandbox() as sandbox:
         probed = Probed(sandbox, spend_token=True)
         kept_after: list[int] = []
@@ -246,7 +246,7 @@ def test_lost_token_response_is_retried() -> None:
 
 
 @pytest.mark.parametrize("lifetime", [None, -1, "7200", 10**30], ids=["missing", "negative", "text", "endless"])
-def test_odd_lifetime_does_not_cost_the_token(lifetime: Any) -> None:
+def test_invalid_lifetime_does_not_lose_the_token(lifetime: Any) -> None:
     with Sandbox() as sandbox:
         sandbox.token_response(expires_in=lifetime)
         probed = Probed(sandbox).run()
@@ -257,7 +257,7 @@ def test_odd_lifetime_does_not_cost_the_token(lifetime: Any) -> None:
 # --- requests ---
 
 
-def test_requests_are_paced_and_follow_no_redirect() -> None:
+def test_requests_are_throttled_and_follow_no_redirect() -> None:
     waits: list[float] = []
     api = Api(TIKTOK, clock=lambda: sum(waits), sleep=waits.append)
     with requests_mock.Mocker() as mocked:
@@ -270,7 +270,7 @@ def test_requests_are_paced_and_follow_no_redirect() -> None:
     assert [(reply.status, reply.body, str(reply)) for reply in replies] == [(307, {}, "HTTP 307 without a code")] * 3
 
 
-def test_limit_is_waited_out_twice_at_most() -> None:
+def test_rate_limit_is_waited_out_twice_at_most() -> None:
     with Sandbox() as sandbox:
         probed = Probed(sandbox)
         sandbox.fail(USER_INFO_PATH, *["rate_limited"] * 5)
@@ -284,7 +284,7 @@ def test_limit_is_waited_out_twice_at_most() -> None:
         assert len(sandbox.requests_to(USER_INFO_PATH)) == probed.live.api.refused == 3
 
 
-def test_limit_is_told_with_numbers_and_headers() -> None:
+def test_rate_limit_is_reported_with_numbers_and_headers() -> None:
     """Of headers, only numbers are kept: nobody knows what else they may say."""
     now = [0.0]
     api = Api(TIKTOK, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
@@ -304,7 +304,7 @@ def test_limit_is_told_with_numbers_and_headers() -> None:
 
 
 @pytest.mark.usefixtures("proof_in_process")
-def test_limit_stands_at_the_top_of_the_report(
+def test_rate_limit_is_at_the_top_of_the_report(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("integration_tests.live.api.WINDOW_S", 1.2)

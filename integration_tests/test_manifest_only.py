@@ -20,12 +20,12 @@ from integration_tests.airbyte.checkout import ROOT
 from integration_tests.airbyte.manifest_only import BASE_CDK, BASE_IMAGE, write
 from integration_tests.clients import config_of
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import of_token_error
+from integration_tests.expected_messages import of_token_error
 from integration_tests.truth import videos, videos_there_are
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Command, read_files, written
-from unit_tests.outcome import Outcome
 
 CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
 MODULES = ("components", "source_declarative_manifest.components")

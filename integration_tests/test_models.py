@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.lived import START, Days, Landed, comparable, expected, live, read_daily
+from integration_tests.history_accounts import START, Days, Landed, comparable, expected, live, read_daily
 from integration_tests.warehouse import ROOT, Row, Warehouse, duckdb
 from sandbox import Sandbox
 from unit_tests.markdown import code_blocks

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from integration_tests.lived import START, Days, Landed, expected, live
+from integration_tests.history_accounts import START, Days, Landed, expected, live
 from integration_tests.test_models import assert_models
 from integration_tests.warehouse import Row, Warehouse
 from sandbox import Sandbox

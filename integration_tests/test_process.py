@@ -20,8 +20,8 @@ from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Command, InProcess, hurried
-from unit_tests.outcome import Outcome
 
 Commands = Callable[[Sandbox], Command]
 Process = subprocess.Popen[str]
@@ -231,7 +231,7 @@ def test_killed_sync_loses_no_video(start_sandbox: StartSandbox, command: Comman
     assert len(set(video_ids(first)) & set(video_ids(second))) < (10 + 8) * 20
 
 
-def test_hour_of_tokens_and_limits_costs_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_an_hour_of_expiries_and_limits_loses_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """An hour in 20 s: tokens live 2 s instead of 2 h, and windows of the limit are 2 s instead of 60 s."""
     sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=12, rate_window=2)
     run = Command(sandbox.base_url, tmp_path, hurried())
@@ -275,7 +275,7 @@ def peak_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sa
 
 
 @NEEDS_PROC
-def test_memory_hardly_grows_with_four_times_the_videos(
+def test_four_times_the_videos_need_little_more_memory(
     start_sandbox: StartSandbox, peak_memory: Callable[[Sandbox], int]
 ) -> None:
     """A video's id is kept; a limit of 2000 bytes a video leaves room for the allocator in the first seconds."""

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import ATTEMPTS, ATTEMPTS_IN_CHECK, CONFIG, MESSAGES, SYSTEM, TRANSIENT, closing
+from integration_tests.expected_messages import (
+    ATTEMPTS,
+    ATTEMPTS_IN_CHECK,
+    CONFIG,
+    MESSAGES,
+    SYSTEM,
+    TRANSIENT,
+    closing,
+)
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
@@ -21,7 +29,9 @@ from unit_tests.connector import InProcess
 SINCE, SINCE_S = "2025-06-01", 1_748_736_000
 SPOILED_AT = [(path, fault) for path in (LIST, USER) for fault in SPOILED if fault in names_for(path)]
 UNREADABLE_ONES = ("long_number", "deep_json", "redirect_away", "bad_redirect")
-ERRORS = {fault: sentences.of_code("unreadable" if fault in UNREADABLE_ONES else "incomplete") for fault in SPOILED}
+ERRORS = {
+    fault: expected_messages.of_code("unreadable" if fault in UNREADABLE_ONES else "incomplete") for fault in SPOILED
+}
 STREAMS = {USER: "user_info", LIST: "videos", TOKEN: "videos"}
 
 
@@ -29,14 +39,14 @@ STREAMS = {USER: "user_info", LIST: "videos", TOKEN: "videos"}
     ("path", "fault", "requests", "error"),
     [
         # Once more without the optional field; the stream user_info has none.
-        (LIST, "unknown_code", 2, sentences.UNKNOWN),
-        (USER, "unknown_code", 1, sentences.UNKNOWN),
+        (LIST, "unknown_code", 2, expected_messages.UNKNOWN),
+        (USER, "unknown_code", 1, expected_messages.UNKNOWN),
         (LIST, "without_id", 1, (SYSTEM, MESSAGES["video_without_id"])),
-        (TOKEN, "unknown_code", 1, sentences.of_token_error("unknown")),
+        (TOKEN, "unknown_code", 1, expected_messages.of_token_error("unknown")),
     ],
     ids=["video-unknown_code", "user-unknown_code", "video-without_id", "oauth-unknown_code"],
 )
-def test_response_that_nobody_knows_is_not_retried(
+def test_unknown_error_code_is_not_retried(
     path: str, fault: str, requests: int, error: tuple[str, str], start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(videos=5)
@@ -62,7 +72,7 @@ def test_rejected_access_token_alone_is_not_retried(start_sandbox: StartSandbox)
 
 
 @pytest.mark.parametrize(("path", "fault"), SPOILED_AT)
-def test_spoiled_response_that_passes_costs_no_record(path: str, fault: str, start_sandbox: StartSandbox) -> None:
+def test_transient_corrupt_response_loses_no_record(path: str, fault: str, start_sandbox: StartSandbox) -> None:
     """In the middle of the account, with pages before and after it."""
     sandbox = start_sandbox(videos=70)
     sandbox.fail(path, *([None, fault] if path == LIST else [fault]))
@@ -76,7 +86,7 @@ def test_spoiled_response_that_passes_costs_no_record(path: str, fault: str, sta
 
 
 @pytest.mark.parametrize("fault", [fault for path, fault in SPOILED_AT if path == USER])
-def test_spoiled_profile_that_passes_costs_no_check(fault: str, start_sandbox: StartSandbox) -> None:
+def test_transient_corrupt_profile_passes_check(fault: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox()
     sandbox.fail(USER, fault)
     assert InProcess(sandbox.base_url).check(sandbox.config()).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
@@ -84,7 +94,7 @@ def test_spoiled_profile_that_passes_costs_no_check(fault: str, start_sandbox: S
 
 
 @pytest.mark.parametrize(("path", "fault"), SPOILED_AT)
-def test_lasting_spoiled_response_fails_after_retries(path: str, fault: str, start_sandbox: StartSandbox) -> None:
+def test_persistent_corrupt_response_fails_after_retries(path: str, fault: str, start_sandbox: StartSandbox) -> None:
     """The state stays as it was before: nothing that can't be used counts as read."""
     sandbox = start_sandbox(videos=70)
     sandbox.fail(path, *([None] if path == LIST else []), *[fault] * 200)
@@ -108,11 +118,11 @@ def test_lasting_spoiled_response_fails_after_retries(path: str, fault: str, sta
 
 
 @pytest.mark.parametrize("fault", [fault for path, fault in SPOILED_AT if path == USER])
-def test_lasting_spoiled_profile_fails_the_check(fault: str, start_sandbox: StartSandbox) -> None:
+def test_persistent_corrupt_profile_fails_check(fault: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox()
     sandbox.fail(USER, *[fault] * 30)
     outcome = InProcess(sandbox.base_url).check(sandbox.config())
-    message = sentences.in_check(ERRORS[fault])
+    message = expected_messages.in_check(ERRORS[fault])
     assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "FAILED", "message": message}])
     assert len(sandbox.requests_to(USER)) == ATTEMPTS_IN_CHECK
 
@@ -134,7 +144,7 @@ def test_invalid_utf8_comes_with_replacement_characters(start_sandbox: StartSand
 
 
 @pytest.mark.parametrize("path", [USER, LIST], ids=["user_info", "videos"])
-def test_odd_headers_do_no_harm(path: str, start_sandbox: StartSandbox) -> None:
+def test_unusual_headers_are_ignored(path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=70)
     sandbox.fail(path, *["odd_headers"] * 9)
     connector = InProcess(sandbox.base_url)
@@ -152,7 +162,7 @@ def soon_too_slow(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", [USER, LIST], ids=["user_info", "videos"])
-def test_response_that_trickles_in_is_retried(path: str, start_sandbox: StartSandbox) -> None:
+def test_slow_response_is_retried(path: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=30, trickle_seconds=3)
     sandbox.fail(path, "trickle")
 
@@ -164,13 +174,13 @@ def test_response_that_trickles_in_is_retried(path: str, start_sandbox: StartSan
     assert len([r for r in sandbox.requests_to(path) if r.fault]) == 1
 
 
-def test_lasting_trickles_fail_the_sync(start_sandbox: StartSandbox) -> None:
+def test_persistently_slow_responses_fail_the_sync(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5, trickle_seconds=3)
     sandbox.fail(LIST, *["trickle"] * 30)
 
     outcome = InProcess(sandbox.base_url, soon_too_slow).read(sandbox.config(), "videos")
 
-    error = sentences.NO_RESPONSE
+    error = expected_messages.NO_RESPONSE
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("videos", error)])
     assert (outcome.of("RECORD"), len(sandbox.requests_to(LIST))) == ([], ATTEMPTS)
 

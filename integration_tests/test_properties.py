@@ -18,14 +18,14 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from sandbox.faults import PASSING
+from unit_tests.command_result import FIELD_REFUSED, Outcome
 from unit_tests.connector import InProcess
-from unit_tests.outcome import FIELD_REFUSED, Outcome
 
 settings.register_profile(
     "everyday",
@@ -170,7 +170,7 @@ def test_any_account_is_read_exactly_once(
         outcome = InProcess(sandbox.base_url).read(sandbox.config(**config))
 
         if outcome.exit_code == 1 and not readable(sandbox):
-            assert set(outcome.errors[:-1]) == {sentences.INVALID_CURSOR}
+            assert set(outcome.errors[:-1]) == {expected_messages.INVALID_CURSOR}
         else:
             assert sound(outcome, sandbox)
             assert video_ids(outcome) == ids_there_are(sandbox, start)

@@ -51,7 +51,7 @@ def test_page_of_the_layout_is_as_airbyte_checks_it(repository: Path) -> None:
     assert [link for link in markdown.links(page) if not link.startswith(("https://", "#"))] == []
 
 
-def test_texts_of_the_layout_lead_nowhere_else(connector: Path) -> None:
+def test_texts_of_the_layout_link_only_within_it(connector: Path) -> None:
     texts = [connector / name for name in ("README.md", "CONTRIBUTING.md")]
     links = [link for text in texts for link in markdown.links(text) if not link.startswith("https://")]
     assert [link for link in links if not (connector / link).is_file()] == []

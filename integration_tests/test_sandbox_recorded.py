@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from integration_tests.live.records import differences
-from integration_tests.probed import Probed
+from integration_tests.live_runs import Probed
 from sandbox import ALL_SCOPES, Sandbox, Settings
 from sandbox.client import Client
 from sandbox.rules import RULES

@@ -10,8 +10,8 @@ from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import Outcome
 from unit_tests.connector import InProcess
-from unit_tests.outcome import Outcome
 
 CREDENTIALS = ("client_secret", "refresh_token", "access_token")
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import NO_RESPONSE_IN_CHECK
+from integration_tests.expected_messages import NO_RESPONSE_IN_CHECK
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
+from unit_tests.command_result import Outcome, read_outcome
 from unit_tests.connector import SCRIPT, Command
 from unit_tests.markdown import shell_commands
-from unit_tests.outcome import Outcome, read_outcome
 
 ROOT = Path(__file__).parents[1]
 Commands = Callable[[Sandbox], Command]
@@ -68,7 +68,7 @@ def test_files_may_be_pipes(start_sandbox: StartSandbox, tmp_path: Path) -> None
     assert outcome.records("user_info") == [sandbox.account.user]
 
 
-def test_mistake_is_one_sentence_on_the_terminal(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_config_error_is_one_sentence_on_the_terminal(start_sandbox: StartSandbox, command: Commands) -> None:
     outcome = command(start_sandbox()).execute(["read", "--config", "nowhere.json"])
     sentence = "The config file nowhere.json can't be read: No such file or directory."
     assert (outcome.exit_code, outcome.errors) == (1, [("config_error", sentence)])
@@ -77,7 +77,7 @@ def test_mistake_is_one_sentence_on_the_terminal(start_sandbox: StartSandbox, co
     assert "Traceback" in outcome.of("TRACE")[0]["error"]["stack_trace"]
 
 
-def test_check_without_network_ends_soon(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_check_without_network_fails_soon(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox()
     run, config = command(sandbox), sandbox.access_token_config()
     sandbox.stop()

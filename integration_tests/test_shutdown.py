@@ -17,8 +17,8 @@ from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import read_outcome
 from unit_tests.connector import SCRIPT, Command, InProcess
-from unit_tests.outcome import read_outcome
 
 Commands = Callable[[Sandbox], Command]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
@@ -42,7 +42,7 @@ def ended(process: "subprocess.Popen[bytes]", seconds: float = MOST_S) -> tuple[
 
 
 @SIGNALS
-def test_signal_ends_the_process_by_itself(
+def test_signal_exits_the_process_by_that_signal(
     number: signal.Signals, start_sandbox: StartSandbox, command: Commands, tmp_path: Path
 ) -> None:
     """PyAirbyte takes -15 for an early end; an exit code of 143 would be a failure to it."""
@@ -74,7 +74,7 @@ def test_signal_waits_for_a_token_refresh(
 
 
 @SIGNALS
-def test_signal_ends_it_though_nobody_reads(
+def test_signal_exits_the_process_without_a_reader(
     number: signal.Signals, start_sandbox: StartSandbox, command: Commands
 ) -> None:
     sandbox = start_sandbox(videos=2000)
@@ -115,7 +115,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_full_disk_ends_the_process(small_disk: Path, start_sandbox: StartSandbox, command: Commands) -> None:
+def test_full_disk_stops_the_process(small_disk: Path, start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=2000)
     process = started(command(sandbox), sandbox.config(), small_disk / "out")
     wait_for(lambda: process.poll() is not None or (small_disk / "out").stat().st_size > 390_000)
@@ -134,7 +134,7 @@ def test_any_locale_can_emit_every_caption(start_sandbox: StartSandbox, command:
     assert {v["title"] for v in outcome.records("videos")} == {v["title"] for v in sandbox.account.videos}
 
 
-def test_error_in_the_main_thread_ends_the_process(
+def test_error_in_the_main_thread_exits_the_process(
     start_sandbox: StartSandbox, tmp_path: Path, command: Commands
 ) -> None:
     """Twenty workers wait to put records on the queue when the main thread, which reads it, dies."""

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from integration_tests.lived import START, Landed, expected
+from integration_tests.history_accounts import START, Landed, expected
 from integration_tests.test_models import assert_models, by_key, page_sql
 from integration_tests.warehouse import PYTHON, ROOT, Row, Warehouse
 from sandbox import Sandbox

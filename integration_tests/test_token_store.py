@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
 from integration_tests.truth import ids_there_are, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import Outcome, read_outcome
 from unit_tests.connector import Command, InProcess
-from unit_tests.outcome import Outcome, read_outcome
 
 DAY_S = 86_400
 Commands = Callable[[Sandbox], Command]
@@ -64,7 +64,7 @@ def test_two_processes_share_one_refresh(start_sandbox: StartSandbox, command: C
     assert (token_statuses(sandbox), sorted(len(o.configs) for o in outcomes)) == ([200], [0, 1])
 
 
-def test_two_processes_renew_in_turn(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_two_processes_refresh_in_turn(start_sandbox: StartSandbox, command: Commands) -> None:
     """A token lives for two seconds, and is revoked besides: both meet its end several times."""
     sandbox = start_sandbox(videos=500, latency=0.4, access_token_lifetime=2)
     run, config = command(sandbox), sandbox.config(num_workers=4)
@@ -103,13 +103,13 @@ def test_typed_config_lasts_for_days(start_sandbox: StartSandbox) -> None:
     assert (token_statuses(sandbox), last.errors) == ([200] * 4, [])
 
 
-def test_without_a_store_the_second_day_is_dead(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_store_the_second_day_fails(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the store is for."""
     monkeypatch.delenv("TIKTOK_TOKEN_STORE")
     sandbox = start_sandbox(videos=3)
     connector, config = InProcess(sandbox.base_url), sandbox.config()
     connector.check(config)
-    assert connector.read(config, "user_info").errors[0] == sentences.of_token_error("invalid_grant")
+    assert connector.read(config, "user_info").errors[0] == expected_messages.of_token_error("invalid_grant")
 
 
 def test_signal_waits_until_the_token_is_stored(start_sandbox: StartSandbox, command: Commands) -> None:
@@ -125,7 +125,7 @@ def test_signal_waits_until_the_token_is_stored(start_sandbox: StartSandbox, com
     assert (resumed.errors, resumed.configs, token_statuses(sandbox)) == ([], [], [200])
 
 
-def test_reader_that_went_away_costs_no_token(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_closed_pipe_loses_no_token(start_sandbox: StartSandbox, command: Commands) -> None:
     """The CONNECTOR_CONFIG cannot be emitted any more."""
     sandbox = start_sandbox(videos=2, token_latency=1.5)
     run, config = command(sandbox), sandbox.config()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from integration_tests import sentences
+from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
 from integration_tests.truth import ids_there_are, video_ids
 from integration_tests.waiting import wait_for
@@ -14,8 +14,8 @@ from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
+from unit_tests.command_result import read_outcome
 from unit_tests.connector import Command, InProcess
-from unit_tests.outcome import read_outcome
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 OPTIONAL = (PROFILE, STATS, VIDEOS)
@@ -26,7 +26,7 @@ COLUMNS = {
 COMBINATIONS = [scopes for n in range(4) for scopes in itertools.combinations(OPTIONAL, n)]
 
 
-def test_two_second_tokens_cost_no_video(start_sandbox: StartSandbox, command: Callable[[Sandbox], Command]) -> None:
+def test_two_second_tokens_lose_no_video(start_sandbox: StartSandbox, command: Callable[[Sandbox], Command]) -> None:
     sandbox = start_sandbox(videos=400, latency=0.4, access_token_lifetime=2)
 
     outcome = command(sandbox).read(sandbox.config(start_date="2022-01-01", num_workers=4))
@@ -38,7 +38,7 @@ def test_two_second_tokens_cost_no_video(start_sandbox: StartSandbox, command: C
 
 
 @pytest.mark.parametrize("revocations", [1, 3])
-def test_revoked_tokens_cost_refreshes_and_no_record(
+def test_revoked_tokens_are_refreshed_without_loss(
     revocations: int, start_sandbox: StartSandbox, command: Callable[[Sandbox], Command]
 ) -> None:
     """Each comes while several requests are under way, some of them sent again because of the one before."""
@@ -66,7 +66,7 @@ def test_revoked_tokens_cost_refreshes_and_no_record(
 
 
 @pytest.mark.parametrize("scopes", COMBINATIONS, ids=lambda scopes: "+".join(scopes) or "basic_alone")
-def test_missing_scope_costs_its_columns_or_its_stream(scopes: tuple[str, ...], start_sandbox: StartSandbox) -> None:
+def test_missing_scope_drops_its_columns_or_its_stream(scopes: tuple[str, ...], start_sandbox: StartSandbox) -> None:
     """TikTok names no scope: a refused request is sent again without one, then another, then both."""
     sandbox = start_sandbox(videos=30)
 
@@ -84,15 +84,15 @@ def test_missing_scope_costs_its_columns_or_its_stream(scopes: tuple[str, ...], 
         assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
         assert [r.error_code for r in sandbox.requests_to(LIST)] == [None, None]
     else:
-        error = sentences.of_missing_scope("videos")
-        assert (outcome.exit_code, outcome.errors) == (1, [error, sentences.closing("videos", error)])
+        error = expected_messages.of_missing_scope("videos")
+        assert (outcome.exit_code, outcome.errors) == (1, [error, expected_messages.closing("videos", error)])
         assert [r.error_code for r in sandbox.requests_to(LIST)] == ["scope_not_authorized"]
 
 
 def columns_lost(scope: str) -> str:
     """The warning about the columns of a scope."""
     names = ", ".join(COLUMNS[scope])
-    return sentences.MESSAGES["columns_not_granted"].format(scope=scope, names=names, stream="user_info")
+    return expected_messages.MESSAGES["columns_not_granted"].format(scope=scope, names=names, stream="user_info")
 
 
 def test_check_succeeds_and_names_missing_scopes(start_sandbox: StartSandbox) -> None:
@@ -101,7 +101,7 @@ def test_check_succeeds_and_names_missing_scopes(start_sandbox: StartSandbox) ->
     outcome = InProcess(sandbox.base_url).check(sandbox.config(scopes=(BASIC,)))
 
     missing = f"{PROFILE} (stream user_info), {STATS} (stream user_info), {VIDEOS} (stream videos)"
-    said = sentences.MESSAGES["scopes_not_granted"].format(scopes=missing)
+    said = expected_messages.MESSAGES["scopes_not_granted"].format(scopes=missing)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": said}]
     assert outcome.warnings == [*map(columns_lost, COLUMNS), said]
     assert [(r.body, r.error_code) for r in sandbox.requests_to(LIST)] == [({"max_count": 1}, "scope_not_authorized")]
@@ -114,5 +114,5 @@ def test_token_error_fails_check_before_data_requests(code: str, status: int, st
     sandbox.fail(TOKEN, code)
     (result,) = InProcess(sandbox.base_url).check(sandbox.config()).of("CONNECTION_STATUS")
     assert result["status"] == "FAILED"
-    assert sentences.of_token_error(code)[1] in result["message"]
+    assert expected_messages.of_token_error(code)[1] in result["message"]
     assert [r.path for r in sandbox.requests] == [TOKEN]

@@ -25,7 +25,7 @@ def refreshes(sandbox: Sandbox) -> list[int]:
     return [request.status for request in sandbox.requests_to(TOKEN)]
 
 
-def test_check_of_an_unsaved_source_costs_no_token(start_sandbox: StartSandbox) -> None:
+def test_check_of_an_unsaved_source_uses_no_token(start_sandbox: StartSandbox) -> None:
     """Airbyte drops what that check emits."""
     sandbox = start_sandbox(videos=5)
     connector, config = InProcess(sandbox.base_url), typed(sandbox)
@@ -35,7 +35,7 @@ def test_check_of_an_unsaved_source_costs_no_token(start_sandbox: StartSandbox) 
     assert (outcome.errors, video_ids(outcome), refreshes(sandbox)) == ([], ids_there_are(sandbox), [])
 
 
-def test_dead_typed_access_token_costs_one_refresh(start_sandbox: StartSandbox) -> None:
+def test_expired_pasted_access_token_needs_one_refresh(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5)
     config = typed(sandbox)
     sandbox.revoke_access_tokens()
@@ -79,7 +79,7 @@ def test_null_for_an_optional_property_is_as_if_absent(start_sandbox: StartSandb
     ],
     ids=["text", "list", "missing", "negative"],
 )
-def test_odd_token_response_keeps_the_tokens(odd: dict[str, Any], start_sandbox: StartSandbox) -> None:
+def test_invalid_token_response_keeps_the_tokens(odd: dict[str, Any], start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5)
     sandbox.token_response(**odd)
     connector, config = InProcess(sandbox.base_url), sandbox.config()
@@ -102,7 +102,9 @@ def test_refresh_token_that_does_not_come_is_kept(refresh_token: Any, start_sand
 
 @pytest.mark.parametrize("command", ["check", "read"])
 @pytest.mark.parametrize(("days", "warnings"), [(13, 1), (15, 0)])
-def test_end_of_the_sign_in_is_warned_of(days: int, warnings: int, command: str, start_sandbox: StartSandbox) -> None:
+def test_expiring_authorization_causes_a_warning(
+    days: int, warnings: int, command: str, start_sandbox: StartSandbox
+) -> None:
     sandbox = start_sandbox(videos=1, refresh_token_lifetime=days * DAY_S)
     outcome = getattr(InProcess(sandbox.base_url), command)(sandbox.config())
     assert [warning[:28] for warning in outcome.warnings] == ["The refresh token expires on"] * warnings

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.sentences import INVALID_CURSOR, closing, of_token_error
+from integration_tests.expected_messages import INVALID_CURSOR, closing, of_token_error
 from integration_tests.truth import videos, videos_there_are
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
@@ -35,7 +35,7 @@ START_DATE = "1388534400"  # 2014-01-01
     ],
     ids=lambda switches: "+".join(switches) or "as_documented",
 )
-def test_undocumented_behaviour_costs_no_video(switches: Any, start_sandbox: StartSandbox) -> None:
+def test_undocumented_behaviour_loses_no_video(switches: Any, start_sandbox: StartSandbox) -> None:
     """Each switch is a point that TikTok's documentation leaves open."""
     sandbox = start_sandbox(videos=300, same_second=5, **switches)
 
@@ -87,7 +87,7 @@ def test_cursor_of_another_form_is_an_invalid_one(form: str, start_sandbox: Star
 
 @pytest.mark.parametrize("videos_counted", [0, 5, 100_000])
 @pytest.mark.parametrize("number", [300, 1500])
-def test_wrong_video_count_costs_no_video(number: int, videos_counted: int, start_sandbox: StartSandbox) -> None:
+def test_wrong_video_count_loses_no_video(number: int, videos_counted: int, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=number)
     sandbox.account.claimed_video_count = videos_counted
 

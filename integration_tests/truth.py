@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import Sandbox
-from unit_tests.outcome import Outcome
+from unit_tests.command_result import Outcome
 
 
 def video_ids(outcome: Outcome) -> list[str]:

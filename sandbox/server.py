@@ -12,10 +12,10 @@ from aiohttp import web
 
 from sandbox import control, faults, oauth, transport
 from sandbox.api import ENDPOINTS, Endpoint
+from sandbox.corrupt import as_read
 from sandbox.errors import SandboxError, bad_params
 from sandbox.facts import AUTHORIZE_PATH, TOKEN_PATH
 from sandbox.messages import Request, Response, json_response
-from sandbox.spoil import as_read
 from sandbox.state import LoggedRequest, World
 
 _ROUTES: dict[str, Endpoint] = {

@@ -8,10 +8,10 @@ import pytest
 import requests_mock
 from freezegun.api import FrozenDateTimeFactory
 
-from unit_tests.cdk_once import once
+from unit_tests.cdk_cache import once
 from unit_tests.connector import Connector, InProcess
-from unit_tests.stored import VARIABLE
 from unit_tests.tiktok import NOW, Adapter, TikTok
+from unit_tests.token_store_helpers import VARIABLE
 
 
 @pytest.fixture(scope="package", autouse=True)

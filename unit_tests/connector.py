@@ -27,8 +27,8 @@ from source_tiktok_organic.config import BASE_URL_VARIABLE
 from source_tiktok_organic.reporting import report_error
 from source_tiktok_organic.run import execute
 from unit_tests import skipped_time
-from unit_tests.cdk_once import once
-from unit_tests.outcome import Outcome, catalog, read_outcome
+from unit_tests.cdk_cache import once
+from unit_tests.command_result import Outcome, catalog, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
 LONGEST_RUN_S = 120

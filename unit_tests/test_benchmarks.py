@@ -112,7 +112,7 @@ def test_wrong_read_meets_no_bar() -> None:
     assert faults(results) == ["10000-300ms, connector: 1 videos missing, as 3"]
 
 
-def test_peer_that_gives_up_at_a_low_limit_is_a_result() -> None:
+def test_peer_failing_at_a_low_rate_limit_is_a_result() -> None:
     rows: Results = {name: {"loop": BROKEN, "connector": BROKEN} for name in ("719-30", "1000-300ms")}
     failed = [fault.partition(":")[0] for fault in faults(rows)]
     assert failed == ["719-30, connector", "1000-300ms, loop", "1000-300ms, connector"]

@@ -12,8 +12,8 @@ import pytest
 
 from source_tiktok_organic.responses import convert, parse
 from unit_tests.connector import Connector
-from unit_tests.posts import NOW_S, config, state_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OK, USER, TikTok, good, page, video
+from unit_tests.video_factory import NOW_S, config, state_of
 
 INVALID = "TikTok returned an invalid value for {} (of {}: {}); such values are null."
 
@@ -44,7 +44,7 @@ def test_any_text_becomes_valid_unicode(sent: str, read: Any) -> None:
     assert orjson.loads(orjson.dumps(parsed)) == parsed
 
 
-def test_half_an_emoji_is_emitted_as_replacement(tiktok: TikTok, connector: Connector) -> None:
+def test_lone_surrogate_becomes_replacement_character(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(body(r'{"id": "7", "create_time": 1793000000, "title": "xxx\ud83d\u0000"}'))
     outcome = connector.read(config(), "videos")
     assert [record["title"] for record in outcome.records("videos")] == ["xxx\ufffd"]
@@ -77,7 +77,7 @@ def test_half_an_emoji_is_emitted_as_replacement(tiktok: TikTok, connector: Conn
         (bool, [], None),
     ],
 )
-def test_value_is_what_the_schema_says_or_null(kind: type, given: Any, converted: Any) -> None:
+def test_value_matches_its_schema_or_is_null(kind: type, given: Any, converted: Any) -> None:
     assert convert(given, kind) == converted
     assert type(convert(given, kind)) in (kind, type(None))
 
@@ -114,7 +114,7 @@ def test_missing_counts_are_null_and_counted(tiktok: TikTok, connector: Connecto
 
 
 @pytest.mark.parametrize("odd", [None, 0, -5, 1_793_000_000_000, 10_413_792_000, "soon", 1.5])
-def test_video_with_odd_time_is_emitted_once(odd: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_video_with_invalid_time_is_emitted_once(odd: Any, tiktok: TikTok, connector: Connector) -> None:
     rows = [{**video(NOW_S - 1), "create_time": odd}, video(NOW_S - 2), {**video(NOW_S - 3), "create_time": odd}]
     tiktok.with_an_account(good({"videos": rows, "has_more": False, "cursor": 0}))
     outcome = connector.read(config(), "videos")
@@ -143,7 +143,7 @@ def test_first_of_two_rows_with_one_id_is_emitted(tiktok: TikTok, connector: Con
     assert [r["title"] for r in connector.read(config(), "videos").records("videos")] == ["first"]
 
 
-def test_gzip_bomb_is_an_error_that_says_so(tiktok: TikTok, connector: Connector) -> None:
+def test_gzip_bomb_fails_with_its_own_message(tiktok: TikTok, connector: Connector) -> None:
     bomb = gzip.compress(b" " * 60_000_000)
     tiktok.with_an_account({"content": bomb, "headers": {"Content-Encoding": "gzip"}})
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
@@ -151,7 +151,7 @@ def test_gzip_bomb_is_an_error_that_says_so(tiktok: TikTok, connector: Connector
     assert outcome.errors[0][1].startswith("TikTok's response is larger than 50 MB. Gave up after 7 attempts.")
 
 
-def test_long_error_message_is_cut_in_the_log(tiktok: TikTok, connector: Connector) -> None:
+def test_long_error_message_is_truncated_in_the_log(tiktok: TikTok, connector: Connector) -> None:
     error = {"code": "invalid_params", "message": "x" * 5_000_000, "log_id": "1"}
     tiktok.with_an_account({"json": {"data": {}, "error": error}, "status_code": 400})
     outcome = connector.read(config(), "videos")

@@ -9,8 +9,8 @@ import pytest
 from airbyte_cdk.models import SyncMode
 
 from source_tiktok_organic.cli_files import read_files
+from unit_tests.command_result import FIELDS, catalog
 from unit_tests.connector import Connector, written
-from unit_tests.outcome import FIELDS, catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
 TIMES = (1_790_000_000, 1_790_000_500, 1_790_001_000)
@@ -57,7 +57,7 @@ def run(connector: Connector, command: str, **contents: Any) -> Any:
         ("state", lines(LOG), NO_STATE),
     ],
 )
-def test_broken_file_is_one_sentence(kind: str, content: str, problem: str, connector: Connector) -> None:
+def test_malformed_file_fails_with_one_sentence(kind: str, content: str, problem: str, connector: Connector) -> None:
     outcome = run(connector, "read", **{"config": OAUTH_CONFIG, kind: content})
     ((failure, message),) = outcome.errors
     assert (failure, outcome.exit_code) == ("config_error", 1)
@@ -80,20 +80,20 @@ def test_file_in_another_encoding_is_named(tmp_path: Any, connector: Connector) 
     assert outcome.errors == [("config_error", f"The config file {path} is not valid UTF-8.")]
 
 
-def test_byte_order_mark_does_no_harm(connector: Connector) -> None:
+def test_byte_order_mark_is_accepted(connector: Connector) -> None:
     outcome = run(connector, "discover", config="\ufeff" + json.dumps(CONFIG))
     assert (outcome.errors, len(outcome.of("CATALOG"))) == ([], 1)
 
 
 @pytest.mark.parametrize("kind", ["catalog", "state"])
-def test_config_in_another_files_place_is_not_quoted(kind: str, connector: Connector) -> None:
+def test_misplaced_config_is_not_quoted(kind: str, connector: Connector) -> None:
     outcome = run(connector, "read", **{"config": CONFIG, kind: OAUTH_CONFIG})
     printed = json.dumps(outcome.messages) + outcome.stderr
     assert len(outcome.errors) == 1
     assert [secret for secret in ("client-secret", "rft.first") if secret in printed] == []
 
 
-def test_mistake_has_its_traceback_in_the_trace_only(connector: Connector) -> None:
+def test_config_error_has_a_traceback_only_in_its_trace(connector: Connector) -> None:
     outcome = run(connector, "discover", config="{}")
     ((_, sentence),) = outcome.errors
     (trace,) = outcome.of("TRACE")
@@ -102,7 +102,7 @@ def test_mistake_has_its_traceback_in_the_trace_only(connector: Connector) -> No
     assert "Traceback" in trace["error"]["stack_trace"]
 
 
-def test_fault_of_the_connector_keeps_its_traceback(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_error_keeps_its_traceback(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("by rft.first")
 
@@ -149,7 +149,7 @@ def test_catalog_in_any_form_reads_everything(form: str, tiktok: TikTok, connect
     assert {query["fields"] for query in tiktok.queries("videos")} == {FIELDS["videos"]}
 
 
-def test_stream_without_a_mode_is_incremental_if_it_can_be() -> None:
+def test_stream_without_a_sync_mode_is_incremental() -> None:
     modes = {s.stream.name: s.sync_mode for s in read_files({"catalog": ""})["catalog"].streams}
     assert modes == {"user_info": SyncMode.full_refresh, "videos": SyncMode.incremental}
 

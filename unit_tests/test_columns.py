@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from unit_tests.command_result import FIELD_REFUSED, FIELDS, OPTIONAL
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELD_REFUSED, FIELDS, OPTIONAL
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused
 
 KNOWN_FIELDS = ",".join(name for name in FIELDS["videos"].split(",") if name not in OPTIONAL)
@@ -83,7 +83,7 @@ def test_rejected_optional_fields_cost_nothing_else(
     assert set(without_it) == {KNOWN_FIELDS}
 
 
-def test_workers_warn_once_of_a_rejected_field(tiktok: TikTok, connector: Connector) -> None:
+def test_workers_warn_once_about_a_rejected_field(tiktok: TikTok, connector: Connector) -> None:
     """Several windows send their first requests at once, and each may be rejected."""
     times = [1_700_000_000 - 1_000_000 * n for n in range(10)]
     reject_optional_fields(tiktok, times, "invalid_params", 400)

@@ -9,8 +9,8 @@ import pytest
 from source_tiktok_organic import SourceTiktokOrganic
 from source_tiktok_organic.config import check_config, load_manifest, validate_config
 from source_tiktok_organic.run import execute
+from unit_tests.command_result import catalog
 from unit_tests.connector import Connector
-from unit_tests.outcome import catalog
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
 PREFIX = "The configuration of this source is not valid: "
@@ -185,7 +185,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     ],
     ids=["misspelt", "outside", "inside", "unlike_any"],
 )
-def test_unknown_property_is_warned_of_by_name(
+def test_unknown_property_is_named_in_a_warning(
     config: Any, name: str, meant: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account()
@@ -194,7 +194,7 @@ def test_unknown_property_is_warned_of_by_name(
     assert outcome.warnings == [MESSAGES["unknown_property"].format(name=name) + meant]
 
 
-def test_misspelt_credentials_are_warned_of_as_well(connector: Connector) -> None:
+def test_misspelled_credentials_cause_a_warning(connector: Connector) -> None:
     outcome = connector.check({"credential": OAUTH_CONFIG["credentials"]})
     assert outcome.of("CONNECTION_STATUS")[0]["message"] == PREFIX + "`credentials` is missing."
     assert [warning.split("?")[0].split()[-1] for warning in outcome.warnings] == ["credentials"]
@@ -210,7 +210,7 @@ def test_misspelt_credentials_are_warned_of_as_well(connector: Connector) -> Non
     ],
     ids=["earlier_version", "scope", "empty_scope", "airbyte"],
 )
-def test_property_that_others_wrote_causes_no_warning(config: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_properties_of_platforms_cause_no_warning(config: Any, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     assert connector.check(config).warnings == []
 

@@ -9,8 +9,8 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from source_tiktok_organic.account import report_account
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.posts import DAY, NOW_S, OWN, config, posts, state_of
 from unit_tests.tiktok import OAUTH_CONFIG, USER, TikTok, good, refused
+from unit_tests.video_factory import DAY, NOW_S, OWN, config, posts, state_of
 
 
 def said(outcome: Any) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def test_full_read_compares_its_videos_with_the_count(
 
 
 @pytest.mark.parametrize("streams", [["videos"], ["user_info"]])
-def test_half_of_the_comparison_is_not_said(streams: list[str], tiktok: TikTok, connector: Connector) -> None:
+def test_incomplete_comparison_is_not_logged(streams: list[str], tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(*posts(3, DAY))
     assert said(connector.read(OAUTH_CONFIG, *streams)) == []
 
@@ -43,7 +43,7 @@ def test_unknown_count_is_not_compared(count: Any, tiktok: TikTok, connector: Co
     assert (said(outcome), outcome.errors) == ([], [])
 
 
-def test_record_of_another_stream_hides_no_comparison(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_streams_records_keep_the_comparison(caplog: pytest.LogCaptureFixture) -> None:
     found = {"user_info": {"open_id": "a", "video_count": 1}, "videos": {"open_id": "a"}, "another": {}}
     messages = [AirbyteMessage(Type.RECORD, record=AirbyteRecordMessage(name, data, 0)) for name, data in found.items()]
     everything: Any = SimpleNamespace(covers_from=0)
@@ -55,7 +55,7 @@ def test_record_of_another_stream_hides_no_comparison(caplog: pytest.LogCaptureF
     )
 
 
-def test_part_of_the_videos_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
+def test_partial_sync_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(*posts(3, DAY))
     assert said(connector.read(config(start_date="2020-01-01"))) == []
 

@@ -12,14 +12,14 @@ from freezegun.api import FrozenDateTimeFactory
 from source_tiktok_organic.components import AccountStateMigration, DeduplicatingFilter
 from source_tiktok_organic.responses import StreamError
 from unit_tests.connector import Connector
-from unit_tests.posts import DEFINITIONS, NOW_S, at, deduplicating_filter, state_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, good, page, refused, video
+from unit_tests.video_factory import DEFINITIONS, NOW_S, at, deduplicating_filter, state_of
 
 START, START_S = "2026-01-01", at("2026-01-01")
 MESSAGES = DEFINITIONS["messages"]
 
 
-def test_failed_refresh_is_not_repeated_by_each_worker(tiktok: TikTok, connector: Connector) -> None:
+def test_failed_refresh_is_not_retried_by_each_worker(tiktok: TikTok, connector: Connector) -> None:
     """Each would wait for the others and post the same token again: for a quarter of an hour, once."""
     expired = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
     head = page([video(START_S + 25_000_000 - n) for n in range(20)], True)

@@ -9,8 +9,8 @@ import requests
 from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic.config import load_manifest
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.outcome import Outcome
 from unit_tests.tiktok import (
     ACCESS_TOKEN_CONFIG,
     OAUTH_CONFIG,
@@ -115,7 +115,7 @@ def stopped_sync(windows: int) -> Any:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_passing_fault_is_retried_and_costs_no_record(
+def test_transient_fault_is_retried_without_loss(
     fault: MockedResponse, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.with_an_account(page([VIDEO], True), fault, fault, page([OLDER], False))
@@ -131,7 +131,7 @@ def test_passing_fault_is_retried_and_costs_no_record(
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
 @pytest.mark.parametrize("name", LASTING)
-def test_lasting_fault_fails_after_seven_attempts(
+def test_persistent_fault_fails_after_seven_attempts(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.with_an_account().responds(endpoint, LASTING[name][0])
@@ -145,7 +145,7 @@ def test_lasting_fault_fails_after_seven_attempts(
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_log_does_not_take_a_fault_for_the_rate_limit(name: str, tiktok: TikTok, connector: Connector) -> None:
+def test_network_failure_is_not_logged_as_a_rate_limit(name: str, tiktok: TikTok, connector: Connector) -> None:
     """With a backoff strategy, the CDK says of each retry, "Rate limit exceeded"."""
     tiktok.with_an_account(LASTING[name][0])
     outcome = connector.read(OAUTH_CONFIG, "videos")
@@ -156,7 +156,7 @@ def test_log_does_not_take_a_fault_for_the_rate_limit(name: str, tiktok: TikTok,
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_request_is_logged_and_not_repeated(
+def test_rejected_request_is_logged_and_not_retried(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     response = REFUSED[name][0]
@@ -174,7 +174,7 @@ def test_refused_request_is_logged_and_not_repeated(
     assert waits == []
 
 
-def test_closing_message_has_each_streams_sentence(tiktok: TikTok, connector: Connector) -> None:
+def test_last_error_has_each_streams_message(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("user", REFUSED["unknown_code"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
     sentence = REFUSED["unknown_code"][2]
@@ -186,7 +186,7 @@ def test_closing_message_has_each_streams_sentence(tiktok: TikTok, connector: Co
 
 
 @pytest.mark.parametrize("workers", [2, 20])
-def test_refusal_of_many_windows_is_reported_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
+def test_rejection_in_many_windows_is_reported_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
     """One outage once made 54 errors and 371 requests; here ten windows fail, with 20 workers at the same time."""
     tiktok.with_an_account()
     refusal = REFUSED["scope"][0]
@@ -255,7 +255,7 @@ def test_check_gives_up_after_three_attempts(
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
 @pytest.mark.parametrize("name", ["invalid_params", "unknown_code"])
-def test_check_fails_at_once_if_its_request_is_refused(
+def test_check_fails_at_once_if_its_request_is_rejected(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.with_an_account().responds(endpoint, REFUSED[name][0])
@@ -264,7 +264,7 @@ def test_check_fails_at_once_if_its_request_is_refused(
     assert (outcome.exit_code, outcome.errors, waits) == (0, [], [])
 
 
-def test_check_without_token_endpoint_ends_soon(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_check_without_token_endpoint_fails_soon(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     tiktok.with_an_account().responds("token", {"exc": requests.exceptions.ConnectionError})
     outcome = connector.check(OAUTH_CONFIG)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": NO_RESPONSE["Exception"]}]
@@ -300,7 +300,7 @@ def trickle(clock: FrozenDateTimeFactory) -> type[Trickle]:
     return type("Trickle", (Trickle,), {"clock": clock})
 
 
-def test_response_that_trickles_in_is_abandoned(trickle: type[Trickle], tiktok: TikTok, connector: Connector) -> None:
+def test_slow_response_times_out(trickle: type[Trickle], tiktok: TikTok, connector: Connector) -> None:
     """No timeout of `requests` ends a response of which a byte comes now and then."""
     tiktok.with_an_account({"body": trickle(b" " * 1000)}, page([VIDEO], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
@@ -308,9 +308,7 @@ def test_response_that_trickles_in_is_abandoned(trickle: type[Trickle], tiktok: 
     assert trickle.seconds == 121
 
 
-def test_token_response_that_trickles_in_is_abandoned(
-    trickle: type[Trickle], tiktok: TikTok, connector: Connector
-) -> None:
+def test_slow_token_response_times_out(trickle: type[Trickle], tiktok: TikTok, connector: Connector) -> None:
     tiktok.responds("token", *({"body": trickle(b" " * 1000)} for _ in range(4)))
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert outcome.errors[:-1] == [("transient_error", NO_RESPONSE["Exception"])]

@@ -11,10 +11,10 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest, strip_nulls
 from source_tiktok_organic.sign_in import api, login_kit
+from unit_tests.command_result import catalog
 from unit_tests.connector import Connector, written
-from unit_tests.outcome import catalog
-from unit_tests.posts import NOW_S, config, times
 from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
+from unit_tests.video_factory import NOW_S, config, times
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 CREDENTIALS = OAUTH_CONFIG["credentials"]
@@ -155,7 +155,7 @@ def test_locked_token_store_is_a_transient_error(
     assert sum(waits) >= 180
 
 
-def test_token_store_lock_is_waited_for(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_token_store_waits_for_its_lock(store: Path, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S)
     assert connector.read(config(), "videos").errors == []
     (lock,) = store.glob("*.lock")
@@ -166,7 +166,7 @@ def test_token_store_lock_is_waited_for(store: Path, tiktok: TikTok, connector: 
     assert (outcome.errors == [], times(outcome)) in [(True, [NOW_S]), (False, [])]
 
 
-def test_damaged_token_file_is_kept_aside(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_damaged_token_file_is_set_aside(store: Path, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S)
     given = config()
     assert connector.read(copy.deepcopy(given), "videos").errors == []
@@ -178,7 +178,7 @@ def test_damaged_token_file_is_kept_aside(store: Path, tiktok: TikTok, connector
     assert MESSAGES["token_file_damaged"].format(path=path, aside=aside.name) in outcome.warnings
 
 
-def test_sync_begins_with_whose_account_it_is(tiktok: TikTok, connector: Connector) -> None:
+def test_sync_logs_first_whose_account_it_is(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S)
     both = connector.read(config())
     assert "Authenticated as Some Body (open_id _000account)." in both.logs

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.outcome import Outcome
-from unit_tests.posts import DAY, DEFINITIONS, FIRST_POST, NOW_S, state_of
 from unit_tests.tiktok import OAUTH_CONFIG, OK, USER, TikTok, good, page, video
+from unit_tests.video_factory import DAY, DEFINITIONS, FIRST_POST, NOW_S, state_of
 
 _TIME = 1_700_000_000
 VALID = video(_TIME)
@@ -63,14 +63,14 @@ def test_video_that_is_not_an_object_is_a_system_error(
     assert f"a video without id, but {kind}" in str(outcome.messages)
 
 
-def test_create_time_as_text_moves_the_state(tiktok: TikTok, connector: Connector) -> None:
+def test_create_time_as_text_advances_the_state(tiktok: TikTok, connector: Connector) -> None:
     outcome = read(tiktok, connector, VALID | {"create_time": str(_TIME)})
     assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [sent(VALID)])
     assert outcome.states[-1] == state_of(_TIME)
 
 
 @pytest.mark.parametrize("create_time", [FIRST_POST - 1, NOW_S + DAY + 1])
-def test_impossible_create_time_does_not_move_the_state(create_time: int, tiktok: TikTok, connector: Connector) -> None:
+def test_invalid_create_time_does_not_advance_the_state(create_time: int, tiktok: TikTok, connector: Connector) -> None:
     """With a state in the future, every later video would silently be skipped."""
     invalid = VALID | {"id": "1", "create_time": create_time}
     outcome = read(tiktok, connector, invalid, VALID, invalid | {"id": "2"})
@@ -81,7 +81,7 @@ def test_impossible_create_time_does_not_move_the_state(create_time: int, tiktok
 
 
 @pytest.mark.parametrize("create_time", [FIRST_POST, NOW_S, NOW_S + 1, NOW_S + DAY])
-def test_possible_create_time_causes_no_warning(create_time: int, tiktok: TikTok, connector: Connector) -> None:
+def test_valid_create_time_causes_no_warning(create_time: int, tiktok: TikTok, connector: Connector) -> None:
     """One of tomorrow is the machine's clock, and moves no state either."""
     outcome = read(tiktok, connector, video(create_time))
     assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [sent(video(create_time))])
@@ -188,7 +188,7 @@ def test_incomplete_page_is_retried(broken: Any, tiktok: TikTok, connector: Conn
 
 
 @pytest.mark.parametrize("broken", PAGES.values(), ids=PAGES)
-def test_page_that_stays_incomplete_is_a_transient_error(broken: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_persistently_incomplete_page_is_a_transient_error(broken: Any, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account({"json": {**broken, "error": OK}})
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert (outcome.exit_code, outcome.errors[:-1], outcome.records("videos")) == (1, [INCOMPLETE], [])

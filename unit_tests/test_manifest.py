@@ -171,7 +171,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
-def test_headers_of_a_gateway_change_nothing(
+def test_headers_of_a_gateway_are_ignored(
     headers: dict[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     """TikTok has none; the CDK's names for them are common ones, and it fails if they are not numbers."""
@@ -228,7 +228,7 @@ def test_lookback_is_that_of_the_config_or_everything(
     assert start == max(newest - days * 86_400, 1_388_534_400)
 
 
-def test_whole_time_is_one_window(tiktok: TikTok, connector: Connector) -> None:
+def test_full_period_is_one_window(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(page([video(1_400_000_000)], False))
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2014-01-01"}, "videos")
     assert (outcome.errors, len(tiktok.bodies())) == ([], 1)

@@ -41,7 +41,7 @@ def option(spec: dict[str, Any], index: int = 0) -> dict[str, Any]:
     return dict(spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][index])
 
 
-def test_button_is_for_the_first_kind_of_credentials(spec: dict[str, Any]) -> None:
+def test_button_belongs_to_oauth_credentials(spec: dict[str, Any]) -> None:
     auth = spec["advanced_auth"]
     assert (auth["auth_flow_type"], auth["predicate_key"]) == ("oauth2.0", ["credentials", "auth_type"])
     assert auth["predicate_value"] == option(spec)["properties"]["auth_type"]["const"] == "oauth2.0"

@@ -8,8 +8,8 @@ import pytest
 from airbyte_cdk import FailureType, StreamSlice
 
 from source_tiktok_organic.responses import StreamError
-from unit_tests.posts import DEFINITIONS, FIRST_POST, at, read_list, reads, response, strategy
 from unit_tests.tiktok import VideoList
+from unit_tests.video_factory import DEFINITIONS, FIRST_POST, at, read_list, reads, response, strategy
 
 T = at("2026-10-01") * 1000  # ms
 FULL_PAGE = [{"id": str(n), "create_time": T // 1000} for n in range(20)]

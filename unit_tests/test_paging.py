@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from airbyte_cdk.sources.declarative.requesters.paginators import default_paginator
 
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.outcome import Outcome
-from unit_tests.posts import FIRST_POST, INVALID_CURSOR, OWN, config, state_of, times
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, VideoList, good, page, video
+from unit_tests.video_factory import FIRST_POST, INVALID_CURSOR, OWN, config, state_of, times
 
 _NEW, _SAME, _OLD = 1_700_000_200, 1_700_000_100, 1_700_000_000
 OPTIONS = {**ACCESS_TOKEN_CONFIG, "start_date": "2014-01-01"}

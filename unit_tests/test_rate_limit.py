@@ -12,8 +12,8 @@ from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.cursor import AccountCursor
 from source_tiktok_organic.requester import RateLimit
 from source_tiktok_organic.responses import RateLimitedError
+from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.outcome import Outcome
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, refused, video
 
 DEFINITIONS = load_manifest()["definitions"]
@@ -55,7 +55,7 @@ def read_all(connector: Connector, workers: int) -> Outcome:
 
 @pytest.mark.parametrize("status", [200, 429, 503])
 @pytest.mark.parametrize("refusals", range(1, 7))
-def test_waits_grow_with_refusals_in_a_row(
+def test_waits_grow_with_consecutive_429s(
     refusals: int, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.with_an_account(*[refused("rate_limit_exceeded", status)] * refusals, page([video(TIMES[0])], False))
@@ -84,7 +84,7 @@ def test_stream_gives_up_after_the_last_wait(
     assert len(tiktok.requests(endpoint)) == 7
 
 
-def test_accepted_request_makes_the_next_wait_short(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_accepted_request_resets_the_waits(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     limited = refused("rate_limit_exceeded", 429)
     pages = [page([video(time)], time != TIMES[2]) for time in TIMES[:3]]
     tiktok.with_an_account(pages[0], limited, limited, pages[1], limited, pages[2])
@@ -100,9 +100,7 @@ def test_accepted_request_makes_the_next_wait_short(tiktok: TikTok, connector: C
 
 
 @pytest.mark.parametrize("stream", ["user_info", "videos"])
-def test_user_info_waits_out_the_rate_limit(
-    stream: str, tiktok: TikTok, connector: Connector, waits: list[float]
-) -> None:
+def test_user_info_waits_out_rate_limit(stream: str, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """For its own stream, and for `videos`, which needs the account."""
     tiktok.with_videos(*TIMES[:3])
     tiktok.responds("user", *[refused("rate_limit_exceeded", 429)] * 2, good({"user": USER}))
@@ -199,7 +197,7 @@ def test_nothing_is_lost_whatever_the_limit(
     assert outcome.logs.count(SLOWING_DOWN) <= 1
 
 
-def test_refusals_of_many_workers_cost_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_many_workers_429s_cost_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """Ten windows are read by ten workers, and whatever they send before the wait is refused."""
     listed = tiktok.with_videos(*TIMES[1:20:2]).listed
 
@@ -219,7 +217,7 @@ def test_refusals_of_many_workers_cost_one_wait(tiktok: TikTok, connector: Conne
     assert (outcome.errors, len(tiktok.requests("videos")) <= 20) == ([], True)
 
 
-def test_failed_stream_sends_nothing_more(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_failed_stream_sends_no_more_requests(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """One worker tries for all; once it gives up, the windows of the others stay unread."""
     tiktok.with_an_account()
     waited_before: list[float] = []
@@ -359,7 +357,7 @@ def test_numbers_are_those_of_the_manifest() -> None:
     assert DEFINITIONS["endpoint_limit"]["rates"][0]["interval"] == f"PT{min(WAITS)}S"
 
 
-def test_requests_go_side_by_side_before_a_refusal(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_requests_are_parallel_before_a_429(limit: RateLimit, quiet_clock: Clock) -> None:
     requests = Requests(limit)
     requests.begin(5)
     assert requests.arrive(5)
@@ -368,7 +366,7 @@ def test_requests_go_side_by_side_before_a_refusal(limit: RateLimit, quiet_clock
     assert (requests.responses, quiet_clock.waits) == (["page"] * 5, [])
 
 
-def test_requests_go_one_at_a_time_after_a_refusal(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_requests_are_sequential_after_a_429(limit: RateLimit, quiet_clock: Clock) -> None:
     refuse_once(limit)
     requests = Requests(limit)
     requests.begin(3)
@@ -381,7 +379,7 @@ def test_requests_go_one_at_a_time_after_a_refusal(limit: RateLimit, quiet_clock
 
 
 @pytest.mark.parametrize(("quiet_time", "expected"), [(121, False), (122, True), (1000, True)])
-def test_requests_go_side_by_side_again_after_122_s(
+def test_requests_are_parallel_again_after_122_s(
     quiet_time: float, expected: bool, limit: RateLimit, quiet_clock: Clock
 ) -> None:
     refuse_once(limit)
@@ -390,7 +388,7 @@ def test_requests_go_side_by_side_again_after_122_s(
     assert are_sent_side_by_side(limit) is expected
 
 
-def test_refusal_makes_the_quiet_time_start_over(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_new_429_restarts_the_quiet_time(limit: RateLimit, quiet_clock: Clock) -> None:
     refuse_once(limit)
     quiet_clock.now += 100
     refuse_once(limit)
@@ -399,7 +397,7 @@ def test_refusal_makes_the_quiet_time_start_over(limit: RateLimit, quiet_clock: 
     assert not are_sent_side_by_side(limit)
 
 
-def test_refusal_after_full_width_starts_over(
+def test_new_429_makes_requests_sequential_again(
     limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -412,7 +410,7 @@ def test_refusal_after_full_width_starts_over(
     assert not are_sent_side_by_side(limit)
 
 
-def test_other_workers_wait_with_the_refused_one(
+def test_other_workers_wait_too_after_a_429(
     limit: RateLimit, quiet_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They start while it sleeps, and none of them gets to TikTok before it has."""
@@ -433,9 +431,7 @@ def test_other_workers_wait_with_the_refused_one(
     assert (others.responses, slept) == (["page"] * 3, steps([61]))
 
 
-def test_one_of_several_refusals_at_once_counts(
-    limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_simultaneous_429s_count_once(limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
 
     def respond() -> str:
@@ -452,7 +448,7 @@ def test_one_of_several_refusals_at_once_counts(
     assert sorted(record.message for record in caplog.records) == sorted([SLOWING_DOWN, *wait_lines([61])])
 
 
-def test_late_acceptance_does_not_end_the_wait(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_late_success_does_not_end_the_wait(limit: RateLimit, quiet_clock: Clock) -> None:
     """Of a request that was under way when another one was refused."""
     requests = Requests(limit)
     requests.begin(1)
@@ -464,7 +460,7 @@ def test_late_acceptance_does_not_end_the_wait(limit: RateLimit, quiet_clock: Cl
     assert not are_sent_side_by_side(limit)
 
 
-def test_error_in_a_request_lets_the_next_one_go(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_error_releases_the_lock_for_the_next_request(limit: RateLimit, quiet_clock: Clock) -> None:
     refuse_once(limit)
 
     def fail() -> Any:
@@ -476,7 +472,7 @@ def test_error_in_a_request_lets_the_next_one_go(limit: RateLimit, quiet_clock: 
     assert quiet_clock.waits == steps([61])
 
 
-def test_limit_that_was_given_up_waits_no_more(limit: RateLimit, quiet_clock: Clock) -> None:
+def test_no_waits_follow_after_giving_up(limit: RateLimit, quiet_clock: Clock) -> None:
     def refuse() -> Any:
         raise RateLimitedError("still limited")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from unit_tests.command_result import FIELDS
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELDS
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, page, video
 
 VIDEOS = [video(1_700_000_200), video(1_700_000_100)]

@@ -112,7 +112,7 @@ def sentence_of(code: str) -> str:
 
 
 @pytest.mark.parametrize("body", GOOD_BODIES)
-def test_good_body_matches_the_first_filter(body: Any, handler: TikTokErrorHandler) -> None:
+def test_valid_body_matches_the_first_filter(body: Any, handler: TikTokErrorHandler) -> None:
     assert matched(handler, body) == [0, len(handler.response_filters or ()) - 1]
     assert verdict(handler, body)[0] is SUCCESS
     assert handler.interpret_response(response(body)).response_action is SUCCESS
@@ -120,7 +120,7 @@ def test_good_body_matches_the_first_filter(body: Any, handler: TikTokErrorHandl
 
 @pytest.mark.parametrize("with_own_status", [True, False], ids=["own_status", "status_200"])
 @pytest.mark.parametrize(("code", "expected"), CODES.items(), ids=CODES)
-def test_error_code_decides_whatever_the_status(
+def test_error_code_takes_precedence_over_the_status(
     code: str,
     expected: tuple[int, ResponseAction, FailureType],
     with_own_status: bool,
@@ -172,12 +172,12 @@ def test_ok_with_an_error_status_is_retried(status: int, handler: TikTokErrorHan
     assert verdict(handler, GOOD_BODIES[1], status) == OWN_CODES["incomplete"]
 
 
-def test_ok_without_what_the_stream_needs_is_retried(handler: TikTokErrorHandler) -> None:
+def test_ok_without_required_fields_is_retried(handler: TikTokErrorHandler) -> None:
     handler.required_condition = "{{ response.data.user }}"
     assert verdict(handler, GOOD_BODIES[1]) == OWN_CODES["incomplete"]
 
 
-def test_each_filter_but_the_first_has_a_sentence() -> None:
+def test_each_filter_but_the_first_has_a_message() -> None:
     first, *others = load_manifest()["definitions"]["error_handler"]["response_filters"]
     sentences = [f.get("error_message", "") for f in others]
     assert "error_message" not in first
@@ -185,7 +185,7 @@ def test_each_filter_but_the_first_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", ["unreadable", "incomplete", "internal_error"])
-def test_retry_says_how_it_fails_in_the_end(code: str, handler: TikTokErrorHandler) -> None:
+def test_exhausted_retry_keeps_its_filters_failure_type(code: str, handler: TikTokErrorHandler) -> None:
     """The CDK forgets the failure type of a filter that retries: that of the error when the retries are exhausted."""
     resolution = handler.interpret_response(response(coded(code), 500))
     assert (resolution.response_action, resolution.failure_type) == (RETRY, TRANSIENT)
@@ -210,7 +210,7 @@ def test_rejected_access_token_is_expired_and_retried(handler: TikTokErrorHandle
         ("never_heard_of", SYSTEM, False),
     ],
 )
-def test_refused_request_raises_and_is_logged(
+def test_rejected_request_raises_and_is_logged(
     code: str,
     failure_type: FailureType,
     is_scope_missing: bool,
@@ -276,7 +276,7 @@ def test_recorded_errors_get_the_right_action(handler: TikTokErrorHandler) -> No
     ],
     ids=["list", "empty_list", "null", "object", "nothing"],
 )
-def test_extractor_takes_what_the_handler_read(data: Any, records: list[Any], handler: TikTokErrorHandler) -> None:
+def test_extractor_reuses_the_parsed_body(data: Any, records: list[Any], handler: TikTokErrorHandler) -> None:
     manifest = ManifestReferenceResolver().preprocess_manifest(load_manifest())
     definition = manifest["streams"][1]["retriever"]["record_selector"]["extractor"]
     extractor: Any = ModelToComponentFactory().create_component(CustomRecordExtractor, definition, config={})

@@ -6,8 +6,8 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.stored import authenticator_of
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
+from unit_tests.token_store_helpers import authenticator_of
 
 DEFINITIONS = load_manifest()["definitions"]
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
@@ -28,7 +28,7 @@ def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connec
 
 
 @pytest.mark.parametrize("revocations", [2, 3, 6])
-def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, connector: Connector) -> None:
+def test_consecutive_revocations_are_survived(revocations: int, tiktok: TikTok, connector: Connector) -> None:
     """The CDK renews the token once for a request, so that the second revocation would end the sync."""
     tokens = [{"json": {**TOKEN_RESPONSE, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
     tiktok.with_an_account().responds("token", *tokens)
@@ -45,7 +45,7 @@ def test_revocations_in_a_row_are_survived(revocations: int, tiktok: TikTok, con
     assert outcome.configs[-1]["credentials"]["refresh_token"] == f"rft.{revocations}"
 
 
-def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
+def test_persistent_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     (rejected,) = (f for f in DEFINITIONS["error_handler"]["response_filters"] if "REFRESH" in f["action"])
@@ -54,7 +54,7 @@ def test_lasting_revocation_is_a_config_error(tiktok: TikTok, connector: Connect
 
 
 @pytest.mark.parametrize("older", ["act.older", "act.tokens"])
-def test_revocation_of_an_old_token_spares_the_new_one(older: str) -> None:
+def test_revoked_old_token_does_not_expire_the_new_one(older: str) -> None:
     """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
     config = oauth(**VALID_TOKEN)
     authenticator = authenticator_of(config)

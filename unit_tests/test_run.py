@@ -62,7 +62,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
         run.run()
 
 
-def test_command_that_works_ends_with_0(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_successful_command_exits_with_0(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "execute", lambda argv: len(argv) - 1)
     ended(monkeypatch, "spec")
     assert events == ["flush", "exit 0"]
@@ -72,7 +72,7 @@ def test_command_that_works_ends_with_0(events: list[str], monkeypatch: pytest.M
     ("error", "code", "reported"),
     [(BrokenPipeError(), 141, []), (ValueError("x"), 1, ["ValueError"]), (MemoryError(), 1, ["MemoryError"])],
 )
-def test_error_is_reported_and_ends_the_process(
+def test_error_is_reported_before_the_exit(
     error: Exception, code: int, reported: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Any) -> int:
@@ -84,7 +84,7 @@ def test_error_is_reported_and_ends_the_process(
     assert events == [*reported, "flush", f"exit {code}"]
 
 
-def test_full_disk_still_ends_the_process(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_exits_on_a_full_disk(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the report nor the last lines can be written."""
 
     def broken(*_: Any) -> int:
@@ -97,7 +97,7 @@ def test_full_disk_still_ends_the_process(events: list[str], monkeypatch: pytest
     assert events == ["exit 1"]
 
 
-def test_closed_pipe_ends_with_141(events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_closed_pipe_exits_with_141(events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def broken(*_: Any) -> None:
         raise BrokenPipeError
 
@@ -138,7 +138,7 @@ def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pyte
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_the_process_from_a_thread(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signal_exits_the_process_from_a_thread(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """The main thread, which the handler interrupts, may hold the lock of a line half written."""
     found: list[Any] = []
     others = threading.enumerate()
@@ -189,13 +189,13 @@ def end_while_held(lock: Any, events: list[str], exit_code: int) -> None:
     thread.join()
 
 
-def test_end_waits_for_a_token_refresh(events: list[str]) -> None:
+def test_exit_waits_for_a_token_refresh(events: list[str]) -> None:
     """Killed between TikTok's response and the CONTROL message, the only valid refresh token would be lost."""
     end_while_held(TikTokAuthenticator.refreshing, events, 143)
     assert events == ["released", "flush", "exit 143"]
 
 
-def test_end_does_not_wait_for_ever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_does_not_wait_forever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For a refresh that hangs, or a reader that does not read on."""
     monkeypatch.setattr(shutdown, "REFRESH_S", 0.01)
     monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
@@ -215,7 +215,7 @@ def test_exit_comes_before_docker_kills_the_process() -> None:
     assert 0 < shutdown.OUTPUT_S < shutdown.REFRESH_S < shutdown.EXIT_S < 10
 
 
-def test_signal_emits_the_state_before_the_end(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signal_emits_the_state_before_the_exit(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With the time that is left for it."""
     monkeypatch.setattr(shutdown, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr(shutdown, "on_signal", [lambda seconds: events.append(f"state within {seconds:g} s")])
@@ -224,7 +224,7 @@ def test_signal_emits_the_state_before_the_end(events: list[str], monkeypatch: p
     assert events == [f"state within {shutdown.OUTPUT_S} s", "flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
 
-def test_end_without_a_signal_emits_no_state(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_without_a_signal_emits_no_state(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream has emitted its last one."""
     monkeypatch.setattr(shutdown, "on_signal", [lambda _: events.append("state")])
     with pytest.raises(Ended):
@@ -243,14 +243,14 @@ def test_state_that_cannot_be_emitted_does_not_hang(events: list[str], monkeypat
     read.set()
 
 
-def test_command_tells_its_source_to_emit_the_state(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_registers_the_state_for_signals(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Any] = []
     monkeypatch.setattr(airbyte_cdk, "launch", lambda source, _: launched.append(source))
     connector.read(OAUTH_CONFIG)
     assert shutdown.on_signal == [launched[0].emit_state]
 
 
-def test_end_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As every program does whose output is read slowly: nothing of a finished sync is cut off."""
     monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
     end_while_held(PRINT_BUFFER.lock, events, 0)
@@ -278,7 +278,7 @@ def test_token_refresh_holds_the_lock_until_it_is_stored(tiktok: TikTok, connect
     assert held == [True]
 
 
-def test_check_reports_what_can_never_work_as_its_result(connector: Connector) -> None:
+def test_check_reports_a_config_error_as_its_result(connector: Connector) -> None:
     outcome = connector.check({})
     (status,) = outcome.of("CONNECTION_STATUS")
     assert (outcome.exit_code, status["status"], outcome.of("TRACE")) == (0, "FAILED", [])

@@ -7,8 +7,8 @@ import pytest
 
 from source_tiktok_organic import SourceTiktokOrganic
 from source_tiktok_organic.config import load_manifest
+from unit_tests.command_result import FIELDS
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELDS
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, good, page, refused, video
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
@@ -109,7 +109,7 @@ def missing_key(stream: str) -> tuple[str, str]:
     ],
     ids=lambda missing: "+".join(missing) or "none",
 )
-def test_missing_scope_costs_its_columns_or_stream(
+def test_missing_scope_drops_its_columns_or_stream(
     missing: tuple[str, ...], config: Any, code: str, tiktok: TikTok, connector: Connector
 ) -> None:
     grant(tiktok, *all_but(*missing), code=code)
@@ -139,7 +139,7 @@ def test_missing_scope_costs_its_columns_or_stream(
     ],
     ids=["none", "profile", "stats", "both"],
 )
-def test_scopes_are_left_out_one_by_one_then_all(
+def test_scopes_are_dropped_one_by_one_then_all(
     missing: tuple[str, ...], tried: list[tuple[str, ...]], tiktok: TikTok, connector: Connector
 ) -> None:
     """At most four requests more than with all scopes, and none more if nothing is missing."""
@@ -154,7 +154,7 @@ def test_scopes_are_left_out_one_by_one_then_all(
     assert len(of_users) + len(parent) + 1 <= 3 + 4
 
 
-def test_refused_fields_stay_out_of_later_requests(
+def test_rejected_fields_are_dropped_from_later_requests(
     tiktok: TikTok, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     grant(tiktok, *all_but(PROFILE))
@@ -265,7 +265,7 @@ def test_videos_scope_withdrawn_midway_keeps_what_was_read(tiktok: TikTok, conne
 
 
 @pytest.mark.parametrize("passing", [refused("internal_error", 500), refused("rate_limit_exceeded", 429)])
-def test_search_for_the_missing_scope_outlasts_faults(passing: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_search_for_the_missing_scope_survives_faults(passing: Any, tiktok: TikTok, connector: Connector) -> None:
     record = {name: USER[name] for name in columns_without(PROFILE).split(",")}
     tiktok.with_an_account()
     tiktok.responds("user", refused("scope_not_authorized", 401), passing, good({"user": record}))
@@ -277,7 +277,7 @@ def test_search_for_the_missing_scope_outlasts_faults(passing: Any, tiktok: TikT
     assert requested(tiktok)["user_info"] == [columns_without(), *[columns_without(PROFILE)] * 2]
 
 
-def test_search_ends_with_the_first_lasting_fault(tiktok: TikTok, connector: Connector) -> None:
+def test_search_stops_at_the_first_persistent_fault(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     tiktok.responds("user", refused("scope_not_authorized", 401), refused("internal_error", 500))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
@@ -286,7 +286,7 @@ def test_search_ends_with_the_first_lasting_fault(tiktok: TikTok, connector: Con
     assert outcome.warnings == []
 
 
-def test_other_refusals_do_not_end_the_search(tiktok: TikTok, connector: Connector) -> None:
+def test_other_rejections_do_not_stop_the_search(tiktok: TikTok, connector: Connector) -> None:
     record = {name: USER[name] for name in columns_without(STATS).split(",")}
     tiktok.with_an_account()
     tiktok.responds(
@@ -306,7 +306,7 @@ def test_other_refusals_do_not_end_the_search(tiktok: TikTok, connector: Connect
         ("videos", ["scope_not_authorized", "invalid_params"], 1),
     ],
 )
-def test_search_without_success_reports_its_last_refusal(
+def test_failed_search_reports_the_last_rejection(
     stream: str, codes: list[str], requests: int, tiktok: TikTok, connector: Connector
 ) -> None:
     """It asks for the fewest fields, so that what it is refused for cannot be left out."""

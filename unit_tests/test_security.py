@@ -15,8 +15,8 @@ import yaml
 
 from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.sign_in import facts
+from unit_tests.command_result import catalog
 from unit_tests.connector import Connector
-from unit_tests.outcome import catalog
 from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, page, refused, video
 
 PACKAGE = Path(__file__).parents[1] / "source_tiktok_organic"
@@ -110,14 +110,14 @@ def test_search_finds_a_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
-def test_code_leaves_certificate_checks_alone(file: Path) -> None:
+def test_code_never_disables_certificate_checks(file: Path) -> None:
     assert (
         keywords(file) & {"verify", "check_hostname", "verify_mode", "_create_unverified_context", "disable_warnings"}
         == set()
     )
 
 
-def test_manifest_leaves_certificate_checks_alone() -> None:
+def test_manifest_never_disables_certificate_checks() -> None:
     text = (PACKAGE / "manifest.yaml").read_text().lower()
     keys = re.findall(r"^ *(?:- )?([^\s:#]+):(?: |$)", text, re.MULTILINE)
     assert "sslerror" in keys

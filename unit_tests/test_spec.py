@@ -55,7 +55,7 @@ def test_no_example_repeats_the_default(schema: dict[str, Any]) -> None:
     assert [name for name, p in properties(schema) if p.get("default") in p.get("examples", ())] == []
 
 
-def test_exactly_the_secrets_are_marked(schema: dict[str, Any]) -> None:
+def test_exactly_the_secrets_are_marked_as_secret(schema: dict[str, Any]) -> None:
     assert [name for name, p in properties(schema) if p.get("airbyte_secret")] == [
         "credentials[OAuth 2.0].client_secret",
         "credentials[OAuth 2.0].refresh_token",

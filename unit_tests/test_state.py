@@ -6,9 +6,9 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.posts import DAY, NOW_S, OTHER, OWN, at, config, day_of, posts, state_of, times
 from unit_tests.tiktok import USER, TikTok, page, refused, video
 from unit_tests.tiktok import good as ok
+from unit_tests.video_factory import DAY, NOW_S, OTHER, OWN, at, config, day_of, posts, state_of, times
 
 
 def ranges_of(*slices: tuple[int, int], newest: int | None = None) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_own_state_causes_no_warning(tiktok: TikTok, connector: Connector) -> No
     assert (first.warnings, second.warnings, times(second)) == ([], [], [NOW_S - DAY])
 
 
-def test_future_start_date_is_warned_about(tiktok: TikTok, connector: Connector) -> None:
+def test_future_start_date_causes_a_warning(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - DAY, NOW_S - 60)
     outcome = connector.read(config(start_date="2027-01-01"), "videos")
     assert (outcome.exit_code, outcome.errors, times(outcome)) == (0, [], [])
@@ -306,7 +306,7 @@ def test_state_claims_only_what_was_emitted(tiktok: TikTok, connector: Connector
     assert emitted == {t for t in posted if t >= at("2024-01-01")}
 
 
-def test_pinned_post_moves_no_state(tiktok: TikTok, connector: Connector) -> None:
+def test_pinned_post_does_not_advance_the_state(tiktok: TikTok, connector: Connector) -> None:
     """41 of 399 videos were once lost for good when a pinned post headed each page and one window failed."""
     posted = posts(100, DAY)
     pinned = video(NOW_S - 300 * DAY)
@@ -316,7 +316,7 @@ def test_pinned_post_moves_no_state(tiktok: TikTok, connector: Connector) -> Non
 
 
 @pytest.mark.parametrize("count", [1, 19, 300], ids=["one_page", "full_page", "shared"])
-def test_post_of_tomorrow_does_not_move_the_state(
+def test_post_dated_tomorrow_does_not_advance_the_state(
     count: int, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
     """The next sync would begin behind what is posted until then."""
@@ -338,7 +338,7 @@ def test_post_of_tomorrow_does_not_move_the_state(
 
 
 @pytest.mark.parametrize("create_time", ["1793534400", 1793534400], ids=["text", "number"])
-def test_state_as_the_documentation_prints_it_is_taken(create_time: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_documented_state_is_accepted(create_time: Any, tiktok: TikTok, connector: Connector) -> None:
     recent, old = at("2026-11-01T13:00:00"), at("2026-10-31")
     tiktok.with_videos(recent, old)
     state = {"states": [{"partition": {"open_id": OWN}, "cursor": {"create_time": create_time}}]}

@@ -9,8 +9,8 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.stored import authenticator_of
 from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
+from unit_tests.token_store_helpers import authenticator_of
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 LIFETIMES: dict[str, tuple[Any, str]] = {
@@ -30,7 +30,7 @@ LIFETIMES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in"])
 @pytest.mark.parametrize(("lifetime", "date"), LIFETIMES.values(), ids=LIFETIMES)
-def test_odd_lifetime_never_costs_the_tokens(
+def test_invalid_lifetime_never_loses_the_tokens(
     lifetime: Any, date: str, name: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, name: lifetime}})
@@ -44,7 +44,7 @@ def test_odd_lifetime_never_costs_the_tokens(
 
 
 @pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in", "scope", "open_id", "token_type"])
-def test_missing_field_never_costs_the_tokens(name: str, tiktok: TikTok, connector: Connector) -> None:
+def test_missing_field_never_loses_the_tokens(name: str, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("token", {"json": {k: v for k, v in TOKEN_RESPONSE.items() if k != name}})
     outcome = connector.read(OAUTH_CONFIG)
     assert outcome.errors == []
@@ -61,7 +61,7 @@ def test_config_with_an_unknown_lifetime_is_used_as_it_is(tiktok: TikTok, connec
 
 
 @pytest.mark.parametrize("missing", [None, "", 7, [], {"token": "rft.x"}])
-def test_bad_refresh_token_does_not_cost_the_stored_one(missing: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_invalid_new_refresh_token_keeps_the_old_one(missing: Any, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_token": missing}})
     outcome = connector.read(OAUTH_CONFIG)
     assert outcome.errors == []
@@ -84,7 +84,7 @@ def test_only_written_properties_change(tiktok: TikTok, connector: Connector) ->
     }
 
 
-def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
+def test_refresh_adds_no_key_to_the_config(tiktok: TikTok) -> None:
     """Other threads walk through it meanwhile, and a dictionary whose size changes would fail them."""
     tiktok.with_an_account()
     config = {"credentials": {**OAUTH_CONFIG["credentials"]}}
@@ -95,7 +95,7 @@ def test_renewal_adds_no_key_to_the_config(tiktok: TikTok) -> None:
     assert [*config["credentials"]] == before
 
 
-def test_tokens_are_out_before_the_next_request(tiktok: TikTok, connector: Connector) -> None:
+def test_tokens_are_emitted_before_the_next_request(tiktok: TikTok, connector: Connector) -> None:
     """The process may die at any time, and the old refresh token is no longer valid."""
     printed: list[str] = []
 
@@ -121,7 +121,7 @@ def test_tokens_are_out_before_the_next_request(tiktok: TikTok, connector: Conne
         (0, "2026-11-02"),
     ],
 )
-def test_expiry_of_the_refresh_token_is_warned_of(
+def test_expiring_refresh_token_causes_a_warning(
     left: Any, day: str | None, command: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "refresh_expires_in": left}})
@@ -130,7 +130,7 @@ def test_expiry_of_the_refresh_token_is_warned_of(
     assert f"The refresh token expires in {int(left) // 86_400} days." in outcome.logs.splitlines()
 
 
-def test_expiry_date_in_an_old_config_warns_of_nothing(tiktok: TikTok, connector: Connector) -> None:
+def test_expiry_date_in_an_old_config_causes_no_warning(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     stored = {"access_token": "act.stored", "refresh_token_expiry_date": "2026-11-03T00:00:00+00:00"}
     outcome = connector.read({"credentials": {**OAUTH_CONFIG["credentials"], **stored}}, "user_info")

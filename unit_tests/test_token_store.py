@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from unit_tests.command_result import FIELDS
 from unit_tests.connector import Connector
-from unit_tests.outcome import FIELDS
-from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, recorded, refused
+from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
 
 
 def names(store: Path) -> set[str]:
@@ -82,7 +82,7 @@ def test_each_earlier_token_leads_to_the_newest(
     assert names(store) == {file_of(store).name, file_of(store).with_suffix(".lock").name}
 
 
-def test_client_that_stores_configs_can_use_the_store_too(
+def test_store_works_for_clients_that_store_configs(
     store: Path, tiktok: TikTok, connector: Connector, clock: Any
 ) -> None:
     with_rotating_tokens(tiktok)
@@ -118,7 +118,7 @@ def test_bare_access_token_is_not_stored(store: Path, tiktok: TikTok, connector:
     assert not store.exists()
 
 
-def test_refused_token_of_the_store_is_renewed_once(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_rejected_token_of_the_store_is_refreshed_once(store: Path, tiktok: TikTok, connector: Connector) -> None:
     """It is in the store still, and as good as new by its date."""
     with_rotating_tokens(tiktok)
     connector.check(config())
@@ -127,7 +127,7 @@ def test_refused_token_of_the_store_is_renewed_once(store: Path, tiktok: TikTok,
     assert (spent(tiktok), tiktok.bearers("user")[1:]) == ([FIRST, "rft.1"], ["act.1", "act.2"])
 
 
-def test_token_renewed_by_another_process_is_taken(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_token_refreshed_by_another_process_is_used(store: Path, tiktok: TikTok, connector: Connector) -> None:
     """Both had the same one, which was revoked; the other process was first."""
     with_rotating_tokens(tiktok)
     connector.check(config())
@@ -159,7 +159,9 @@ def test_file_of_an_earlier_version_is_used(store: Path, tiktok: TikTok, connect
     assert json.loads(file.read_text()) == stored
 
 
-def test_dead_token_of_the_store_needs_a_new_one(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
+def test_expired_token_of_the_store_is_a_config_error(
+    store: Path, tiktok: TikTok, connector: Connector, clock: Any
+) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     clock.tick(86_400)

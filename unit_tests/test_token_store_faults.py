@@ -9,8 +9,8 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.stored import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
 from unit_tests.tiktok import USER, TikTok, good, refused
+from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "hashes": []}
@@ -42,7 +42,7 @@ def test_damaged_file_counts_as_absent(content: str, store: Path, tiktok: TikTok
     assert json.loads(file.read_text())["refresh_token"] == "rft.1"
 
 
-def test_damaged_file_of_another_account_harms_nobody(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_damaged_file_of_another_account_is_ignored(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
     store.mkdir(parents=True)
     (store / "0.json").write_text("{")
@@ -51,7 +51,7 @@ def test_damaged_file_of_another_account_harms_nobody(store: Path, tiktok: TikTo
 
 
 @pytest.mark.parametrize("obstacle", ["folder", "lock", "file"])
-def test_unusable_store_is_an_error_before_a_token_is_spent(
+def test_unusable_store_fails_before_a_token_is_used(
     obstacle: str, store: Path, tiktok: TikTok, connector: Connector
 ) -> None:
     store.parent.mkdir()
@@ -76,7 +76,7 @@ def test_unusable_store_fails_check(store: Path, tiktok: TikTok, connector: Conn
     assert tiktok.forms() == []
 
 
-def test_full_disk_fails_before_a_token_is_spent(
+def test_full_disk_fails_before_a_token_is_used(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch, writes=(1,))
@@ -85,7 +85,7 @@ def test_full_disk_fails_before_a_token_is_spent(
     assert tiktok.forms() == []
 
 
-def test_disk_that_fills_meanwhile_costs_no_token(
+def test_disk_that_fills_later_loses_no_token(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look into the store writes it, and so does each renewal: the first of two fails, and the second works."""
@@ -121,7 +121,7 @@ def test_file_keeps_its_tokens_if_a_write_fails(
     assert (stored["access_token"], stored["refresh_token"]) == ("act.1", "rft.1")
 
 
-def test_store_is_looked_into_once_by_each_requester(
+def test_store_is_read_once_by_each_requester(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of user_info, of videos and of its parent; the fourth write is the renewal's."""

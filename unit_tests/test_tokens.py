@@ -10,8 +10,8 @@ from freezegun.api import FrozenDateTimeFactory
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.stored import authenticator_of, spent, with_rotating_tokens
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, recorded
+from unit_tests.token_store_helpers import authenticator_of, spent, with_rotating_tokens
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T12:00:01Z"}
 EXPIRED_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T11:59:59Z"}
@@ -174,14 +174,16 @@ def test_bare_access_token_is_never_refreshed(tiktok: TikTok, connector: Connect
     assert set(tiktok.bearers("user") + tiktok.bearers("videos")) == {"act.given"}
 
 
-def test_every_documented_token_error_has_a_sentence() -> None:
+def test_every_documented_token_error_has_a_message() -> None:
     assert {code: error["failure_type"] for code, error in ERRORS.items()} == {**DOCUMENTED, **OWN}
     assert len({error["message"] for error in ERRORS.values()}) == len(ERRORS)
 
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", DOCUMENTED)
-def test_token_error_counts_whatever_the_status(code: str, status: int, tiktok: TikTok, connector: Connector) -> None:
+def test_token_error_takes_precedence_over_the_status(
+    code: str, status: int, tiktok: TikTok, connector: Connector
+) -> None:
     """The CDK takes a 200 for success and would continue with the token `None`."""
     body = {"error": code, "error_description": "What TikTok says.", "log_id": "2026LOG"}
     tiktok.responds("token", {"json": body, "status_code": status})
@@ -195,7 +197,7 @@ def test_token_error_counts_whatever_the_status(code: str, status: int, tiktok: 
     assert len(tiktok.forms()) == (4 if failure == "transient_error" else 1)
 
 
-def test_dead_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: Connector) -> None:
+def test_expired_refresh_token_fails_check_with_advice(tiktok: TikTok, connector: Connector) -> None:
     tiktok.responds("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
     outcome = connector.check(OAUTH_CONFIG)
     message = ERRORS["invalid_grant"]["message"]
@@ -242,7 +244,9 @@ def test_undocumented_token_error_is_a_system_error(status: int, tiktok: TikTok,
         "reset",
     ],
 )
-def test_brief_token_fault_is_retried(response: Any, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_transient_token_fault_is_retried(
+    response: Any, tiktok: TikTok, connector: Connector, waits: list[float]
+) -> None:
     tiktok.with_an_account().responds("token", response, {"json": TOKEN_RESPONSE})
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
@@ -266,7 +270,7 @@ def test_brief_token_fault_is_retried(response: Any, tiktok: TikTok, connector: 
     ],
     ids=["503", "empty_token", "number", "deep", "digits", "lost", "proxy", "certificate", "url"],
 )
-def test_lasting_token_fault_is_a_transient_error(
+def test_persistent_token_fault_is_a_transient_error(
     response: Any, expected: tuple[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     tiktok.responds("token", response)
@@ -284,7 +288,7 @@ def test_token_used_up_by_a_lost_response_is_explained(tiktok: TikTok, connector
     assert len(tiktok.forms()) == 2
 
 
-def test_other_workers_do_not_repeat_a_failed_refresh(tiktok: TikTok) -> None:
+def test_other_workers_do_not_retry_a_failed_refresh(tiktok: TikTok) -> None:
     """Each would post the refresh token again, one after the other, for minutes."""
     tiktok.responds("token", {"json": recorded("token_invalid_grant.json"), "status_code": 400})
     authenticator = authenticator_of(oauth())

@@ -13,7 +13,8 @@ from freezegun.api import FrozenDateTimeFactory
 from source_tiktok_organic.cursor import END_OF_TIME_S, Window
 from source_tiktok_organic.source import SourceTiktokOrganic
 from unit_tests.connector import Connector
-from unit_tests.posts import (
+from unit_tests.tiktok import OAUTH_CONFIG, TikTok, VideoList, page, video
+from unit_tests.video_factory import (
     DAY,
     FIRST_POST,
     INVALID_CURSOR,
@@ -29,7 +30,6 @@ from unit_tests.posts import (
     state_of,
     times,
 )
-from unit_tests.tiktok import OAUTH_CONFIG, TikTok, VideoList, page, video
 
 SMALL = 36 * 20  # so many videos left are read by one worker
 
@@ -142,7 +142,7 @@ def test_stopped_sync_keeps_what_earlier_syncs_have_read(tiktok: TikTok, connect
     assert outcome.states[-1]["states"][0]["cursor"] == {"state_type": "date-range", "slices": slices}
 
 
-def test_gap_counts_as_read_from_its_end(tiktok: TikTok, connector: Connector) -> None:
+def test_gap_is_read_from_its_end(tiktok: TikTok, connector: Connector) -> None:
     """The list has nothing between the end of the gap and the newest video in it."""
     newest = video(START + 5_000)
     oldest = video(START + 4_000)
@@ -160,7 +160,9 @@ def test_gap_counts_as_read_from_its_end(tiktok: TikTok, connector: Connector) -
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (20, 1), (21, 2), (39, 2), (40, 3), (100, 6)])
-def test_small_account_costs_its_pages(count: int, requests: int, tiktok: TikTok, connector: Connector) -> None:
+def test_small_account_needs_one_request_per_page(
+    count: int, requests: int, tiktok: TikTok, connector: Connector
+) -> None:
     """Each page but the first brings 19 new videos, as it repeats the last second of the one before."""
     listed = list_of(*posts(count, 40 * DAY))
     listed.serve(tiktok, video_count=count)
@@ -207,7 +209,7 @@ COUNTS = {"unknown": 0, "null": None, "text": "many", "tenth": 0.1, "half": 0.5,
 
 @pytest.mark.parametrize("counted", COUNTS.values(), ids=COUNTS)
 @pytest.mark.parametrize("posted", ACCOUNTS.values(), ids=ACCOUNTS)
-def test_wrong_video_count_costs_at_most_twice_the_pages(posted: list[int], counted: Any) -> None:
+def test_wrong_video_count_at_most_doubles_the_requests(posted: list[int], counted: Any) -> None:
     listed = list_of(*posted)
     reading = read_list(listed, int(counted * len(posted)) if isinstance(counted, float) else counted, workers=4)
     assert_complete(reading, listed)
@@ -215,7 +217,7 @@ def test_wrong_video_count_costs_at_most_twice_the_pages(posted: list[int], coun
 
 
 @pytest.mark.parametrize("count", [50, 300])
-def test_more_videos_than_counted_are_split_all_the_same(count: int) -> None:
+def test_too_low_video_count_still_splits(count: int) -> None:
     listed = list_of(*posts(1_500, DAY))
     reading = read_list(listed, count, workers=4)
     assert_complete(reading, listed)
@@ -224,9 +226,7 @@ def test_more_videos_than_counted_are_split_all_the_same(count: int) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("count", "every"), [*product([180, 400], [3600, 6 * 3600, DAY]), (1500, 6 * 3600)])
-def test_dense_account_costs_little_more_than_its_pages(
-    count: int, every: int, tiktok: TikTok, connector: Connector
-) -> None:
+def test_dense_account_needs_few_extra_requests(count: int, every: int, tiktok: TikTok, connector: Connector) -> None:
     listed = list_of(*posts(count, every))
     listed.serve(tiktok)
     start = NOW_S - count * every - DAY

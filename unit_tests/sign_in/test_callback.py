@@ -28,7 +28,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("query", FOREIGN.values(), ids=FOREIGN)
-def test_stolen_callback_is_ignored_and_the_wait_goes_on(query: str, run: Any, person: Person, tiktok: Any) -> None:
+def test_foreign_callback_is_ignored_while_waiting(query: str, run: Any, person: Person, tiktok: Any) -> None:
     person.before = [f"/callback/?{query}"]
     result = run()
     (status, page), (last, _) = person.pages
@@ -38,7 +38,7 @@ def test_stolen_callback_is_ignored_and_the_wait_goes_on(query: str, run: Any, p
     assert "code=c0de%2A0%211234.va%252A&" in tiktok.request_history[0].text
 
 
-def test_stolen_callback_alone_never_ends_the_wait(run: Any, person: Person) -> None:
+def test_foreign_callback_alone_never_ends_the_wait(run: Any, person: Person) -> None:
     person.before, person.answer = ["/callback/?code=1&state=another"], None
     assert "No response within 0.5 s." in failure(run("--timeout", "0.5"))
 
@@ -50,7 +50,7 @@ def test_stolen_callback_alone_never_ends_the_wait(run: Any, person: Person) -> 
         ("error=Call+us&error_type=Call+us&log_id=Call+us", OTHER),
     ],
 )
-def test_error_without_state_is_a_hint_in_own_words(query: str, sentence: str, run: Any, person: Person) -> None:
+def test_error_without_state_only_prints_a_hint(query: str, sentence: str, run: Any, person: Person) -> None:
     """TikTok may leave the state out of its errors, and any page can send one."""
     person.before = [f"/callback/?{query}"] * 2
     result = run()

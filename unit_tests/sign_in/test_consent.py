@@ -96,7 +96,7 @@ For a shell:
 """
 
 
-def test_success_leads_on_in_airbyte_and_in_a_shell(run: Any) -> None:
+def test_success_prints_next_steps_for_airbyte_and_shell(run: Any) -> None:
     assert run("--output", "my config.json").out.endswith(SUCCESS)
 
 
@@ -140,7 +140,9 @@ COSTS = {
         (("user.info.stats",), None, None),
     ],
 )
-def test_refused_scope_is_named_with_its_cost(granted: Any, fields: Any, name: Any, run: Any, tiktok: Any) -> None:
+def test_refused_scope_is_named_with_what_is_missing(
+    granted: Any, fields: Any, name: Any, run: Any, tiktok: Any
+) -> None:
     """None of its fields is requested either: TikTok would refuse the whole request."""
     user = {n: v for n, v in (("display_name", "Some Body"), ("username", "somebody")) if fields == n}
     tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": ",".join(granted)})
@@ -238,7 +240,7 @@ def test_token_response_may_lack_lifetimes_and_scope(run: Any, person: Person, t
 
 
 @pytest.mark.parametrize("lifetime", ["soon", 10**13, 10**400, [7200], -1, {}, "", float("nan")])
-def test_odd_lifetimes_cost_their_dates_alone(lifetime: Any, run: Any, tiktok: Any) -> None:
+def test_invalid_lifetimes_only_drop_their_dates(lifetime: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "expires_in": lifetime, "refresh_expires_in": lifetime})
     expected = {name: value for name, value in CREDENTIALS.items() if not name.endswith("_date")}
     assert run().config == {"credentials": expected}
@@ -280,7 +282,7 @@ def test_wrong_options_show_the_usage(argv: Any, reason: str, capsys: pytest.Cap
     assert (end.value.code, "usage: tiktok-organic-sign-in" in said, reason in said) == (2, True, True)
 
 
-def test_only_127_0_0_1_is_listened_on(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listener_binds_to_127_0_0_1_only(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = []
 
     def look_around(link: str) -> bool:

@@ -94,7 +94,7 @@ def differing(lines: list[str]) -> list[str]:
     return [line for line in lines if line not in ALL_IS_WELL]
 
 
-def test_good_credentials_pass_and_nothing_is_used_up(check: Any, doctored: TikTok) -> None:
+def test_valid_credentials_pass_without_using_a_token(check: Any, doctored: TikTok) -> None:
     before = DEFAULT_OUTPUT.read_bytes()
     assert check() == (0, ALL_IS_WELL)
     assert (doctored.refreshes, DEFAULT_OUTPUT.read_bytes()) == (0, before)
@@ -129,7 +129,7 @@ def test_unreadable_token_response_proves_nothing(check: Any, doctored: TikTok) 
     ]
 
 
-def test_missing_scopes_are_named_with_their_cost(check: Any, doctored: TikTok) -> None:
+def test_missing_scopes_are_named_with_what_is_missing(check: Any, doctored: TikTok) -> None:
     doctored.refused_fields = ["username", "follower_count"]
     doctored.mocker.post(VIDEO_URL, **refused("scope_not_authorized", 401))
     advice = f"{AGAIN} and grant it, if the app has it"
@@ -188,7 +188,7 @@ def test_refresh_response_may_lack_all_but_the_token(check: Any, doctored: TikTo
         ({"access_token": 5}, "TikTok's token endpoint returned no valid response."),
     ],
 )
-def test_dead_refresh_token_is_found_on_demand(body: Any, text: str, check: Any, doctored: TikTok) -> None:
+def test_expired_refresh_token_is_found_with_refresh(body: Any, text: str, check: Any, doctored: TikTok) -> None:
     doctored.refresh = body
     exit_code, lines = check("--refresh")
     (line,) = differing(lines)
@@ -218,13 +218,13 @@ def test_refresh_is_not_tried_when_it_could_not_be_stored(
         ("2026-12-01T00:00:00", "- Refresh token: expires on 2026-12-01; not tried:"),
     ],
 )
-def test_expiry_of_the_refresh_token_is_told(date: Any, text: str, check: Any, doctored: TikTok) -> None:
+def test_refresh_tokens_expiry_date_is_printed(date: Any, text: str, check: Any, doctored: TikTok) -> None:
     write({"credentials": {**CREDENTIALS, "refresh_token_expiry_date": date}})
     exit_code, lines = check()
     assert (exit_code, lines[REFRESH].startswith(text)) == (int(text[0] == "✗"), True)
 
 
-def test_rate_limit_is_told_as_such(check: Any, doctored: TikTok) -> None:
+def test_rate_limit_is_reported_as_such(check: Any, doctored: TikTok) -> None:
     doctored.mocker.post(VIDEO_URL, **refused("rate_limit_exceeded", 429))
     exit_code, lines = check()
     assert exit_code == 1
@@ -234,7 +234,7 @@ def test_rate_limit_is_told_as_such(check: Any, doctored: TikTok) -> None:
     ]
 
 
-def test_unreachable_tiktok_ends_the_check(check: Any, doctored: TikTok) -> None:
+def test_unreachable_tiktok_stops_the_check(check: Any, doctored: TikTok) -> None:
     doctored.mocker.get(USER_URL, exc=requests.exceptions.ProxyError)
     text = "https://open.tiktokapis.com can't be reached (ProxyError). Check the network and HTTPS_PROXY."
     assert check() == (1, [*ALL_IS_WELL[:NETWORK], f"✗ TikTok's API: {text}"])
@@ -255,7 +255,7 @@ def test_access_token_alone_is_checked_too(check: Any, doctored: TikTok) -> None
     assert (exit_code, lines) == (0, expected)
 
 
-def test_dead_access_token_alone_is_a_problem(check: Any, doctored: TikTok) -> None:
+def test_expired_access_token_alone_is_a_problem(check: Any, doctored: TikTok) -> None:
     write({"credentials": {"auth_type": "access_token", "access_token": "act.x"}})
     doctored.mocker.get(USER_URL, **refused("access_token_invalid", 401))
     exit_code, lines = check()
@@ -277,7 +277,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("config", "text"), BROKEN.values(), ids=BROKEN)
-def test_broken_config_is_told_without_a_request(config: Any, text: str, check: Any, doctored: TikTok) -> None:
+def test_malformed_config_is_reported_without_a_request(config: Any, text: str, check: Any, doctored: TikTok) -> None:
     write(config)
     assert check() == (1, [f"✗ Config secrets/config.json: {text}. {AGAIN}."])
     assert doctored.mocker.request_history == []
@@ -288,7 +288,7 @@ def test_pasted_line_breaks_do_not_count(check: Any, doctored: TikTok) -> None:
     assert check() == (0, ALL_IS_WELL)
 
 
-def test_user_that_is_no_object_has_no_name(check: Any, doctored: TikTok) -> None:
+def test_user_that_is_not_an_object_has_no_name(check: Any, doctored: TikTok) -> None:
     doctored.mocker.get(USER_URL, **good({"user": ["Some Body"]}))
     assert differing(check()[1]) == ["✓ Account: its name is not readable with these scopes"]
 

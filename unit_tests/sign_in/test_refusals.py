@@ -149,7 +149,7 @@ def test_timeout_leads_to_the_reason_on_tiktoks_page(run: Any, person: Person) -
     assert failure(run("--timeout", "0.05")) == text
 
 
-def test_ctrl_c_ends_with_130(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_with_130(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -172,7 +172,7 @@ def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"https://www.tiktok.com/?a=b\n", b"\xff?\n", CODE.encode() + b"\n"])
 @pytest.mark.parametrize("argv", [("--no-browser",), ()])
-def test_pasted_nonsense_says_what_to_paste(
+def test_invalid_pasted_line_says_what_to_paste(
     argv: Any, line: bytes, run: Any, paste: Any, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the next line is read."""
@@ -210,7 +210,7 @@ def test_last_line_of_stdin_needs_no_line_break(run: Any, tmp_path: Any, monkeyp
     assert ("No response within" in failure(result), result.out.count("That isn't the address.")) == (True, 1)
 
 
-def test_pasted_refusal_ends_the_attempt(run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pasted_error_fails_the_attempt(run: Any, person: Person, paste: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(link: str) -> bool:
         person.link = link
         person.answer = {"error": "access_denied"}

@@ -15,8 +15,8 @@ import pytest
 
 from integration_tests.warehouse import Row, Warehouse
 from sandbox import Sandbox
+from unit_tests.command_result import Outcome
 from unit_tests.connector import InProcess
-from unit_tests.outcome import Outcome
 
 START = int(datetime(2026, 9, 1, 5, tzinfo=timezone.utc).timestamp())
 DAY = 86_400  # s
