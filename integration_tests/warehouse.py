@@ -115,8 +115,12 @@ def duckdb(folder: Path) -> Warehouse:
 
 
 @contextmanager
-def postgres_server() -> Iterator[int]:
-    """A Postgres of its own, which trusts everybody on 127.0.0.1, and its port."""
+def postgres_server(certificate: Path | None = None) -> Iterator[int]:
+    """A Postgres of its own, which trusts everybody on 127.0.0.1, and its port.
+
+    Args:
+        certificate: a folder with `server.crt` and `server.key`: the server then offers TLS.
+    """
     programs = max(POSTGRES.glob("*/bin"), default=None)
     if programs is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("Postgres is not installed (apt install postgresql).")
@@ -126,17 +130,26 @@ def postgres_server() -> Iterator[int]:
     # Postgres refuses to run as root, and its user may not look into the folders of the tests.
     as_root = os.geteuid() == 0
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if as_root else []
-    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="postgres-") as place:
+        folder = Path(place)
         if as_root:
             shutil.chown(folder, "postgres")
-        with _served(user, programs, folder, port):
+        settings = ["fsync=off"]
+        if certificate:
+            for name in ("server.crt", "server.key"):
+                shutil.copy(certificate / name, folder)
+                (folder / name).chmod(0o600)  # Postgres refuses a key that others may read
+                if as_root:
+                    shutil.chown(folder / name, "postgres")
+            settings += ["ssl=on", f"ssl_cert_file={folder}/server.crt", f"ssl_key_file={folder}/server.key"]
+        with _served(user, programs, folder, port, settings):
             yield port
 
 
 @contextmanager
-def _served(user: list[str], programs: Path, folder: Path, port: int) -> Iterator[None]:
-    data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
+def _served(user: list[str], programs: Path, folder: Path, port: int, settings: list[str]) -> Iterator[None]:
+    data = folder / "data"
+    options = " ".join([f"-h 127.0.0.1 -p {port} -k {folder}", *(f"-c {setting}" for setting in settings)])
     subprocess.run([*user, programs / "initdb", "-D", data, "-U", "postgres"], check=True, capture_output=True)
     control = [*user, programs / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)

@@ -29,6 +29,8 @@ LIBPQ = {
     "options": "PGOPTIONS",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
+FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+SYSTEM = "system"  # as sslrootcert: the certificates that the system trusts, not a file
 # Which syncs ended well: what the model of gone videos rests on, and where the next sync goes on. Beside the data, so
 # that a state never outlives the rows that it stands for.
 SYNCS = """
@@ -150,4 +152,10 @@ def _libpq(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := [name for name in options if name not in LIBPQ]:
         raise UsageError(f"--to has the unknown option {unknown[0]}. Known options: {', '.join(LIBPQ)}.")
-    return {LIBPQ[name]: value for name, value in options.items()}
+    return {LIBPQ[name]: _from_anywhere(name, value) for name, value in options.items()}
+
+
+def _from_anywhere(name: str, value: str) -> str:
+    """An option's value; dbt runs in a folder of its own, where the path of a file would lead elsewhere."""
+    is_path = name in FILES and value and value != SYSTEM
+    return str(Path(value).resolve()) if is_path else value
