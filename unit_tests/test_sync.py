@@ -318,6 +318,15 @@ def test_options_of_the_connection_reach_dbt_and_libpq() -> None:
     assert warehouse_at("postgres://ada@db.example/marketing").libpq == {}
 
 
+def test_certificate_is_found_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a path that leads dbt, which runs in its own folder, to another file; `system` is not a path."""
+    monkeypatch.chdir(tmp_path)
+    names = {"sslrootcert": "ca.pem", "sslcert": "ada.crt", "sslkey": "/etc/ada.key", "sslcrl": ""}
+    given = warehouse_at("postgres://a/m?" + "&".join(f"{name}={value}" for name, value in names.items()))
+    assert list(given.libpq.values()) == [f"{tmp_path}/ca.pem", f"{tmp_path}/ada.crt", "/etc/ada.key", ""]
+    assert warehouse_at("postgres://a/m?sslrootcert=system").libpq == {"PGSSLROOTCERT": "system"}
+
+
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
@@ -325,6 +334,7 @@ def test_options_of_the_connection_reach_dbt_and_libpq() -> None:
         ("postgres://db.example", "--to takes"),
         ("postgres:///marketing", "--to takes"),
         ("postgres://db.example/marketing?ssl=true", "--to has the unknown option ssl."),
+        ("postgres://db.example:x/marketing", "--to has an invalid port: "),
     ],
 )
 def test_other_addresses_are_refused(place: str, problem: str) -> None:
@@ -335,12 +345,14 @@ def test_other_addresses_are_refused(place: str, problem: str) -> None:
 
 def test_each_warehouse_has_a_picture_of_its_own() -> None:
     """Catches a picture that another warehouse's run replaces."""
-    places = ["tiktok.duckdb", "data/other.duckdb", "postgres://a/marketing", "postgres://b/marketing"]
+    places = ["tiktok.duckdb", "data/other.duckdb"]
+    places += ["postgres://a/marketing", "postgres://b/marketing", "postgres://b:5433/marketing"]
     assert [str(warehouse_at(place).picture) for place in places] == [
         "tiktok.duckdb.svg",
         "data/other.duckdb.svg",
         "marketing.a.postgres.svg",
         "marketing.b.postgres.svg",
+        "marketing.b.5433.postgres.svg",
     ]
 
 
@@ -351,10 +363,12 @@ def test_each_warehouse_has_a_picture_of_its_own() -> None:
     ("to", "printed"),
     [
         ("postgres://ada:p%40ss@db.example:5433/marketing", "postgres://ada@db.example:5433/marketing"),
+        ("postgres://ada:p@p%40ss:@db.example/marketing", "postgres://ada@db.example/marketing"),
         ("postgres://ada@db.example/marketing", "postgres://ada@db.example/marketing"),
+        ("postgres://ada:p%40ss@db/m?sslmode=require&options=x", "'postgres://ada@db/m?sslmode=require&options=x'"),
         ("100%.duckdb", r"100\%.duckdb"),
     ],
-    ids=["password", "none", "percent"],
+    ids=["password", "at", "none", "options", "percent"],
 )
 def test_line_for_cron_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, printed: str) -> None:
     """Catches a password on the screen and in crontab, and a % that cron takes for a line break."""

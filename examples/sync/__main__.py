@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import re
 import shlex
 import sys
 import traceback
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.text import Text
@@ -185,11 +185,20 @@ def _only_run(path: Path) -> Iterator[None]:
 
 def cron_line(accounts: Path, to: str) -> str:
     """The line for cron, in which % is a line break; without a password, which belongs in ~/.pgpass."""
-    address = re.sub(r"^(\w+://[^:/@]*):[^@]*@", r"\1@", to)
-    command = [sys.executable, "-m", "examples.sync", "--quiet", "--accounts", str(accounts), "--to", address]
+    command = [sys.executable, "-m", "examples.sync", "--quiet", "--accounts", str(accounts)]
+    command += ["--to", _without_password(to)]
     store = os.environ.get(TOKEN_STORE)
     variable = f"{TOKEN_STORE}={shlex.quote(store)} " if store else ""
     return f"10 2 * * *  cd {shlex.quote(os.getcwd())} && {variable}{shlex.join(command)}".replace("%", r"\%")
+
+
+def _without_password(to: str) -> str:
+    if "://" not in to:
+        return to
+    parts = urlsplit(to)
+    login, at, host = parts.netloc.rpartition("@")  # the last one: a password may contain another
+    user, *_ = login.partition(":")
+    return parts._replace(netloc=f"{user}{at}{host}").geturl()
 
 
 def _failed(problems: list[str], code: int) -> int:

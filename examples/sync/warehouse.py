@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from examples.sync.state import Memory
 
 Row = dict[str, Any]
+POSTGRES_PORT = 5432
 # What libpq knows by a variable as well, which reaches PyAirbyte, dbt and our own queries alike.
 LIBPQ = {
     "sslmode": "PGSSLMODE",
@@ -129,12 +130,15 @@ def _duckdb(place: str) -> Warehouse:
 def _postgres(place: str) -> Warehouse:
     parts = urlsplit(place)
     database = parts.path.strip("/")
-    if parts.scheme not in ("postgres", "postgresql") or not (parts.hostname and database):
+    host = parts.hostname
+    try:
+        port = parts.port or POSTGRES_PORT
+    except ValueError as error:
+        raise UsageError(f"--to has an invalid port: {error}.") from None
+    if parts.scheme not in ("postgres", "postgresql") or not (host and database):
         raise UsageError("--to takes the path of a DuckDB file, or postgres://user:password@host:port/database.")
     user = unquote(parts.username or "") or "postgres"
     password = unquote(parts.password or "") or os.environ.get("PGPASSWORD", "")
-    host = parts.hostname
-    port = parts.port or 5432
     libpq = _libpq(parts.query)
     address = {"PGHOST": host, "PGPORT": str(port), "PGDATABASE": database, "PGUSER": user, "PGPASSWORD": password}
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
@@ -143,7 +147,7 @@ def _postgres(place: str) -> Warehouse:
         f"postgresql+psycopg2://{login}@{host}:{port}/{database}",
         "tiktok",
         {"TIKTOK_TARGET": "postgres", **address, **libpq},
-        Path(f"{database}.{host}.postgres.svg"),
+        Path(f"{database}.{host}{'' if port == POSTGRES_PORT else f'.{port}'}.postgres.svg"),
         libpq,
     )
 
