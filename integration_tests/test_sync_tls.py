@@ -20,12 +20,13 @@ NOTE = """
 create function public.note() returns event_trigger language plpgsql as $$
     begin
         insert into public.seen
-        select current_query(), ssl, version from pg_stat_ssl where pid = pg_backend_pid();
+        select current_query(), ssl, version, current_setting('application_name')
+        from pg_stat_ssl where pid = pg_backend_pid();
     end
 $$
 """
 NOTES = [
-    "create table public.seen (query text, ssl boolean, version text)",
+    "create table public.seen (query text, ssl boolean, version text, application_name text)",
     NOTE,
     "create event trigger note on ddl_command_end execute function public.note()",
 ]
@@ -69,19 +70,23 @@ def synced(folder: Path, start_sandbox: StartSandbox, warehouse: Warehouse, opti
     return sync
 
 
-def test_verify_full_encrypts_every_connection(
+def test_options_of_the_address_reach_every_connection(
     tmp_path: Path, start_sandbox: StartSandbox, certificates: Path, tls_port: int
 ) -> None:
-    """With a path from the current folder, which is another one for dbt."""
+    """With a path from the current folder, which is another one for dbt.
+
+    The name of the application tells whether a connection has the options: libpq tries TLS without them too.
+    """
     warehouse = postgres(tmp_path, tls_port)
     warehouse.run(*NOTES)
     (tmp_path / "root.crt").write_bytes((certificates / "root.crt").read_bytes())
-    sync = synced(tmp_path, start_sandbox, warehouse, "sslmode=verify-full&sslrootcert=root.crt")
+    options = "sslmode=verify-full&sslrootcert=root.crt&application_name=growth"
+    sync = synced(tmp_path, start_sandbox, warehouse, options)
     assert sync.run() == (0, "", "")
     assert len(warehouse.rows("tiktok_organic__videos")) == 5
 
     seen = warehouse.run("select * from public.seen")
-    assert {row["ssl"] for row in seen} == {True}
+    assert {(row["ssl"], row["application_name"]) for row in seen} == {(True, "growth")}
     assert {row["version"] for row in seen} <= {"TLSv1.2", "TLSv1.3"}
     queries = [row["query"] for row in seen]
     for made_by, table in (("PyAirbyte", "user_info"), ("us", "tiktok_syncs"), ("dbt", "tiktok_organic__videos")):
