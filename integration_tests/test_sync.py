@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from integration_tests import postgres as scram
 from integration_tests.conftest import StartSandbox
 from integration_tests.waiting import wait_for
 from integration_tests.warehouse import PYTHON, ROOT, Warehouse, duckdb, postgres
@@ -382,6 +383,20 @@ def test_postgres_without_tls_is_refused_when_asked(
     assert (code, out) == (1, "")
     assert err.startswith("brand-0: The database failed: ")
     assert "SSL" in err
+
+
+def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    """Catches the line for cron, which has no password, asking for one that only the first run had."""
+    with scram.postgres() as port:
+        passfile = tmp_path / "pgpass"
+        passfile.write_text(f"localhost:{port}:{scram.DATABASE}:{scram.USER}:{scram.PASSWORD}\n")
+        passfile.chmod(0o600)
+        address = f"localhost:{port}/{scram.DATABASE}"
+        url = f"postgres://{scram.USER}@{address}"
+        for_sqlalchemy = f"postgresql+psycopg2://{scram.USER}:{scram.PASSWORD}@{address}"
+        sync = Sync(tmp_path, start_sandbox(videos=5, years=1), Warehouse(tmp_path, url, for_sqlalchemy, {}, "tiktok"))
+        assert sync.run(env={**sync.env, "PGPASSFILE": str(passfile)}) == (0, "", "")
+        assert len(sync.warehouse.rows("tiktok_organic__videos")) == 5
 
 
 @pytest.mark.parametrize(
