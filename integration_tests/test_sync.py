@@ -373,6 +373,35 @@ def test_database_error_is_one_line_without_the_rows(
     assert len(sync.warehouse.rows("tiktok_syncs")) == before + 1  # of the other account
 
 
+@pytest.mark.parametrize("size", [FULL, 600_000], ids=["rows", "checkpoint"])
+def test_full_disk_is_one_sentence(tmp_path: Path, start_sandbox: StartSandbox, size: int) -> None:
+    """Catches a traceback on stdout, and a message that only says that there was an error before."""
+    sync = Sync(tmp_path, start_sandbox(videos=100, years=1), duckdb(tmp_path))
+    limit = (size, size)
+    code, out, err = sync.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    assert (code, out) == (1, "")
+    assert err.startswith("brand-0: The database failed: ")
+    assert "File too large" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_database_that_is_in_use_is_one_sentence(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    """And costs no refresh token: TikTok is not asked for anything."""
+    sandbox = start_sandbox(videos=5, years=1)
+    sync = Sync(tmp_path, sandbox, duckdb(tmp_path))
+    opened = f"import duckdb; database = duckdb.connect({sync.warehouse.url!r}); print(flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([PYTHON, "-c", opened], stdin=pipe, stdout=pipe) as other:
+        assert other.stdout
+        other.stdout.readline()
+        code, out, err = sync.run()
+        other.kill()
+    assert (code, out) == (1, "")
+    assert err.startswith("brand-0: The database failed: IO Error: Could not set lock on file ")
+    assert len(err.splitlines()) == 1
+    assert sandbox.requests == []
+
+
 def test_postgres_without_tls_is_refused_when_asked(
     tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int
 ) -> None:

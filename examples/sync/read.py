@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import shutil
 import sys
@@ -61,9 +62,18 @@ def prepare(work: Path) -> None:
 
 @contextmanager
 def quiet(work: Path) -> Iterator[None]:
-    """PyAirbyte prints where its logs are and more, on both streams: into a file, as `Steps` shows what is going on."""
+    """PyAirbyte prints where its logs are and more, on both streams: into a file, as `Steps` shows what is going on.
+
+    So does the CDK with what any library logs, past `sys.stdout`: SQLAlchemy's tracebacks among it.
+    """
+    root = logging.getLogger()
+    before = root.handlers[:]
     with (work / "pyairbyte.log").open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-        yield
+        root.handlers[:] = [logging.StreamHandler(log)]
+        try:
+            yield
+        finally:
+            root.handlers[:] = before
 
 
 def read(
@@ -103,9 +113,8 @@ def _append(account: Account, warehouse: Warehouse, listener: Listener, work: Pa
     warehouse.run(SYNCS)
     warehouse.run(STOPPED)
     before = next((row["state"] for row in warehouse.run(LATEST, sign_in=account.name)), "")
-    if (
-        account.full_read_is_due(datetime.now(timezone.utc)) and '"slices"' not in before
-    ):  # that continues a stopped one
+    continues_a_stopped_one = '"slices"' in before
+    if account.full_read_is_due(datetime.now(timezone.utc)) and not continues_a_stopped_one:
         before = ""
     memory = Memory(before)
     started = _now(account)
@@ -176,8 +185,21 @@ def _described(cause: BaseException) -> str:
     if isinstance(cause, PyAirbyteError):
         return f"PyAirbyte failed: {cause.get_message()}"
     if isinstance(cause, SQLAlchemyError):
-        return f"The database failed: {first_line(getattr(cause, 'orig', None) or cause)}."
+        first = _first_of(cause)
+        return f"The database failed: {first_line(getattr(first, 'orig', None) or first)}."
     return f"PyAirbyte failed: {type(cause).__name__}: {first_line(cause)}."
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """The first of several errors of the database: a rollback that fails too does not say why there was one."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    first = error
+    while error.__context__:
+        error = error.__context__
+        if isinstance(error, SQLAlchemyError):
+            first = error
+    return first
 
 
 def first_line(error: BaseException) -> str:
