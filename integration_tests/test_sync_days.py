@@ -52,7 +52,8 @@ for line in sys.stdin:
     day = json.loads(line)
     if day.get("show"):
         with open(day["show"], "w") as file:
-            command.show(Console(file=file, width={WIDTH}, color_system=None), warehouse, Path(day["picture"]))
+            console = Console(file=file, width=day.get("width", {WIDTH}), color_system=None)
+            command.show(console, warehouse, Path(day["picture"]))
         problems = []
     else:
         command.account_of_file = lambda path: replace(account_of_file(path), lag=day["lag"])
