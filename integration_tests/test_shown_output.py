@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.lived import DAY, START
+from integration_tests.history_accounts import DAY, START
 from integration_tests.test_sync_days import ask, started_driver
 from integration_tests.warehouse import PYTHON, ROOT, duckdb
 from sandbox import Sandbox

@@ -319,7 +319,7 @@ def test_connector_warnings_reach_cron(tmp_path: Path, start_sandbox: StartSandb
     assert line.startswith("brand-0: The refresh token expires ")
 
 
-def test_newest_token_is_taken_from_the_token_store(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+def test_newest_token_of_the_token_store_is_used(tmp_path: Path, start_sandbox: StartSandbox) -> None:
     """Catches a used refresh token for those who have tried the command with README's token store first."""
     sync = Sync(tmp_path, start_sandbox(videos=5, years=1), duckdb(tmp_path))
     store = sync.accounts / "tokens"
@@ -332,7 +332,7 @@ def test_newest_token_is_taken_from_the_token_store(tmp_path: Path, start_sandbo
     assert f" && TIKTOK_TOKEN_STORE={store} {PYTHON} -m examples.sync" in out
 
 
-def test_row_that_does_not_land_fails_the_run(tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int) -> None:
+def test_missing_row_fails_the_run(tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int) -> None:
     """Catches a state that moves past rows that are nowhere: the next run reads them again."""
     sandbox = start_sandbox(videos=20, years=1)
     sync = Sync(tmp_path, sandbox, postgres(tmp_path, postgres_port), lookback_window_days=400)

@@ -86,12 +86,12 @@ def test_fastest_videos_are_shown_in_one_line_each() -> None:
     ]
 
 
-def test_first_day_says_that_speed_is_a_lifetime_one() -> None:
+def test_first_day_labels_speed_as_lifetime_average() -> None:
     lines = printed(days=[day("2026-09-01")], fastest=[video(1, since_posting=True)])
     assert lines[len(FIRST_DAY) + 1] == "Fastest videos, by views a day since they were posted"
 
 
-def test_lists_of_several_accounts_say_whose_it_is() -> None:
+def test_lists_of_several_accounts_name_the_account() -> None:
     days = [day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")]
     lines = printed(days=days, fastest=[video(1), video(2, open_id="_000b")], gone=[lost(1)])
     assert [line.split()[0] for line in lines[:6]] == ["Ada", "on", "growth:", "Bob", "on", "growth:"]
@@ -107,7 +107,7 @@ def test_lists_of_several_accounts_say_whose_it_is() -> None:
     ]
 
 
-def test_notes_say_how_far_the_numbers_can_be_trusted() -> None:
+def test_notes_name_what_was_not_read() -> None:
     notes = {"public_videos": 1500, "not_read": 1463, "carried": 20, "odd": 3}
     lines = printed(days=[day("2026-09-01")], fastest=[video(1)], notes=[notes])
     assert lines[len(FIRST_DAY) + 3 :] == [
@@ -155,5 +155,5 @@ def test_whole_report_fits_a_terminal_of_24_lines() -> None:
     assert len(lines) == 24 - 4
 
 
-def test_without_readings_nothing_is_said() -> None:
+def test_without_readings_the_report_is_empty() -> None:
     assert printed() == []

@@ -49,7 +49,7 @@ def test_order_of_rows_does_not_matter() -> None:
     assert _differences([_video("1"), _video("2")], [_video("2"), _video("1")]) == []
 
 
-def test_lost_doubled_and_foreign_rows_are_named() -> None:
+def test_missing_duplicate_and_foreign_rows_are_named() -> None:
     """Catches a comparison of counts alone: three rows are expected, and three landed."""
     landed = [_video("2"), _video("2"), _video("9")]
     assert _differences([_video("1"), _video("2")], landed) == [
@@ -131,7 +131,7 @@ def test_config_is_read_as_the_connector_reads_it(config_file: Path) -> None:
     assert account.covers_from("a", STATE) == 1_790_000_000 - 30 * 86_400
 
 
-def test_config_is_read_in_silence(config_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_reading_a_config_prints_nothing(config_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The connector says itself what it finds odd in it, and would then say it twice."""
     config_file.write_text(json.dumps({**CONFIG, "lookback_days": 3}))
     account_of_file(config_file)
@@ -370,7 +370,7 @@ def test_each_warehouse_has_a_picture_of_its_own() -> None:
     ],
     ids=["password", "at", "none", "options", "percent"],
 )
-def test_line_for_cron_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, printed: str) -> None:
+def test_cron_line_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, printed: str) -> None:
     """Catches a password on the screen and in crontab, and a % that cron takes for a line break."""
     monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     line = cron_line(Path("accounts"), to)
@@ -378,7 +378,7 @@ def test_line_for_cron_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str,
     assert re.findall(r"p%40ss|(?<!\\)%|TIKTOK", line) == []
 
 
-def test_token_store_is_used_and_stands_in_the_line_for_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_store_is_used_and_in_the_cron_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a used refresh token where the newest one lies in the token store."""
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "")
     monkeypatch.delenv("TIKTOK_TOKEN_STORE")
@@ -473,7 +473,7 @@ def test_any_exception_of_one_account_leaves_the_others(
     ]
 
 
-def test_each_warning_is_told_once() -> None:
+def test_each_warning_is_printed_once() -> None:
     """Catches warnings that are only in a log, which the next run deletes."""
     listener = Listener(on_config=lambda config: None)
     for level, message in (("WARN", "b"), ("INFO", "x"), ("WARN", "a"), ("WARN", "b")):
