@@ -434,7 +434,7 @@ def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) 
         (["--to", "mysql://db.example/marketing"], 2, "--to takes the path of a DuckDB file"),
         (["--to", "postgres://db.example/marketing?ssl=1"], 2, "--to has the unknown option ssl"),
         (["--tp", "x"], 2, "unrecognized arguments"),
-        (["--accounts", "nowhere/config.json"], 1, "There is no config file nowhere/config.json yet. Sign in first: "),
+        (["--accounts", "nowhere/config.json"], 1, "There is no config file nowhere/config.json yet."),
     ],
 )
 def test_exit_codes_are_those_of_the_page(arguments: list[str], code: int, said: str) -> None:

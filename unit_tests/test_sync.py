@@ -98,9 +98,9 @@ def test_keeping_a_config_follows_links(config_file: Path, tmp_path: Path) -> No
     assert json.loads(config_file.read_text()) == RENEWED
 
 
-def test_unwritable_config_asks_to_sign_in_again(tmp_path: Path) -> None:
+def test_unwritable_config_asks_to_reauthenticate(tmp_path: Path) -> None:
     """Catches a lost token that is noticed only at the next run."""
-    with pytest.raises(SyncError, match=r"could not be written .* sign in again"):
+    with pytest.raises(SyncError, match=r"could not be written .* re-authenticate"):
         write_config(tmp_path / "gone" / "config.json", RENEWED)
 
 
@@ -294,7 +294,7 @@ def test_missing_config_says_how_to_sign_in(
     (tmp_path / "accounts").mkdir()
     with pytest.raises(SyncError) as raised:
         config_files(Path(place))
-    assert str(raised.value).endswith(f" yet. Sign in first: .venv-demo/bin/{command}")
+    assert str(raised.value).endswith(f" yet. Authorize the app first: .venv-demo/bin/{command}")
 
 
 # --- where it goes ---

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.sync import SyncError
+from source_tiktok_organic.sign_in.config_file import replace_file
 
 Json = dict[str, Any]
 CONFIG = Path("secrets/config.json")
@@ -64,7 +64,8 @@ def config_files(place: Path) -> list[Path]:
     """
     found = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not found or not found[0].exists():
-        raise SyncError(f"There is no config file {_first_of(place)} yet. Sign in first: {_sign_in_command(place)}")
+        command = _sign_in_command(place)
+        raise SyncError(f"There is no config file {_first_of(place)} yet. Authorize the app first: {command}")
     return found
 
 
@@ -113,24 +114,16 @@ def _read_config(path: Path) -> Json:
 
 
 def write_config(path: Path, config: Json) -> None:
-    """Put a changed config in the file's place, whole or not at all, and readable by its owner only.
-
-    A refresh token works once: without this the next run would be refused.
+    """Replace the file with a changed config: its refresh token can't be used again, so the next run needs the new one.
 
     Raises:
-        SyncError: when the file cannot be written.
+        SyncError: when the file can't be written.
     """
-    place = path.resolve()  # the file itself, where `path` is a link to it
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     try:
-        handle, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(config, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(handle)
-        os.replace(draft, place)
+        replace_file(path.resolve(), text.encode())
     except OSError as error:
         raise SyncError(
             f"TikTok's new refresh token could not be written to {path} ({error.strerror}): "
-            "sign in again before the next run."
+            "re-authenticate before the next run."
         ) from None

@@ -1,4 +1,4 @@
-"""The file that the command writes: a config for the connector."""
+"""The config file that the command writes for the connector."""
 
 import errno
 import json
@@ -9,6 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from source_tiktok_organic.sign_in.login_kit import SignInError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file completely or not at all, readable only by its owner (0600); raises OSError.
+
+    Args:
+        path: the file itself: a link would be replaced, too.
+        content: of the new file.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    draft = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink()
+        raise
 
 
 class ConfigFile:
@@ -48,9 +68,9 @@ class ConfigFile:
         return config if isinstance(config, dict) else {}
 
     def try_to_replace(self) -> None:
-        """Replace the file by a copy of itself, before a code is spent for what could not be stored.
+        """Replace the file with a copy of itself, to use no code for tokens that can't be stored.
 
-        Looking at permissions would not do: a file that is a mount of its own can be written but not replaced.
+        Permissions don't tell: a file that is a mount can be written but not replaced.
 
         Raises:
             SignInError: when this fails.
@@ -58,36 +78,23 @@ class ConfigFile:
         try:
             self._target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._target.exists():
-                self._replace(self._target.read_bytes())
+                replace_file(self._target, self._target.read_bytes())
             else:
-                self._replace(b"")
+                replace_file(self._target, b"")
                 self._target.unlink()
         except OSError as error:
             raise self._unwritable(error) from None
 
     def write(self, config: Mapping[str, Any]) -> None:
-        """Write the file as a whole or not at all, readable by its owner only from its first moment.
+        """Write the file completely or not at all, readable only by its owner from the start.
 
         Raises:
             SignInError: when this fails.
         """
         try:
-            self._replace(json.dumps(config, indent=2).encode() + b"\n")
+            replace_file(self._target, json.dumps(config, indent=2).encode() + b"\n")
         except OSError as error:
             raise self._unwritable(error) from None
-
-    def _replace(self, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=f".{self._target.name}.")  # mode 0600
-        draft = Path(name)
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._target)
-        except BaseException:
-            draft.unlink()
-            raise
 
     def _unwritable(self, error: Exception) -> SignInError:
         reason = getattr(error, "strerror", None) or "the link leads to itself"
