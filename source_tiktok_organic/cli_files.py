@@ -13,9 +13,9 @@ from source_tiktok_organic.config import config_error, load_manifest, validate_c
 
 logger = logging.getLogger("airbyte")
 WHAT_FITS = {
-    "config": "must hold one JSON object",
-    "catalog": "is not a catalog. Give the output of `discover`, or leave --catalog out to read everything",
-    "state": "is not a state. Give the output of `read`, or leave --state out to read everything",
+    "config": "must contain one JSON object",
+    "catalog": "is not a catalog. Pass the output of `discover`, or omit --catalog to read everything",
+    "state": "is not a state. Pass the output of `read`, or omit --state to read everything",
 }
 
 

@@ -23,7 +23,7 @@ TOKEN_PREFIXES = {"access_token": "act.", "refresh_token": "rft."}
 # Written by earlier versions, and by tiktok-organic-sign-in for its --check.
 ONCE_WRITTEN = ("credentials.open_id", "credentials.refresh_token_expiry_date", "credentials.scope")
 INJECTED_PREFIX = "__injected"
-TYPE_NAMES = {"string": "text", "integer": "a whole number", "object": "an object"}
+TYPE_NAMES = {"string": "a string", "integer": "a whole number", "object": "an object"}
 
 
 def load_manifest(in_check: bool = False) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def validate_config(given: dict[str, Any]) -> dict[str, Any]:
     warn_of_unknown(config, spec, manifest["definitions"]["messages"]["unknown_property"])
     check_config(config, spec)
     if os.environ.get(BASE_URL_VARIABLE):
-        logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go there instead of to TikTok.")
+        logger.warning(f"{BASE_URL_VARIABLE} is set: requests and credentials go to that address instead of TikTok.")
     return config
 
 
@@ -157,9 +157,9 @@ def _credential_problem(name: str, value: str) -> str | None:
     if value.strip("*") == "" and value:
         return "is a mask of asterisks, as Airbyte shows a secret: enter the value itself"
     if re.fullmatch(r"\$\{.*\}|\$\w+", value):
-        return "is a placeholder for a variable, which was not filled in"
+        return "is a placeholder for a variable that was not substituted"
     if not value.isascii() or not value.isprintable() or " " in value:
-        return "must be one word of ASCII characters: it has a line break, a space or an invisible character in it"
+        return "must be one word of visible ASCII characters, without spaces or line breaks"
     for other, prefix in TOKEN_PREFIXES.items():
         if name in TOKEN_PREFIXES and name != other and value.startswith(prefix):
             return f"starts with {prefix}, so it is the {other}: enter it there"

@@ -121,10 +121,10 @@ def test_video_with_invalid_time_is_emitted_once(odd: Any, tiktok: TikTok, conne
     assert (outcome.errors, len(outcome.records("videos"))) == ([], 3)
     value = odd if type(odd) is int else None
     assert [record.get("create_time") for record in outcome.records("videos")] == [value, NOW_S - 2, value]
-    named = [text for text in outcome.warnings if "does not count for the state" in text]
+    named = [text for text in outcome.warnings if "doesn't change the state" in text]
     assert named == [
-        f"TikTok returned the video {rows[-1]['id']} with the create_time {value}. It is synced, but does not count "
-        "for the state."
+        f"TikTok returned the video {rows[-1]['id']} with the create_time {value}. It is synced, but doesn't change "
+        "the state."
     ]
     assert outcome.states[-1] == state_of(NOW_S - 2)
 

@@ -16,9 +16,9 @@ from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 TIMES = (1_790_000_000, 1_790_000_500, 1_790_001_000)
 CONFIG = {**ACCESS_TOKEN_CONFIG, "start_date": "2026-01-01", "lookback_window_days": 0}
 LOG = {"type": "LOG", "log": {"level": "INFO", "message": "Starting"}}
-NO_CONFIG = "must hold one JSON object."
-NO_CATALOG = "is not a catalog. Give the output of `discover`, or leave --catalog out to read everything."
-NO_STATE = "is not a state. Give the output of `read`, or leave --state out to read everything."
+NO_CONFIG = "must contain one JSON object."
+NO_CATALOG = "is not a catalog. Pass the output of `discover`, or omit --catalog to read everything."
+NO_STATE = "is not a state. Pass the output of `read`, or omit --state to read everything."
 NO_OBJECT = "is not valid JSON, at line 1, column 2: Expecting property name enclosed in double quotes."
 NO_COMMA = "is not valid JSON, at line 3, column 2: Expecting ',' delimiter."
 

@@ -32,8 +32,7 @@ MISFITS = [
     ({"credentials": None}, "`credentials` is missing."),
     (
         with_(access_token="act.given\nrft.first"),
-        "`credentials.access_token` must be one word of ASCII characters: it has a line break, a space or an "
-        "invisible character in it.",
+        "`credentials.access_token` must be one word of visible ASCII characters, without spaces or line breaks.",
     ),
     ({"credentials": {}}, "`credentials.auth_type` is missing."),
     (with_(auth_type="basic"), "`credentials.auth_type` must be one of oauth2.0, access_token."),
@@ -41,7 +40,7 @@ MISFITS = [
     (without("client_key"), "`credentials.client_key` is missing."),
     (without("client_secret"), "`credentials.client_secret` is missing."),
     (without("refresh_token"), "`credentials.refresh_token` is missing."),
-    (with_(client_key=7), "`credentials.client_key` must be text."),
+    (with_(client_key=7), "`credentials.client_key` must be a string."),
     (with_(refresh_token=""), "`credentials.refresh_token` must not be empty."),
     (
         with_(token_expiry_date="soon"),
@@ -63,7 +62,7 @@ MISFITS = [
     ({**OAUTH_CONFIG, "start_date": "yesterday"}, "`start_date` must be written as YYYY-MM-DD."),
     ({**OAUTH_CONFIG, "start_date": "2024-02-30"}, "`start_date` is not a valid date."),
     ({**OAUTH_CONFIG, "start_date": "2024-1-5"}, "`start_date` must be written as YYYY-MM-DD."),
-    ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be text."),
+    ({**OAUTH_CONFIG, "start_date": 20240101}, "`start_date` must be a string."),
     ({**OAUTH_CONFIG, "lookback_window_days": -1}, "`lookback_window_days` must be between 0 and 3650."),
     ({**OAUTH_CONFIG, "lookback_window_days": "30"}, "`lookback_window_days` must be a whole number."),
     (

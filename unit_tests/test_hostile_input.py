@@ -18,7 +18,7 @@ from unit_tests.video_factory import NOW_S, config, times
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 CREDENTIALS = OAUTH_CONFIG["credentials"]
-ONE_WORD = "must be one word of ASCII characters: it has a line break, a space or an invisible character in it."
+ONE_WORD = "must be one word of visible ASCII characters, without spaces or line breaks."
 
 
 def with_credential(name: str, value: str) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def with_credential(name: str, value: str) -> dict[str, Any]:
         ("rft.a b", ONE_WORD),
         ("rft.a\x7f", ONE_WORD),
         ("**********", "is a mask of asterisks, as Airbyte shows a secret: enter the value itself."),
-        ("${TIKTOK_SECRET}", "is a placeholder for a variable, which was not filled in."),
-        ("$TIKTOK_SECRET", "is a placeholder for a variable, which was not filled in."),
+        ("${TIKTOK_SECRET}", "is a placeholder for a variable that was not substituted."),
+        ("$TIKTOK_SECRET", "is a placeholder for a variable that was not substituted."),
     ],
 )
 def test_invalid_credential_fails_the_check(name: str, value: str, problem: str, connector: Connector) -> None:

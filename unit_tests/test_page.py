@@ -59,7 +59,7 @@ def test_scopes_are_listed_with_what_they_allow() -> None:
     assert set(allowed) == set(by_scope)
     for scope, (fields, is_optional) in by_scope.items():
         named = re.findall("`(.*?)`", allowed[scope])
-        assert named[1:] == fields if is_optional else "all other columns" in allowed[scope]
+        assert named[1:] == fields if is_optional else "all columns" in allowed[scope]
 
 
 def test_sync_modes_are_those_of_the_manifest() -> None:

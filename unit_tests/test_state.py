@@ -127,8 +127,8 @@ def test_foreign_state_is_ignored_with_a_warning(state: Any, tiktok: TikTok, con
 
     assert (outcome.errors, times(outcome)) == ([], [old])
     assert outcome.warnings == [
-        "The state of the stream videos, or a part of it, was not written by this connector. It is ignored: the "
-        "account's videos are read from the start date on."
+        "The state of the stream videos, or a part of it, was not written by this connector. It is ignored, and the "
+        "account's videos are read again from the start date."
     ]
 
 

@@ -109,7 +109,7 @@ def test_unwritable_config_asks_to_reauthenticate(tmp_path: Path) -> None:
     [
         (b'{"a": 1,', "config.json is not valid JSON, at line 1, column"),
         (b"\xff\xfe", "config.json is not valid UTF-8"),
-        (b'["rft.SECRET"]', "config.json must hold one JSON object"),
+        (b'["rft.SECRET"]', "config.json must contain one JSON object"),
         (b'{"credentials": {"auth_type": "oauth2.0", "client_key": "rft.SECRET"}}', "`credentials.client_secret` is"),
     ],
     ids=["json", "bytes", "list", "missing"],

@@ -259,7 +259,7 @@ def test_expired_access_token_alone_is_a_problem(check: Any, doctored: TikTok) -
     write({"credentials": {"auth_type": "access_token", "access_token": "act.x"}})
     doctored.mocker.get(USER_URL, **refused("access_token_invalid", 401))
     exit_code, lines = check()
-    assert (exit_code, lines[2].startswith("✗ Access token: The access token is expired")) == (1, True)
+    assert (exit_code, lines[2].startswith("✗ Access token: The access token has expired")) == (1, True)
 
 
 NO_KIND = "credentials.auth_type must be oauth2.0 or access_token"
