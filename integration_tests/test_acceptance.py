@@ -75,7 +75,7 @@ def test_acceptance_config_names_existing_files() -> None:
     assert list(SECTIONS) == [*standard, "connector_attributes"]
 
 
-def test_kept_catalogs_match_discover(discovered: dict[str, Any]) -> None:
+def test_stored_catalogs_match_discover(discovered: dict[str, Any]) -> None:
     for name in ("full_refresh", "incremental"):
         for chosen in kept(f"catalogs/{name}.json")["streams"]:
             stream = {**chosen["stream"], "json_schema": None}
@@ -83,7 +83,7 @@ def test_kept_catalogs_match_discover(discovered: dict[str, Any]) -> None:
             assert chosen["sync_mode"] in stream["supported_sync_modes"]
 
 
-def test_spec_is_emitted_as_in_the_manifest(run: InProcess) -> None:
+def test_spec_matches_the_manifest(run: InProcess) -> None:
     (printed,) = run.spec().of("SPEC")
     written = load_manifest()["spec"]
     assert printed["connectionSpecification"] == written["connection_specification"]

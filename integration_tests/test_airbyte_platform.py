@@ -34,14 +34,14 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
 
 
-def test_consent_url_is_login_kits(button: Button) -> None:
+def test_consent_url_matches_login_kit(button: Button) -> None:
     url = button.consent_url()
     assert url.partition("?")[0] == f"{TIKTOK}/v2/auth/authorize/"
     assert query_of(url) == without_pkce(query_of(DESKTOP.consent_url(None)))
     assert query_of(url)["scope"] == ",".join(ALL_SCOPES)
 
 
-def test_token_request_is_login_kits(button: Button) -> None:
+def test_token_request_matches_login_kit(button: Button) -> None:
     code = "a*code!with%signs"
     assert button.token_request(code) == {
         "url": f"{API}/v2/oauth/token/",
@@ -50,7 +50,7 @@ def test_token_request_is_login_kits(button: Button) -> None:
     }
 
 
-def test_tokens_of_the_button_sync(button: Button, start_sandbox: StartSandbox) -> None:
+def test_tokens_from_the_button_work_in_a_sync(button: Button, start_sandbox: StartSandbox) -> None:
     """The access token is used until it expires: the check of an unsaved source must not use up the refresh token."""
     sandbox = start_sandbox(videos=30, years=1)
     page = button.consent_url().replace(TIKTOK, sandbox.base_url)

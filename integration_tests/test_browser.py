@@ -131,7 +131,7 @@ def test_consent_by_button_needs_no_refresh(
     assert len(sandbox.requests_to(TOKEN_PATH)) == 1
 
 
-def test_scope_refused_by_button_costs_its_columns(
+def test_scope_denied_by_button_nulls_its_columns(
     browser: Browser, button: Button, sandbox: Sandbox, connector: Command
 ) -> None:
     browser.open(button.consent_url().replace(TIKTOK, sandbox.base_url))
@@ -167,7 +167,7 @@ def test_consent_by_command_passes_check(
     assert len(sandbox.requests_to(TOKEN_PATH)) == 1
 
 
-def test_command_tells_what_refused_scopes_cost(
+def test_command_lists_denied_scopes_and_lost_columns(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
 ) -> None:
     run = sign_in("--no-browser")
@@ -210,7 +210,7 @@ def test_cancel_is_reported_as_denied_access(
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
-def test_account_that_is_no_target_user_is_told_so(
+def test_non_target_user_gets_its_own_error(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox
 ) -> None:
     run = sign_in()
@@ -225,7 +225,7 @@ def test_account_that_is_no_target_user_is_told_so(
     assert "error_type=non_sandbox_target" in err
 
 
-def test_app_with_two_scopes_signs_in_with_those(browser: Browser, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_app_with_two_scopes_authorizes_with_those(browser: Browser, start_sandbox: StartSandbox, tmp_path: Path) -> None:
     scopes = ("user.info.basic", "video.list")
     sandbox = start_sandbox(videos=5, app_scopes=scopes)
     refused = SignIn(tmp_path, sandbox)
@@ -242,7 +242,7 @@ def test_app_with_two_scopes_signs_in_with_those(browser: Browser, start_sandbox
     assert re.findall(r"^Not requested: (\S+);", out, re.MULTILINE) == ["user.info.profile", "user.info.stats"]
 
 
-def test_callbacks_of_other_pages_do_not_end_the_attempt(
+def test_callbacks_from_other_pages_are_ignored(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox
 ) -> None:
     """Embedded ones are not even looked at: Chromium says in Sec-Fetch-Dest what they are for."""
@@ -262,7 +262,7 @@ def test_callbacks_of_other_pages_do_not_end_the_attempt(
     assert (exit_code, told(sandbox, err), "was ignored" in out) == (0, "", False)
 
 
-def test_address_pasted_from_another_machine_signs_in(
+def test_address_pasted_from_another_machine_is_accepted(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox, connector: Command, tmp_path: Path
 ) -> None:
     run = sign_in("--no-browser")
@@ -278,7 +278,7 @@ def test_address_pasted_from_another_machine_signs_in(
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
 
 
-def test_ctrl_c_ends_the_command_with_130(sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
+def test_ctrl_c_exits_with_130(sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
     # A shell starts background jobs with SIGINT ignored, and child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run = sign_in("--no-browser")

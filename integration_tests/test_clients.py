@@ -99,7 +99,7 @@ def test_pyairbytes_quickstart_runs_three_days(sandbox: Sandbox, tmp_path: Path,
     play_three_days(sandbox, once, lambda: duckdb_rows(sandbox, tmp_path, "main"), besides=1)  # for the check
 
 
-def test_pyairbyte_gets_records_with_a_name_alone(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
+def test_pyairbyte_get_records_needs_a_variable(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
     """When this fails because it gets them without one too, the page has to be changed."""
     titles = [video["title"] for video in sandbox.account.videos if video["title"]]
     nameless = TITLES.replace('videos = source.get_records("videos")\n', "").replace(

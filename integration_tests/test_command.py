@@ -21,7 +21,7 @@ def test_spec_needs_no_config(start_sandbox: StartSandbox, command: Commands) ->
     assert Counter(m["type"] for m in outcome.messages if m["type"] != "LOG") == {"SPEC": 1}
 
 
-def test_check_asks_for_the_profile_and_one_video(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_check_requests_the_profile_and_one_video(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox()
     outcome = command(sandbox).check(sandbox.config())
     assert (outcome.exit_code, outcome.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
@@ -39,7 +39,7 @@ def test_discover_makes_no_request(start_sandbox: StartSandbox, command: Command
     assert sandbox.requests == []
 
 
-def test_thousands_of_videos_come_exactly_once(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_thousands_of_videos_are_read_exactly_once(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=4000, years=3)
 
     outcome = command(sandbox).read(sandbox.config())

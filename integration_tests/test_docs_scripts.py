@@ -57,12 +57,12 @@ def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed,
     assert [path.stat().st_mode & 0o777 for path in paths] == [0o600] * len(paths)
 
 
-def test_script_with_duckdb_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_duckdb_script_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(accounts=2, videos=120, years=2)
     play_three_days(sandbox, tmp_path, DUCKDB, lambda schema: duckdb_rows(sandbox, tmp_path, schema))
 
 
-def test_script_with_postgres_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_postgres_script_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(accounts=2, videos=120, years=2)
     with postgres.postgres() as port:
         script = with_cache(DUCKDB, POSTGRES).replace("port=5432", f"port={port}")
@@ -71,7 +71,7 @@ def test_script_with_postgres_runs_three_days(start_sandbox: StartSandbox, tmp_p
         play_three_days(sandbox, tmp_path, script, landed, **password)
 
 
-def test_recipe_of_the_readme_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_readme_recipe_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=45, years=1)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(config_of(sandbox)))
@@ -82,7 +82,7 @@ def test_recipe_of_the_readme_runs_three_days(start_sandbox: StartSandbox, tmp_p
     assert [request.status for request in sandbox.requests_to(TOKEN)] == [200] * 3
 
 
-def test_bigquery_script_calls_pyairbyte_as_it_is(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_bigquery_script_matches_pyairbytes_arguments(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """No BigQuery is here, so this is as far as that script can be tried."""
     calls = [node for node in ast.walk(ast.parse(BIGQUERY)) if isinstance(node, ast.Call)]
     (call,) = [call for call in calls if ast.unparse(call.func) == "BigQueryCache"]

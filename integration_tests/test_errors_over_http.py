@@ -89,7 +89,7 @@ def test_single_transient_error_loses_no_record(
 
 @STATUSES
 @pytest.mark.parametrize("times", [2, 3])
-def test_token_revoked_again_loses_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
+def test_repeated_revocation_loses_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
     """The access token of one request is revoked, and so is that with which it is sent again."""
     sandbox = start_sandbox(videos=5, data_error_status=status)
     sandbox.fail(LIST, *["access_token_invalid"] * times)

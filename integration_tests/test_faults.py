@@ -227,7 +227,7 @@ def test_failed_refresh_is_not_retried_by_each_worker(
     assert outcome.states != []
 
 
-def test_outage_is_one_error_per_stream(start_sandbox: StartSandbox) -> None:
+def test_outage_causes_one_error_per_stream(start_sandbox: StartSandbox) -> None:
     """Not 54 errors and 371 requests: windows that are not under way when the first request gives up send none."""
     sandbox = start_sandbox(videos=2000, latency=0.02)
     sandbox.fail(LIST, *[None] * 20, *["http_503"] * 400)

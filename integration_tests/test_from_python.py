@@ -36,7 +36,7 @@ def ids_and_states(messages: Iterable[AirbyteMessage]) -> tuple[list[str], list[
     return sorted(ids), states
 
 
-def test_source_without_config_takes_that_of_each_call(
+def test_source_without_config_uses_each_calls_config(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refresh token that `check` renewed is in the caller's config afterwards."""
@@ -56,7 +56,7 @@ def test_source_without_config_takes_that_of_each_call(
     assert [request.status for request in sandbox.requests_to(TOKEN_PATH)] == [200, 200]
 
 
-def test_source_without_config_cleans_that_of_each_call(
+def test_source_without_config_cleans_each_calls_config(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In place, as the caller looks for renewed tokens there."""
@@ -73,7 +73,7 @@ def test_source_without_config_cleans_that_of_each_call(
 
 
 @pytest.mark.parametrize("credentials", [{}, {"access_token": "act.AB\nCD"}], ids=["missing", "line_break"])
-def test_invalid_config_of_a_call_is_a_config_error(credentials: dict[str, str]) -> None:
+def test_invalid_config_in_a_call_is_a_config_error(credentials: dict[str, str]) -> None:
     config = {"credentials": {"auth_type": "access_token", **credentials}}
     with pytest.raises(AirbyteTracedException, match="configuration of this source is not valid") as raised:
         SourceTiktokOrganic().check(LOGGER, config)
@@ -188,7 +188,7 @@ def test_check_works_in_an_event_loop(start_sandbox: StartSandbox, monkeypatch: 
     assert in_loop(lambda: source.check(LOGGER, config)).status.value == "SUCCEEDED"
 
 
-def test_no_record_follows_the_state_of_a_signal(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_record_follows_the_state_emitted_on_a_signal(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends right after it: whatever is emitted later would be read again."""
     sandbox = start_sandbox(videos=300, latency=0.1)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)

@@ -39,7 +39,7 @@ def cost(account: tuple[Sandbox, dict[str, Any], Any], full: bool, **options: An
         ("full refresh, append", True, 30),
     ],
 )
-def test_costs_of_a_day_are_those_of_the_page(account: Any, first_cell: str, full: bool, lookback: int) -> None:
+def test_daily_costs_match_the_page(account: Any, first_cell: str, full: bool, lookback: int) -> None:
     rows, requests = cost(account, full, lookback_window_days=lookback)
     lines = (ROOT / "docs" / "growth.md").read_text().splitlines()
     (row,) = [line for line in lines if line.startswith(f"| {first_cell} |")]

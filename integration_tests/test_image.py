@@ -114,7 +114,7 @@ def test_image_works_with_mounted_files(container: Container, start_sandbox: Sta
     assert checked.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
 
 
-def test_docker_commands_of_the_readme_work(container: Container, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_readme_docker_commands_work(container: Container, start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=60)
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config()))
@@ -137,7 +137,7 @@ def test_docker_commands_of_the_readme_work(container: Container, start_sandbox:
     assert {v["id"] for v in outcome.records("videos")} == {v["id"] for v in sandbox.account.videos}
 
 
-def test_user_of_the_image_can_write_nothing(base: str, container: Container) -> None:
+def test_image_user_cannot_write_files(base: str, container: Container) -> None:
     assert container.run("id", "-u").stdout.strip() == "1000"
     with image.container(base) as before:
         assert container.writable() - before.writable() == set()

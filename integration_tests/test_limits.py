@@ -54,7 +54,7 @@ def test_rate_limit_slows_the_sync_without_loss(limit: Any, start_sandbox: Start
     assert waits[:3] == [61, 31, 1]
 
 
-def test_lock_that_each_request_extends_is_waited_out(start_sandbox: StartSandbox) -> None:
+def test_lock_extended_by_requests_is_waited_out(start_sandbox: StartSandbox) -> None:
     """Each request that is refused meanwhile doubles what is left of the lock."""
     sandbox = start_sandbox(videos=1500, rate_limit=30, rate_lock=5)
 
@@ -73,7 +73,7 @@ def test_eleven_minutes_of_429s_lose_no_video(start_sandbox: StartSandbox) -> No
     assert (video_ids(outcome), refused(sandbox)) == (ids_there_are(sandbox), 6)
 
 
-def test_sync_fails_when_every_wait_ends_in_a_429(start_sandbox: StartSandbox) -> None:
+def test_sync_fails_when_a_429_follows_every_wait(start_sandbox: StartSandbox) -> None:
     """The first worker that gives up fails the stream: the others send nothing more, and what was read is kept."""
     sandbox = start_sandbox(videos=3000, rate_limit=0)
     sandbox.fail(LIST, *[None] * 25, *["rate_limit_exceeded"] * 4000)
@@ -93,7 +93,7 @@ def test_sync_fails_when_every_wait_ends_in_a_429(start_sandbox: StartSandbox) -
     assert len(video_ids(outcome)) + len(video_ids(again)) <= 3000 + 40  # the second at which a page ends is read again
 
 
-def test_quota_of_requests_is_spent_on_unread_pages(start_sandbox: StartSandbox) -> None:
+def test_request_quota_is_used_for_unread_pages(start_sandbox: StartSandbox) -> None:
     """An app that gets 40 requests a day reads 134 pages in four days."""
     sandbox = start_sandbox(videos=2530, rate_limit=0)
     connector, emitted, state = InProcess(sandbox.base_url), set[str](), None

@@ -91,7 +91,7 @@ def start() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_probes_see_each_switch(name: str, start: Any) -> None:
+def test_probes_detect_each_switch(name: str, start: Any) -> None:
     switches, differing = VARIANTS[name]
 
     probed = Probed(start(**switches)).run()
@@ -100,7 +100,7 @@ def test_probes_see_each_switch(name: str, start: Any) -> None:
     assert probed.not_seen >= NEVER_SEEN | ON_DEMAND
 
 
-def test_default_account_shows_all_but_a_few(start: Any) -> None:
+def test_default_account_answers_most_probes(start: Any) -> None:
     sandbox = start()
 
     probed = Probed(sandbox).run()
@@ -111,7 +111,7 @@ def test_default_account_shows_all_but_a_few(start: Any) -> None:
     assert probed.live.api.used == len(sandbox.requests) < 45
 
 
-def test_only_these_requests_break_rules(start: Any) -> None:
+def test_only_eight_requests_break_rules(start: Any) -> None:
     sandbox = start()
     Probed(sandbox).run()
     # JSON, no fields, unknown field, no token, two methods, query, size.
@@ -132,7 +132,7 @@ SET_BY = {name: switches for switches, names in VARIANTS.values() if len(names) 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_passing_fault_changes_the_report(fault: str, start: Any) -> None:
+def test_transient_fault_does_not_change_the_report(fault: str, start: Any) -> None:
     """Every fifth request meets it, so that each probe has it once."""
     sandbox = start()
     for path in [path for path in DATA_PATHS if fault in names_for(path)]:
@@ -146,7 +146,7 @@ def test_no_passing_fault_changes_the_report(fault: str, start: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", TOKEN_FAULTS)
-def test_no_fault_of_the_token_endpoint_changes_it(fault: str, start: Any) -> None:
+def test_token_endpoint_fault_does_not_change_the_report(fault: str, start: Any) -> None:
     sandbox = start()
     sandbox.fail_on(TOKEN_PATH, dict.fromkeys(range(1, BUDGET, 3), fault))
 
@@ -157,7 +157,7 @@ def test_no_fault_of_the_token_endpoint_changes_it(fault: str, start: Any) -> No
 
 
 @pytest.mark.parametrize("fault", ["http_500", "html_502", "empty_200", "reset_before", "rate_limited"])
-def test_persistent_fault_of_the_list_is_not_seen(fault: str, start: Any) -> None:
+def test_persistent_list_fault_leaves_probes_not_seen(fault: str, start: Any) -> None:
     sandbox = start()
     sandbox.fail_on(VIDEO_LIST_PATH, dict.fromkeys(range(2, 3 * BUDGET), fault))
 
@@ -167,7 +167,7 @@ def test_persistent_fault_of_the_list_is_not_seen(fault: str, start: Any) -> Non
     assert OF_LISTS - {"captions", "photos", "video_nulls"} <= probed.not_seen
 
 
-def test_lasting_page_of_an_own_kind_is_an_answer(start: Any) -> None:
+def test_persistent_404_page_counts_as_a_response(start: Any) -> None:
     """A 404 with a page of TikTok's own, say, for what it does not know."""
     sandbox = start()
     probed = Probed(sandbox)
@@ -196,7 +196,7 @@ def test_early_expired_token_is_refreshed(start: Any) -> None:
     assert [len({config["credentials"]["refresh_token"] for config in probed.kept})] == [3]
 
 
-def test_rejected_new_tokens_end_the_run(start: Any) -> None:
+def test_rejected_new_token_stops_the_run(start: Any) -> None:
     sandbox = start()
     sandbox.fail_on(VIDEO_LIST_PATH, dict.fromkeys(range(3, BUDGET), "token_expired"))
     probed = Probed(sandbox)
@@ -207,7 +207,7 @@ def test_rejected_new_tokens_end_the_run(start: Any) -> None:
     assert (probed.switches, probed.differing, len(probed.kept)) == ({}, set(), 2)
 
 
-def test_expired_token_alone_leaves_questions_unseen(start: Any) -> None:
+def test_expired_access_token_leaves_probes_not_seen(start: Any) -> None:
     sandbox = start()
     probed = Probed(sandbox, sandbox.access_token_config())
     probes.begin(probed.live)
@@ -221,12 +221,12 @@ def test_expired_token_alone_leaves_questions_unseen(start: Any) -> None:
 
 
 @pytest.mark.parametrize("code", ["access_token_invalid", "scope_not_authorized", "rate_limit_exceeded"])
-def test_answer_to_another_question_is_not_seen(code: str) -> None:
+def test_unrelated_error_code_is_not_seen(code: str) -> None:
     with pytest.raises(NotSeenError):
         expected(Reply(401, {"error": {"code": code}}), "invalid_params")
 
 
-def test_one_other_status_does_not_hide_a_switch(start: Any) -> None:
+def test_one_unexpected_status_does_not_hide_a_switch(start: Any) -> None:
     sandbox = start(data_error_status=200)
     sandbox.fail_on(USER_INFO_PATH, {8: "unknown_code"})
 
@@ -248,7 +248,7 @@ def test_one_other_status_does_not_hide_a_switch(start: Any) -> None:
     ],
     ids=["both", "literal_only", "encoded_only", "none", "another_reason"],
 )
-def test_commas_are_told_apart(literal: str, encoded: str, outcome: Any, start: Any) -> None:
+def test_literal_and_encoded_commas_are_distinguished(literal: str, encoded: str, outcome: Any, start: Any) -> None:
     live = Probed(start()).live
     assert live.tokens.code == "ok"
     replies = {"fields=open_id,union_id": literal, "fields=open_id%2Cunion_id": encoded}
@@ -261,7 +261,7 @@ def test_commas_are_told_apart(literal: str, encoded: str, outcome: Any, start: 
     assert (found.switches, found.differs) == outcome
 
 
-def test_error_type_of_the_consent_page_is_reported(start: Any) -> None:
+def test_consent_page_error_type_is_reported(start: Any) -> None:
     found = Probed(start()).run().findings["error_type"]
     assert (found.seen, found.differs) == ("for a made-up client key: `client_key`", False)
 
@@ -269,14 +269,14 @@ def test_error_type_of_the_consent_page_is_reported(start: Any) -> None:
 # --- accounts ---
 
 
-def test_empty_account_shows_how_it_looks(start: Any) -> None:
+def test_empty_account_leaves_list_probes_not_seen(start: Any) -> None:
     probed = Probed(start(videos=0)).run()
 
     assert (probed.switches, probed.differing) == ({}, set())
     assert probed.not_seen == (NEVER_SEEN - {"empty_account"}) | ON_DEMAND | OF_LISTS
 
 
-def test_one_video_shows_no_edge_and_no_order(start: Any) -> None:
+def test_one_video_leaves_edge_and_order_not_seen(start: Any) -> None:
     probed = Probed(start(videos=1, seed=1)).run()
 
     assert (probed.switches, probed.differing) == ({}, set())
@@ -297,7 +297,7 @@ def test_one_video_shows_no_edge_and_no_order(start: Any) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"cursor_inclusive": True}], ids=["exclusive", "inclusive"])
-def test_one_page_shows_its_edge_by_smaller_ones(settings: dict[str, Any], start: Any) -> None:
+def test_one_page_shows_the_cursor_edge_by_smaller_pages(settings: dict[str, Any], start: Any) -> None:
     probed = Probed(start(videos=5, same_second=1, **settings)).run()
 
     assert probed.switches == settings
@@ -305,7 +305,7 @@ def test_one_page_shows_its_edge_by_smaller_ones(settings: dict[str, Any], start
 
 
 @pytest.mark.parametrize("counted", [False, True], ids=["in_addition", "counted"])
-def test_places_of_pinned_posts_are_seen(counted: bool, start: Any) -> None:
+def test_places_of_pinned_posts_are_detected(counted: bool, start: Any) -> None:
     sandbox = start(pins_counted=counted)
     old, older = sandbox.account.videos[50], sandbox.account.videos[70]
     for video in (older, old):
@@ -327,7 +327,7 @@ def test_places_of_pinned_posts_are_seen(counted: bool, start: Any) -> None:
     ],
     ids=["first_page", "only_there", "every_page"],
 )
-def test_pinned_posts_out_of_order_are_seen(every_page: bool, again: bool, seen: str, start: Any) -> None:
+def test_pinned_posts_out_of_order_are_detected(every_page: bool, again: bool, seen: str, start: Any) -> None:
     sandbox = start()
     sandbox.account.pin(sandbox.account.videos[50]["id"], every_page, listed_again=again)
 
@@ -338,7 +338,7 @@ def test_pinned_posts_out_of_order_are_seen(every_page: bool, again: bool, seen:
 
 
 @pytest.mark.parametrize(("split", "came"), [(False, 25), (True, 1)], ids=["whole", "split"])
-def test_over_20_videos_in_a_second_are_seen(split: bool, came: int, start: Any) -> None:
+def test_over_20_videos_in_a_second_are_detected(split: bool, came: int, start: Any) -> None:
     probed = Probed(start(same_second=25, split_seconds=split)).run()
 
     found = probed.findings["seconds"]
@@ -349,7 +349,7 @@ def test_over_20_videos_in_a_second_are_seen(split: bool, came: int, start: Any)
 
 
 @pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
-def test_missing_scopes_are_seen(code: str, start: Any) -> None:
+def test_missing_scopes_are_detected(code: str, start: Any) -> None:
     sandbox = start(scope_error=code)
 
     probed = Probed(sandbox, sandbox.config(scopes=BASIC)).run()
@@ -361,7 +361,7 @@ def test_missing_scopes_are_seen(code: str, start: Any) -> None:
     assert OF_LISTS | {"video_fields", "video_count", "query", "empty_account"} <= probed.not_seen
 
 
-def test_access_token_alone_shows_the_data(start: Any) -> None:
+def test_access_token_alone_answers_data_probes(start: Any) -> None:
     sandbox = start()
     config = sandbox.access_token_config(scopes=("user.info.basic", "video.list"))
 
@@ -374,7 +374,7 @@ def test_access_token_alone_shows_the_data(start: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-def test_expired_tokens_end_the_run_at_once(kind: str, start: Any) -> None:
+def test_expired_tokens_stop_the_run_at_once(kind: str, start: Any) -> None:
     sandbox = start()
     config = sandbox.config() if kind == "refresh_token" else sandbox.access_token_config()
     sandbox.expire_refresh_tokens()
@@ -396,7 +396,7 @@ def test_expired_tokens_end_the_run_at_once(kind: str, start: Any) -> None:
     ],
     ids=["rotates", "prolongs", "echo"],
 )
-def test_used_tokens_still_show_the_rest(settings: dict[str, Any], seen: tuple[str, str], start: Any) -> None:
+def test_spend_token_answers_the_probes_of_old_tokens(settings: dict[str, Any], seen: tuple[str, str], start: Any) -> None:
     sandbox = start(**settings)
 
     probed = Probed(sandbox, spend_token=True).run()
@@ -421,7 +421,7 @@ def test_used_tokens_still_show_the_rest(settings: dict[str, Any], seen: tuple[s
     ],
     ids=["not_counted", "counted", "shorter_window"],
 )
-def test_limit_is_measured_on_demand(settings: dict[str, Any], after: int, start: Any) -> None:
+def test_rate_limit_is_measured_on_demand(settings: dict[str, Any], after: int, start: Any) -> None:
     probed = Probed(start(**settings), limit=True, budget=2 * BUDGET).run()
 
     burst = probed.live.once("burst", pytest.fail)
@@ -429,7 +429,7 @@ def test_limit_is_measured_on_demand(settings: dict[str, Any], after: int, start
     assert probed.switches == {name: pytest.approx(value, abs=5) for name, value in settings.items()}
 
 
-def test_lock_that_requests_extend_is_seen(start: Any) -> None:
+def test_lock_extended_by_requests_is_detected(start: Any) -> None:
     probed = Probed(start(rate_limit=30, rate_lock=300.0), limit=True, budget=2 * BUDGET).run()
     assert probed.switches == {"rate_limit": 30, "rate_lock": 60.0}
     assert "rate_lock" in next(entry.rule.switches for entry in QUICK if entry.name == "lock" and entry.rule)

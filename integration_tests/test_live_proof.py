@@ -44,12 +44,12 @@ pytestmark = pytest.mark.usefixtures("proof_in_process")
     ],
     ids=["default", "empty", "inclusive", "milliseconds", "odd_pages", "is_aigc", "split"],
 )
-def test_proof_says_what_was_read(settings: dict[str, Any], seen: str) -> None:
+def test_proof_reports_what_was_read(settings: dict[str, Any], seen: str) -> None:
     with Sandbox(now=NOW, **settings) as sandbox:
         assert (proof(live := Probed(sandbox).live).seen, proof(live).agrees) == (seen, True)
 
 
-def test_long_account_is_compared_as_far_as_requests_go() -> None:
+def test_large_account_is_compared_within_the_budget() -> None:
     with Sandbox(now=NOW, videos=1500) as sandbox:
         probed = Probed(sandbox).run()
         found = proof(probed.live)
@@ -65,7 +65,7 @@ def test_long_account_is_compared_as_far_as_requests_go() -> None:
 
 @pytest.mark.parametrize("limit", [7, 30])
 @pytest.mark.parametrize("videos", [700, 1500])
-def test_low_limit_costs_no_more_requests(videos: int, limit: int) -> None:
+def test_low_rate_limit_stays_within_the_budget(videos: int, limit: int) -> None:
     """What the limit refuses counts too, and so do the connector's requests."""
     with Sandbox(now=NOW, videos=videos, rate_limit=limit) as sandbox:
         found = proof(Probed(sandbox).run().live)
@@ -78,7 +78,7 @@ def _time(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()
 
 
-def test_failure_of_the_connector_is_a_finding() -> None:
+def test_connector_failure_is_a_finding() -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         assert len(live.listing.videos) == 100
@@ -87,7 +87,7 @@ def test_failure_of_the_connector_is_a_finding() -> None:
     assert (found.seen.startswith("the connector failed with a system_error: "), found.agrees) == (True, False)
 
 
-def test_passing_failure_of_the_connector_is_not_seen() -> None:
+def test_transient_connector_failure_is_not_seen() -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         assert len(live.listing.videos) == 100
@@ -97,7 +97,7 @@ def test_passing_failure_of_the_connector_is_not_seen() -> None:
 
 
 @pytest.mark.parametrize("fault", ["token_expired", "html_502", "reset_before", "rate_limited"])
-def test_passing_fault_does_not_spoil_the_proof(fault: str) -> None:
+def test_transient_fault_does_not_affect_the_proof(fault: str) -> None:
     with Sandbox(now=NOW) as sandbox:
         live = Probed(sandbox).live
         before = len(live.listing.pages)
@@ -106,7 +106,7 @@ def test_passing_fault_does_not_spoil_the_proof(fault: str) -> None:
         assert len(sandbox.requests) == live.api.used
 
 
-def test_proof_ends_with_the_budget() -> None:
+def test_proof_stops_when_the_budget_is_used_up() -> None:
     with Sandbox(now=NOW, videos=400) as sandbox:
         probed = Probed(sandbox, budget=60)
         assert probed.live.listing.complete
@@ -118,7 +118,7 @@ def test_proof_ends_with_the_budget() -> None:
         assert len(sandbox.requests) == used + 10
 
 
-def test_without_video_list_there_is_no_proof() -> None:
+def test_proof_needs_the_video_list_scope() -> None:
     with Sandbox(videos=3) as sandbox:
         live = Probed(sandbox, sandbox.config(scopes=("user.info.basic",))).live
         with pytest.raises(NotSeenError):
@@ -186,7 +186,7 @@ def test_stand_ins_keep_only_the_form() -> None:
     }
 
 
-def test_times_keep_their_order_and_no_distance() -> None:
+def test_times_keep_their_order_but_not_their_gaps() -> None:
     """Whoever knows when an account posted must not find its times again: not by one shift, nor by the gaps."""
     times = [1_700_000_000 - 86_400 * n for n in (0, 1, 1, 2, 9)]
     body = {"data": {"videos": [{"id": str(n), "create_time": time} for n, time in enumerate(times)]}}
@@ -201,7 +201,7 @@ def test_times_keep_their_order_and_no_distance() -> None:
     assert runs[0] != runs[1]
 
 
-def test_links_and_tokens_keep_their_form() -> None:
+def test_links_and_tokens_keep_their_format() -> None:
     body = {
         "share_url": "https://www.tiktok.com/@ada/video/71?utm_source=key&x=1",
         "link": "https://ada.example.org/me",
@@ -216,7 +216,7 @@ def test_links_and_tokens_keep_their_form() -> None:
     }
 
 
-def test_records_are_ready_for_the_recorded_ones(tmp_path: Path) -> None:
+def test_written_records_match_the_responses(tmp_path: Path) -> None:
     with Sandbox(now=NOW, rate_limit=9) as sandbox:
         probed = Probed(sandbox).run()
     probed.records.write(tmp_path, probed.live.sign_in.secrets)
@@ -248,5 +248,5 @@ OURS: dict[str, Any] = {"user_info.200": {"data": {"user": {"open_id": "a", "is_
     ],
     ids=["same", "null", "type", "more", "less", "status"],
 )
-def test_differences_of_form_are_named(recorded: dict[str, Any], found: list[str]) -> None:
+def test_differences_in_structure_are_named(recorded: dict[str, Any], found: list[str]) -> None:
     assert differences(recorded, OURS) == found

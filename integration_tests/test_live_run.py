@@ -63,7 +63,7 @@ def works(sandbox: Sandbox, config: Any) -> bool:
 # --- the whole command ---
 
 
-def test_run_keeps_the_token_and_shows_no_secret(
+def test_run_stores_the_token_and_prints_no_secret(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ask_last, "APART_S", 1.1)
@@ -95,7 +95,7 @@ KNOWN = {"oauth2.0", "refresh_token", "made-up", "user.info.basic,user.info.prof
 
 
 @pytest.mark.usefixtures("proof_in_process")
-def test_without_config_it_asks_a_sandbox(tmp_path: Path) -> None:
+def test_run_without_config_uses_a_sandbox(tmp_path: Path) -> None:
     assert command.main(["--out", str(tmp_path)]) == 0
 
     report = (tmp_path / "report.md").read_text()
@@ -134,7 +134,7 @@ def test_report_names_the_switches_to_set(
     ],
     ids=["empty", "list", "no_credentials", "unknown_kind", "no_refresh_token", "no_word"],
 )
-def test_invalid_config_is_named(
+def test_invalid_config_fails_in_one_line(
     content: str, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config_file.parent.mkdir()
@@ -147,7 +147,7 @@ def test_invalid_config_is_named(
     assert not (tmp_path / "live").exists()
 
 
-def test_rejected_token_leaves_the_file_alone(
+def test_rejected_token_leaves_the_file_unchanged(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Sandbox(token_error_status=200) as sandbox:
@@ -163,7 +163,7 @@ def test_rejected_token_leaves_the_file_alone(
     assert [path for path in (tmp_path / "live").rglob("*") if path.is_file()] == []
 
 
-def test_finding_never_holds_a_secret() -> None:
+def test_finding_never_contains_a_secret() -> None:
     with Sandbox() as sandbox:
         live = Probed(sandbox).live
         former, token = live.sign_in.former, live.tokens.body["access_token"]
@@ -186,7 +186,7 @@ def test_finding_never_holds_a_secret() -> None:
     ],
     ids=["killed", "ctrl_c", "while_renewing"],
 )
-def test_stopped_in_the_middle_the_file_still_works(
+def test_config_file_stays_valid_when_the_run_is_stopped(
     number: signal.Signals, moment: str, exit_code: int, config_file: Path, tmp_path: Path
 ) -> None:
     with Sandbox(latency=0.1, token_latency=0.3) as sandbox:
@@ -220,7 +220,7 @@ def test_new_token_is_stored_before_the_next_request() -> None:
     assert len(renewed) == 2
 
 
-def test_file_that_takes_no_token_ends_the_run(
+def test_unwritable_config_file_stops_the_run(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: Any) -> None:

@@ -101,7 +101,7 @@ def test_two_files_continue_from_a_state(start_sandbox: StartSandbox, manifest_o
 
 
 @both
-def test_two_files_name_a_rejected_token(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
+def test_two_files_report_a_rejected_token(start_sandbox: StartSandbox, manifest_only: Runner) -> None:
     sandbox = start_sandbox(videos=3)
     config = config_of(sandbox)
     sandbox.expire_refresh_tokens()

@@ -51,7 +51,7 @@ def assert_models(warehouse: Warehouse, *landed: Landed, zone: str = "UTC") -> N
         assert by_key(found, *keys) == by_key(rows, *keys), model
 
 
-def test_each_column_of_each_day_is_the_truth(warehouse: Warehouse) -> None:
+def test_each_column_of_each_day_is_correct(warehouse: Warehouse) -> None:
     """28 days of three accounts with 500 videos each, read in full on every day."""
     with Sandbox(accounts=3, videos=500, years=3, now=START, growing=True) as sandbox:
         days = read_daily(sandbox, 28, random.Random(3), taken=4)
@@ -76,7 +76,7 @@ def assert_sql_of_the_page(days: Days, warehouse: Warehouse) -> None:
     }
 
 
-def test_a_day_is_one_of_the_time_zone_and_its_last_reading(warehouse: Warehouse) -> None:
+def test_day_follows_the_time_zone_and_has_its_last_reading(warehouse: Warehouse) -> None:
     """Read at 5:00, 13:00 and 22:30 UTC, the last of which is half past midnight in Berlin."""
     rng = random.Random(7)
     with Sandbox(accounts=1, videos=60, years=1, now=START, growing=True) as sandbox:
@@ -90,7 +90,7 @@ def test_a_day_is_one_of_the_time_zone_and_its_last_reading(warehouse: Warehouse
     assert len(warehouse.rows("tiktok_organic__account_daily")) == 5  # of twelve readings; in UTC they are four days
 
 
-def test_another_project_takes_the_package(warehouse: Warehouse) -> None:
+def test_another_project_can_use_the_package(warehouse: Warehouse) -> None:
     """With Airbyte's tables in a schema, the models in another, and a model of its own on top."""
     with Sandbox(accounts=1, videos=30, years=1, now=START) as sandbox:
         days = Days(sandbox)
@@ -141,7 +141,7 @@ def two_accounts() -> Iterator[Days]:
         yield Days(sandbox, lookback=90)
 
 
-def test_a_killed_sync_makes_no_video_look_gone(two_accounts: Days, warehouse: Warehouse) -> None:
+def test_killed_sync_reports_no_video_as_gone(two_accounts: Days, warehouse: Warehouse) -> None:
     """28 days; each day a sync is killed somewhere and, but for every third day, run again from its state."""
     days, rng = two_accounts, random.Random(5)
     for account in days.sandbox.accounts:
@@ -180,7 +180,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
-def test_sql_of_other_warehouses_means_the_same(dialect: str, built: Warehouse) -> None:
+def test_sql_for_other_warehouses_gives_the_same_rows(dialect: str, built: Warehouse) -> None:
     """As sqlglot understands it: neither of the two is at hand."""
     command = [ROOT / ".venv-demo" / "bin" / "python", OTHER_WAREHOUSES, dialect, built.url]
     process = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=built.folder)

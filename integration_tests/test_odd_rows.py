@@ -41,7 +41,7 @@ def oldest_of_each_account(days: Days) -> list[str]:
 # --- a count that is missing in one reading ---
 
 
-def test_missing_count_stands_until_the_next(days: Days, warehouse: Warehouse) -> None:
+def test_missing_count_repeats_the_previous_one(days: Days, warehouse: Warehouse) -> None:
     """Readings of 100, none and 110 are 100 views and then 10, not a lifetime twice."""
     first, second = oldest_of_each_account(days)
     readings_of(days, first)[2]["view_count"] = None
@@ -65,7 +65,7 @@ def test_missing_count_stands_until_the_next(days: Days, warehouse: Warehouse) -
     assert last["view_count"] == readings_of(days, second)[-2]["view_count"] > 0
 
 
-def test_count_of_earlier_the_same_day_stands(warehouse: Warehouse) -> None:
+def test_missing_count_repeats_one_of_the_same_day(warehouse: Warehouse) -> None:
     """Read at 5:00 and at 13:00, the second time without a view count."""
     with Sandbox(videos=5, years=1, now=START) as sandbox:
         days = Days(sandbox)
@@ -107,7 +107,7 @@ def spoil(days: Days) -> None:
     days.user_info.append({**days.user_info[0], "open_id": None, "_airbyte_raw_id": "odd-profile"})
 
 
-def test_odd_rows_are_listed_and_the_rest_is_right(days: Days, warehouse: Warehouse) -> None:
+def test_odd_rows_are_listed_and_the_rest_is_correct(days: Days, warehouse: Warehouse) -> None:
     """Catches one row that keeps every account from its numbers, for ever, as it stays in the table."""
     spoil(days)
     warehouse.fill(user_info=days.user_info, videos=days.videos)
@@ -135,7 +135,7 @@ def test_odd_rows_are_listed_and_the_rest_is_right(days: Days, warehouse: Wareho
 # --- schemas, prefixes, columns ---
 
 
-def test_several_schemas_stand_side_by_side(days: Days, warehouse: Warehouse) -> None:
+def test_several_schemas_are_combined(days: Days, warehouse: Warehouse) -> None:
     """As examples/terraform/example.tfvars has them: one more schema, with a prefix and without profiles."""
     founder = replace(warehouse, schema="founder")
     own = days.sandbox.accounts[1].open_id
@@ -185,7 +185,7 @@ def test_prefix_and_deselected_columns_are_allowed(days: Days, warehouse: Wareho
     ],
     ids=["column", "tables"],
 )
-def test_what_is_needed_is_named(warehouse: Warehouse, statement: str, said: str) -> None:
+def test_missing_column_or_table_is_named(warehouse: Warehouse, statement: str, said: str) -> None:
     warehouse.fill()
     warehouse.run(*statement.format(schema=warehouse.schema).split("; "))
     process = warehouse.dbt("build")

@@ -126,7 +126,7 @@ def run(airbyte: Airbyte, folder: Path, *blocks: str, stdin: str = "") -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_rotation_changes_the_secret_of_our_sources_only(airbyte: Airbyte, tmp_path: Path) -> None:
+def test_rotation_changes_only_our_sources_secret(airbyte: Airbyte, tmp_path: Path) -> None:
     expected = copy.deepcopy(airbyte.sources)
     for name in ("brand-0", "brand-1"):
         expected[name]["configuration"]["credentials"]["client_secret"] = "new"
@@ -147,7 +147,7 @@ def test_pause_leaves_other_connectors_active(airbyte: Airbyte, tmp_path: Path) 
     }
 
 
-def test_replaced_tokens_are_read_with(airbyte: Airbyte, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_replaced_tokens_are_used_by_the_sync(airbyte: Airbyte, start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """The file is that of tiktok-organic-sign-in; everything else of the source stays."""
     sandbox = start_sandbox(videos=30)
     source = airbyte.sources["brand-0"]["configuration"]

@@ -133,7 +133,7 @@ def test_no_record_follows_the_state_of_a_stopped_sync(
     assert 0 < len(video_ids(outcome)) < 4000
 
 
-def test_stopped_sync_has_no_state_of_an_unselected_stream(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_stopped_sync_emits_no_state_of_unselected_streams(start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=5)
     sandbox.fail(USER, *["http_503"] * 9)
     run = command(sandbox)
@@ -143,7 +143,7 @@ def test_stopped_sync_has_no_state_of_an_unselected_stream(start_sandbox: StartS
 
 
 @pytest.mark.parametrize("fault", ["http_503", "rate_limited"])
-def test_sigterm_interrupts_workers_that_wait(fault: str, start_sandbox: StartSandbox, command: Commands) -> None:
+def test_sigterm_interrupts_waiting_workers(fault: str, start_sandbox: StartSandbox, command: Commands) -> None:
     """Before retries, or for TikTok's rate limit."""
     sandbox = start_sandbox(videos=1500)
     sandbox.fail_on(LIST, dict.fromkeys(range(10, 400), fault))
@@ -156,7 +156,7 @@ def test_sigterm_interrupts_workers_that_wait(fault: str, start_sandbox: StartSa
     assert in_printed_pages(outcome, sandbox) <= claimed(outcome, sandbox) <= set(video_ids(outcome))
 
 
-def test_state_is_printed_before_a_wait_for_the_limit(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_state_is_printed_before_a_rate_limit_wait(start_sandbox: StartSandbox, command: Commands) -> None:
     """Whoever waits for minutes may be killed meanwhile."""
     sandbox = start_sandbox(videos=2000, latency=0.01)
     sandbox.fail_on(LIST, dict.fromkeys(range(30, 400), "rate_limited"))
@@ -177,7 +177,7 @@ def test_state_is_printed_before_a_wait_for_the_limit(start_sandbox: StartSandbo
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_terminated_process_emits_whole_messages(
+def test_terminated_process_emits_complete_messages(
     unbuffered: str, start_sandbox: StartSandbox, command: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The signal arrives while the process is blocked in the middle of a line, waiting for room in the pipe."""
@@ -197,7 +197,7 @@ def test_terminated_process_emits_whole_messages(
 
 
 @pytest.mark.parametrize("lines", [1, 50])
-def test_closed_pipe_ends_the_process_quietly(lines: int, start_sandbox: StartSandbox, command: Commands) -> None:
+def test_closed_pipe_exits_quietly_with_141(lines: int, start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=2000, latency=0.05)
     run = command(sandbox)
     with running(run.start("read", *run.files(sandbox.config()))) as process:
@@ -231,7 +231,7 @@ def test_killed_sync_loses_no_video(start_sandbox: StartSandbox, command: Comman
     assert len(set(video_ids(first)) & set(video_ids(second))) < (10 + 8) * 20
 
 
-def test_an_hour_of_expiries_and_limits_loses_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_hour_of_expired_tokens_and_429s_loses_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """An hour in 20 s: tokens live 2 s instead of 2 h, and windows of the limit are 2 s instead of 60 s."""
     sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=12, rate_window=2)
     run = Command(sandbox.base_url, tmp_path, hurried())

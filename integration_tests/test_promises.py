@@ -127,7 +127,7 @@ def test_persistent_corrupt_profile_fails_check(fault: str, start_sandbox: Start
     assert len(sandbox.requests_to(USER)) == ATTEMPTS_IN_CHECK
 
 
-def test_invalid_utf8_comes_with_replacement_characters(start_sandbox: StartSandbox) -> None:
+def test_invalid_utf8_becomes_replacement_characters(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=70)
     sandbox.fail(LIST, *["invalid_utf8"] * 9)
     sandbox.fail(USER, *["invalid_utf8"] * 9)

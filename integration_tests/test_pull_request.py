@@ -43,7 +43,7 @@ def test_layout_holds_the_connector_and_its_page(repository: Path, connector: Pa
         assert (connector / path).read_bytes() == (ROOT / path).read_bytes()
 
 
-def test_page_of_the_layout_is_as_airbyte_checks_it(repository: Path) -> None:
+def test_layout_page_passes_airbytes_checks(repository: Path) -> None:
     """Its changelog holds nothing but the table, and its panel takes relative links for pages of docs.airbyte.com."""
     page = repository / PAGE
     changelog = re.sub(r"^\|.*\n", "", page.read_text().partition("## Changelog\n\n")[2], flags=re.MULTILINE)
@@ -51,14 +51,14 @@ def test_page_of_the_layout_is_as_airbyte_checks_it(repository: Path) -> None:
     assert [link for link in markdown.links(page) if not link.startswith(("https://", "#"))] == []
 
 
-def test_texts_of_the_layout_link_only_within_it(connector: Path) -> None:
+def test_layout_documents_link_only_within_it(connector: Path) -> None:
     texts = [connector / name for name in ("README.md", "CONTRIBUTING.md")]
     links = [link for text in texts for link in markdown.links(text) if not link.startswith("https://")]
     assert [link for link in links if not (connector / link).is_file()] == []
     assert [path.name for path in texts if re.search(r"\bmake ", path.read_text())] == []
 
 
-def test_layout_reads_with_airbytes_secret(connector: Path) -> None:
+def test_layout_uses_airbytes_secret_config(connector: Path) -> None:
     text = (connector / "acceptance-test-config.yml").read_text()
     named = set(re.findall(r"_path: (.*)", text))
     assert {path for path in named if not (connector / path).is_file()} == {"secrets/config.json"}
@@ -66,12 +66,12 @@ def test_layout_reads_with_airbytes_secret(connector: Path) -> None:
     assert list(yaml.safe_load(text)["acceptance_tests"]) == list(ours["acceptance_tests"])
 
 
-def test_links_of_the_page_lead_into_the_layout(repository: Path) -> None:
+def test_page_links_lead_into_the_layout(repository: Path) -> None:
     links = re.findall(r"\(https://github.com/airbytehq/airbyte/blob/master/([^)#]+)", (repository / PAGE).read_text())
     assert [link for link in links if not (repository / link).is_file()] == []
 
 
-def test_unit_tests_of_the_layout_stand_alone(connector: Path) -> None:
+def test_layout_unit_tests_are_self_contained(connector: Path) -> None:
     texts = {path.name: path.read_text() for path in (connector / "unit_tests").rglob("*.py")}
     elsewhere = (
         r"^(?:from|import) (?:benchmarks|examples|integration_tests|sandbox)\b|parents\[1\] / \"(?:docs|examples)"
@@ -88,7 +88,7 @@ sys.path[:] = [folder for folder in sys.path if not pathlib.Path(folder, "sandbo
 WHERE = "import importlib.util as u; print(u.find_spec('source_tiktok_organic').origin, u.find_spec('sandbox'))"
 
 
-def test_unit_tests_of_the_layout_can_be_collected(connector: Path, tmp_path: Path) -> None:
+def test_layout_unit_tests_can_be_collected(connector: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_CHECKOUT)
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{connector}", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -123,7 +123,7 @@ def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pyte
     assert said.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
 
 
-def test_unknown_form_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_form_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "airbyte-integrations" / "connectors").mkdir(parents=True)
     assert main("no python", tmp_path, "both") == 2
     assert capsys.readouterr().out == "FORM is package or manifest-only, not both.\n"

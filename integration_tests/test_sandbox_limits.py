@@ -48,7 +48,7 @@ def statuses(sandbox: Sandbox, pauses: tuple[float, ...]) -> list[int]:
         ({"rate_lock": 1_000.0}, (*[0] * 13, 3_601), [200, *[429] * 12, 200]),
     ],
 )
-def test_rate_limit_accepts_and_refuses(
+def test_rate_limit_accepts_and_rejects(
     switches: dict[str, Any], pauses: tuple[float, ...], expected: list[int]
 ) -> None:
     with Sandbox(**{"videos": 0, "now": NOW, "rate_limit": 1, **switches}) as sandbox:
@@ -69,7 +69,7 @@ def test_accounts_share_a_limit_and_endpoints_do_not() -> None:
     assert (found, other) == ([200, 200, 429], 200)
 
 
-def test_refused_periods_count_from_the_first_request() -> None:
+def test_rejecting_periods_start_at_the_first_request() -> None:
     with Sandbox(videos=0, rate_limit=0) as sandbox:
         sandbox.refuse_between(USER_INFO_PATH, 0, 10)
         sandbox.refuse_between(USER_INFO_PATH, 30, 40)

@@ -96,7 +96,7 @@ def test_videos_have_the_recorded_types(client: Client, place: int) -> None:
     assert all(form(video) == form(row) for video in videos)
 
 
-def test_errors_are_the_recorded_ones(sandbox: Sandbox, client: Client) -> None:
+def test_errors_match_the_recorded_ones(sandbox: Sandbox, client: Client) -> None:
     with Client(sandbox, "act.unknown") as stranger, Client(sandbox, sandbox.grant(scopes=BASIC).access_token) as basic:
         rejected = stranger.user_info()
         refused = basic.user_info(("open_id", "video_count"))

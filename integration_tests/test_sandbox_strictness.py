@@ -127,7 +127,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize(("endpoint", "options", "text"), MISTAKES)
-def test_request_against_the_documentation_is_refused(
+def test_undocumented_request_is_rejected(
     sandbox: Sandbox, client: Client, endpoint: tuple[str, str], options: dict[str, Any], text: str
 ) -> None:
     response = client.send(*endpoint, headers=client.bearer, **options)
@@ -141,7 +141,7 @@ def test_request_against_the_documentation_is_refused(
 
 
 @pytest.mark.parametrize("header", ["", "act.x", "Bearer "])
-def test_missing_bearer_token_is_refused(sandbox: Sandbox, client: Client, header: str) -> None:
+def test_missing_bearer_token_is_rejected(sandbox: Sandbox, client: Client, header: str) -> None:
     response = client.send(*USER, **fields("open_id"), headers={"Authorization": header})
 
     assert (response.status_code, response.json()["error"]["code"]) == (401, "access_token_invalid")
@@ -157,7 +157,7 @@ def test_check_raises_until_the_reset(sandbox: Sandbox, client: Client) -> None:
     sandbox.check()
 
 
-def test_right_requests_are_no_violations(sandbox: Sandbox, client: Client) -> None:
+def test_valid_requests_cause_no_violation(sandbox: Sandbox, client: Client) -> None:
     desktop = wish(**DESKTOP, code_challenge=CHALLENGE, code_challenge_method="S256", disable_auto_auth="1")
     empty = {**fields(), "headers": {**client.bearer, "Content-Type": "application/json"}}
     with Client(sandbox, "act.unknown") as stranger:

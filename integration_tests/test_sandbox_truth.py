@@ -51,7 +51,7 @@ def ids_of(sandbox: Sandbox) -> list[str]:
     ],
     ids=lambda switches: "+".join(switches) or "as_documented",
 )
-def test_each_video_comes_once_in_order(max_count: int, switches: dict[str, Any]) -> None:
+def test_each_video_is_listed_once_in_order(max_count: int, switches: dict[str, Any]) -> None:
     with Sandbox(**{"rate_limit": 0, "now": NOW, "videos": 150, **switches}) as sandbox:
         pages = pages_of(sandbox, max_count)
         served = [video_id for request in sandbox.requests for video_id in request.videos]
@@ -61,7 +61,7 @@ def test_each_video_comes_once_in_order(max_count: int, switches: dict[str, Any]
 
 
 @pytest.mark.parametrize("max_count", [1, 3, 20])
-def test_inclusive_cursor_repeats_only_the_edges_of_pages(max_count: int) -> None:
+def test_inclusive_cursor_repeats_only_page_edges(max_count: int) -> None:
     with Sandbox(cursor_inclusive=True, rate_limit=0, now=NOW, videos=150) as sandbox:
         pages = pages_of(sandbox, max_count)
         truth = ids_of(sandbox)
@@ -75,7 +75,7 @@ def test_inclusive_cursor_repeats_only_the_edges_of_pages(max_count: int) -> Non
 @pytest.mark.parametrize("every_page", [False, True])
 @pytest.mark.parametrize("listed_again", [False, True])
 @pytest.mark.parametrize(("counted", "length"), [(False, 22), (True, 20)])
-def test_pinned_videos_come_on_top(counted: bool, length: int, listed_again: bool, every_page: bool) -> None:
+def test_pinned_videos_are_listed_on_top(counted: bool, length: int, listed_again: bool, every_page: bool) -> None:
     with Sandbox(videos=60, same_second=1, pins_counted=counted) as sandbox:
         truth = ids_of(sandbox)
         second, first = truth[40:42]

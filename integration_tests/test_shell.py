@@ -32,7 +32,7 @@ def printed(folder: Path, name: str) -> Outcome:
     return read_outcome((folder / name).read_text(), 0)
 
 
-def test_commands_of_the_readme_work_day_after_day(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_readme_commands_work_day_after_day(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=60)
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(sandbox.config(lookback_window_days=0)))
@@ -68,7 +68,7 @@ def test_files_may_be_pipes(start_sandbox: StartSandbox, tmp_path: Path) -> None
     assert outcome.records("user_info") == [sandbox.account.user]
 
 
-def test_config_error_is_one_sentence_on_the_terminal(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_config_error_prints_one_sentence(start_sandbox: StartSandbox, command: Commands) -> None:
     outcome = command(start_sandbox()).execute(["read", "--config", "nowhere.json"])
     sentence = "The config file nowhere.json can't be read: No such file or directory."
     assert (outcome.exit_code, outcome.errors) == (1, [("config_error", sentence)])

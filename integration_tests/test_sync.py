@@ -114,7 +114,7 @@ class Sync:
         return sorted(map(str, daily)), sorted(map(str, days)), self.gone()
 
 
-def test_two_runs_on_two_days_leave_both(tmp_path: Path, start_sandbox: StartSandbox, warehouse: Warehouse) -> None:
+def test_two_daily_runs_keep_both_days(tmp_path: Path, start_sandbox: StartSandbox, warehouse: Warehouse) -> None:
     """Two accounts in one table; one video is deleted within the lookback, and one before it, which no sync saw."""
     sandbox = start_sandbox(accounts=2, videos=120, years=1)
     sync = Sync(tmp_path, sandbox, warehouse, lookback_window_days=90)
@@ -210,7 +210,7 @@ def locked(sync: Sync, sandbox: Sandbox) -> tuple[int, str]:
     ("interruption", "code"),
     [(killed, -signal.SIGKILL), (ctrl_c, 130), (connector_stopped, 1), (offline, 1), (full_disk, 1), (locked, 3)],
 )
-def test_failed_run_leaves_yesterday_as_it_was(
+def test_failed_run_leaves_yesterdays_rows_unchanged(
     tmp_path: Path, start_sandbox: StartSandbox, interruption: Interruption, code: int
 ) -> None:
     """And the next run is complete: what was deleted meanwhile is gone, and nothing else."""
@@ -238,7 +238,7 @@ def test_failed_run_leaves_yesterday_as_it_was(
     assert sync.gone() == {deleted}
 
 
-def test_run_after_a_failure_continues_and_covers_its_own_part(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+def test_run_after_a_failure_continues_where_it_stopped(tmp_path: Path, start_sandbox: StartSandbox) -> None:
     """Otherwise a first sync under a quota never finishes, or all that was read before the stop looks deleted."""
     sandbox = start_sandbox(videos=300, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path), lookback_window_days=400)
@@ -295,7 +295,7 @@ def test_stop_while_models_are_built_loses_no_day(
     assert added() == TODAY
 
 
-def test_run_draws_its_picture_and_its_line_for_cron_runs(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+def test_run_draws_a_picture_and_prints_a_working_cron_line(tmp_path: Path, start_sandbox: StartSandbox) -> None:
     sync = Sync(tmp_path, start_sandbox(videos=30, years=1), duckdb(tmp_path))
     code, out, err = sync.run(quiet=False)
     assert (code, err) == (0, "")
@@ -352,7 +352,7 @@ def test_missing_row_fails_the_run(tmp_path: Path, start_sandbox: StartSandbox, 
     assert sync.run() == (0, "", "")
 
 
-def test_database_error_is_one_line_without_the_rows(
+def test_database_error_prints_one_line_without_rows(
     tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int
 ) -> None:
     """Catches SQL with everybody's captions in a mail of cron's."""
@@ -374,7 +374,7 @@ def test_database_error_is_one_line_without_the_rows(
 
 
 @pytest.mark.parametrize("size", [FULL, 600_000], ids=["rows", "checkpoint"])
-def test_full_disk_is_one_sentence(tmp_path: Path, start_sandbox: StartSandbox, size: int) -> None:
+def test_full_disk_prints_one_sentence(tmp_path: Path, start_sandbox: StartSandbox, size: int) -> None:
     """Catches a traceback on stdout, and a message that only says that there was an error before."""
     sync = Sync(tmp_path, start_sandbox(videos=100, years=1), duckdb(tmp_path))
     limit = (size, size)
@@ -385,7 +385,7 @@ def test_full_disk_is_one_sentence(tmp_path: Path, start_sandbox: StartSandbox, 
     assert len(err.splitlines()) == 1
 
 
-def test_database_that_is_in_use_is_one_sentence(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+def test_database_in_use_prints_one_sentence(tmp_path: Path, start_sandbox: StartSandbox) -> None:
     """And costs no refresh token: TikTok is not asked for anything."""
     sandbox = start_sandbox(videos=5, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path))
@@ -402,7 +402,7 @@ def test_database_that_is_in_use_is_one_sentence(tmp_path: Path, start_sandbox: 
     assert sandbox.requests == []
 
 
-def test_postgres_without_tls_is_refused_when_asked(
+def test_postgres_without_tls_fails_verify_full(
     tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int
 ) -> None:
     """Catches a connection that is not encrypted although its address says verify-full."""
@@ -437,7 +437,7 @@ def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) 
         (["--accounts", "nowhere/config.json"], 1, "There is no config file nowhere/config.json yet."),
     ],
 )
-def test_exit_codes_are_those_of_the_page(arguments: list[str], code: int, said: str) -> None:
+def test_exit_codes_match_the_page(arguments: list[str], code: int, said: str) -> None:
     command = [PYTHON, "-m", "examples.sync", *arguments]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_RUN)
     assert (process.returncode, process.stdout) == (code, "")

@@ -189,7 +189,7 @@ def started_driver(sandbox: Sandbox, warehouse: Warehouse, errors: Path) -> Iter
             driver.communicate()
 
 
-def test_ten_days_are_right_to_the_last_number(tmp_path: Path, warehouse: Warehouse) -> None:
+def test_ten_days_are_correct_to_the_last_number(tmp_path: Path, warehouse: Warehouse) -> None:
     with Sandbox(accounts=2, videos=60, years=1, now=START, growing=True) as sandbox:
         play = Play(tmp_path, warehouse, sandbox)
         with started_driver(sandbox, warehouse, tmp_path / "stderr.txt") as driver:

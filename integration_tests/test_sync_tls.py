@@ -70,7 +70,7 @@ def synced(folder: Path, start_sandbox: StartSandbox, warehouse: Warehouse, opti
     return sync
 
 
-def test_options_of_the_address_reach_every_connection(
+def test_address_options_reach_every_connection(
     tmp_path: Path, start_sandbox: StartSandbox, certificates: Path, tls_port: int
 ) -> None:
     """With a path from the current folder, which is another one for dbt.
@@ -102,7 +102,7 @@ def test_options_of_the_address_reach_every_connection(
     ],
     ids=["host", "authority", "no-file"],
 )
-def test_verify_full_refuses_another_server(
+def test_verify_full_rejects_an_unverified_server(
     tmp_path: Path,
     start_sandbox: StartSandbox,
     certificates: Path,

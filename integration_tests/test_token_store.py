@@ -81,7 +81,7 @@ def test_two_processes_refresh_in_turn(start_sandbox: StartSandbox, command: Com
     assert sum(len(o.configs) for o in outcomes) == len(token_statuses(sandbox))
 
 
-def test_typed_config_lasts_for_days(start_sandbox: StartSandbox) -> None:
+def test_unchanged_config_works_for_days(start_sandbox: StartSandbox) -> None:
     """`check`, then a day's sync three times; what the first day's `check` emitted is as lost as all else."""
     sandbox = start_sandbox(videos=40)
     connector, config, state = InProcess(sandbox.base_url), sandbox.config(), None
@@ -103,7 +103,7 @@ def test_typed_config_lasts_for_days(start_sandbox: StartSandbox) -> None:
     assert (token_statuses(sandbox), last.errors) == ([200] * 4, [])
 
 
-def test_without_a_store_the_second_day_fails(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_sync_fails_without_a_store(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the store is for."""
     monkeypatch.delenv("TIKTOK_TOKEN_STORE")
     sandbox = start_sandbox(videos=3)
@@ -138,7 +138,7 @@ def test_closed_pipe_loses_no_token(start_sandbox: StartSandbox, command: Comman
     assert (resumed.errors, resumed.configs, token_statuses(sandbox)) == ([], [], [200])
 
 
-def test_killed_process_leaves_the_store_free(start_sandbox: StartSandbox, command: Commands) -> None:
+def test_killed_process_leaves_the_store_unlocked(start_sandbox: StartSandbox, command: Commands) -> None:
     """Its lock ends with it; TikTok has not seen its request."""
     sandbox = start_sandbox(videos=2)
     sandbox.fail(TOKEN, "hang")

@@ -25,7 +25,7 @@ def refreshes(sandbox: Sandbox) -> list[int]:
     return [request.status for request in sandbox.requests_to(TOKEN)]
 
 
-def test_check_of_an_unsaved_source_uses_no_token(start_sandbox: StartSandbox) -> None:
+def test_check_of_an_unsaved_source_uses_no_refresh_token(start_sandbox: StartSandbox) -> None:
     """Airbyte drops what that check emits."""
     sandbox = start_sandbox(videos=5)
     connector, config = InProcess(sandbox.base_url), typed(sandbox)
@@ -45,7 +45,7 @@ def test_expired_pasted_access_token_needs_one_refresh(start_sandbox: StartSandb
 
 
 @pytest.mark.parametrize("around", ["{}\n", " {}", "\t{}\r\n"], ids=["newline", "space", "mixed"])
-def test_white_space_around_typed_values_is_dropped(around: str, start_sandbox: StartSandbox) -> None:
+def test_whitespace_around_values_is_stripped(around: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=2)
     bare, oauth = sandbox.access_token_config(), sandbox.config()
     for config in (bare, oauth):
@@ -60,7 +60,7 @@ def test_white_space_around_typed_values_is_dropped(around: str, start_sandbox: 
     assert sandbox.requests_to(TOKEN)[0].body["refresh_token"] == oauth["credentials"]["refresh_token"]
 
 
-def test_null_for_an_optional_property_is_as_if_absent(start_sandbox: StartSandbox) -> None:
+def test_null_for_an_optional_property_counts_as_absent(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=25, years=1)
     names = ("start_date", "lookback_window_days", "additional_full_sync", "num_workers")
     config = sandbox.config(**dict.fromkeys(names))
@@ -92,7 +92,7 @@ def test_invalid_token_response_keeps_the_tokens(odd: dict[str, Any], start_sand
 
 
 @pytest.mark.parametrize("refresh_token", [MISSING, "", None], ids=["missing", "empty", "null"])
-def test_refresh_token_that_does_not_come_is_kept(refresh_token: Any, start_sandbox: StartSandbox) -> None:
+def test_refresh_token_is_kept_if_none_is_returned(refresh_token: Any, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=2, rotate_refresh_tokens=False)
     sandbox.token_response(refresh_token=refresh_token)
     config = sandbox.config()

@@ -78,7 +78,7 @@ def test_every_window_reports_an_invalid_cursor_once(start_sandbox: StartSandbox
 
 
 @pytest.mark.parametrize("form", ["seconds", "true", "float", "negative", "small"])
-def test_cursor_of_another_form_is_an_invalid_one(form: str, start_sandbox: StartSandbox) -> None:
+def test_malformed_cursor_is_invalid(form: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=90, cursor_form=form)
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
     assert (outcome.exit_code, outcome.errors) == (1, [INVALID_CURSOR, closing("videos", INVALID_CURSOR)])
@@ -99,7 +99,7 @@ def test_wrong_video_count_loses_no_video(number: int, videos_counted: int, star
 
 @pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
 @pytest.mark.parametrize("counted", [False, True], ids=["on_top", "counted"])
-def test_pinned_posts_come_once(counted: bool, every_page: bool, start_sandbox: StartSandbox) -> None:
+def test_pinned_posts_are_emitted_once(counted: bool, every_page: bool, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=300, pins_counted=counted)
     for place in (0, 150, 299):
         sandbox.account.pin(sandbox.account.videos[place]["id"], every_page)
@@ -127,7 +127,7 @@ def test_access_token_is_used_without_a_refresh(start_sandbox: StartSandbox) -> 
     assert sandbox.requests_to(TOKEN) == []
 
 
-def test_account_without_videos_is_a_complete_sync(start_sandbox: StartSandbox) -> None:
+def test_account_without_videos_syncs_completely(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=0)
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
     assert (outcome.exit_code, outcome.errors, outcome.records("videos")) == (0, [], [])

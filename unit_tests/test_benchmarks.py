@@ -37,7 +37,7 @@ def test_every_difference_from_the_truth_is_named(read: list[str], expected: tup
     assert truth.problems(read, HELD, HELD) == expected
 
 
-def test_incremental_sync_may_bring_older_videos() -> None:
+def test_incremental_sync_may_emit_older_videos() -> None:
     assert truth.problems(["1", "2"], HELD, wanted=["1"]) == ()
     assert truth.problems(["2"], HELD, wanted=["1"]) == ("1 videos missing, as 1",)
 

@@ -112,7 +112,7 @@ def test_system_error_keeps_its_traceback(connector: Connector, monkeypatch: pyt
     assert "Traceback" in next(log["message"] for log in outcome.of("LOG") if log["level"] == "FATAL")
 
 
-def test_closed_stderr_gets_no_sentence(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_stderr_gets_no_message(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     """It must not go to stdout, where `print` puts it then."""
     monkeypatch.setattr("sys.stderr", None)
     outcome = run(connector, "discover", config="{}")
@@ -162,7 +162,7 @@ def test_discovered_catalog_may_name_one_stream(tiktok: TikTok, connector: Conne
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}], ids=json.dumps)
-def test_schema_without_columns_means_all(schema: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_schema_without_columns_selects_all(schema: Any, tiktok: TikTok, connector: Connector) -> None:
     """It silently gave a table of ids."""
     tiktok.with_videos(*TIMES)
     configured = catalog()
@@ -202,7 +202,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("form", STATES)
-def test_state_in_any_form_is_read_from(form: str, tiktok: TikTok, connector: Connector) -> None:
+def test_state_in_any_form_is_accepted(form: str, tiktok: TikTok, connector: Connector) -> None:
     """Of each stream the last state counts."""
     tiktok.with_videos(*TIMES)
     outcome = run(connector, "read", config=CONFIG, state=STATES[form])
@@ -217,7 +217,7 @@ def test_empty_state_reads_everything(content: str, tiktok: TikTok, connector: C
     assert (outcome.errors, len(outcome.records("videos"))) == ([], 3)
 
 
-def test_output_of_a_read_is_the_state_of_the_next(tiktok: TikTok, connector: Connector) -> None:
+def test_read_output_is_accepted_as_a_state(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(*TIMES)
     first = run(connector, "read", config=CONFIG)
     second = run(connector, "read", config=CONFIG, state=lines(*first.messages))

@@ -53,7 +53,7 @@ def test_fields_are_in_the_query_and_not_in_the_body(tiktok: TikTok, connector: 
     assert set(tiktok.bodies()[0]) == {"max_count"}
 
 
-def test_commas_of_fields_are_literal(tiktok: TikTok, connector: Connector) -> None:
+def test_commas_in_fields_are_not_encoded(tiktok: TikTok, connector: Connector) -> None:
     """Nobody is known to have sent this endpoint `%2C`, which the CDK makes of a comma in a parameter."""
     tiktok.with_an_account()
     connector.read(ACCESS_TOKEN_CONFIG, columns={"user_info": ["username"], "videos": ["title", "view_count"]})
@@ -68,7 +68,7 @@ def test_commas_of_fields_are_literal(tiktok: TikTok, connector: Connector) -> N
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", ["invalid_params", "never_heard_of"])
 @pytest.mark.parametrize("pages", [1, 3, 20])
-def test_rejected_optional_fields_cost_nothing_else(
+def test_rejected_optional_fields_drop_only_their_columns(
     pages: int, code: str, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
     times = [1_700_000_000 - n for n in range(20 * pages)]
@@ -119,7 +119,7 @@ def test_other_errors_leave_the_optional_field_alone(code: str, tiktok: TikTok, 
     assert (outcome.errors, outcome.warnings) == ([], [])
 
 
-def test_missing_scope_is_not_searched_in_optional_fields(tiktok: TikTok, connector: Connector) -> None:
+def test_missing_scope_keeps_the_optional_fields(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account(refused("scope_not_authorized", 401), page([], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
@@ -127,7 +127,7 @@ def test_missing_scope_is_not_searched_in_optional_fields(tiktok: TikTok, connec
 
 
 @pytest.mark.parametrize("code", ["invalid_params", "never_heard_of"])
-def test_rejected_video_count_costs_no_column(code: str, tiktok: TikTok, connector: Connector) -> None:
+def test_rejected_video_count_drops_no_column(code: str, tiktok: TikTok, connector: Connector) -> None:
     """The parent of `videos` requests it to save requests, so its rejection causes no warning."""
     tiktok.with_videos(1_700_000_000)
     tiktok.responds("user", refused(code, 400), good({"user": {"open_id": "_000account"}}))

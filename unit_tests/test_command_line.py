@@ -117,7 +117,7 @@ def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Conne
 
 
 @pytest.mark.parametrize("names", [("videos", "videos"), ("user_info", "videos", "user_info")])
-def test_stream_twice_in_the_catalog_is_named(names: tuple[str, ...], tiktok: TikTok, connector: Connector) -> None:
+def test_duplicate_stream_in_the_catalog_is_named(names: tuple[str, ...], tiktok: TikTok, connector: Connector) -> None:
     """The CDK would read it once, and end the sync as if it had read both."""
     tiktok.with_an_account()
     outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": catalog(*names)})
@@ -126,7 +126,7 @@ def test_stream_twice_in_the_catalog_is_named(names: tuple[str, ...], tiktok: Ti
     assert (outcome.of("RECORD"), outcome.of("STATE"), tiktok.requests("user")) == ([], [], [])
 
 
-def test_both_streams_twice_are_both_named(tiktok: TikTok, connector: Connector) -> None:
+def test_two_duplicate_streams_are_both_named(tiktok: TikTok, connector: Connector) -> None:
     outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": catalog(*["videos", "user_info"] * 2)})
     message = MESSAGES["duplicate_stream"].format(names="user_info, videos")
     assert outcome.errors == [("config_error", message)]
@@ -160,7 +160,7 @@ def test_other_base_url_is_used_with_a_warning(
     assert "open.tiktokapis.com" not in str(requester)
 
 
-def test_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_empty_base_url_counts_as_unset(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "")
     source = SourceTiktokOrganic(None, validate_config(deepcopy(OAUTH_CONFIG)))
     assert source.resolved_manifest["streams"][1]["retriever"]["requester"]["url_base"] == "https://open.tiktokapis.com"
@@ -209,12 +209,12 @@ def test_misspelled_credentials_cause_a_warning(connector: Connector) -> None:
     ],
     ids=["earlier_version", "scope", "empty_scope", "airbyte"],
 )
-def test_properties_of_platforms_cause_no_warning(config: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_platform_properties_cause_no_warning(config: Any, tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
     assert connector.check(config).warnings == []
 
 
-def test_package_has_nothing_but_the_source() -> None:
+def test_package_exports_only_the_source() -> None:
     import source_tiktok_organic
 
     assert source_tiktok_organic.SourceTiktokOrganic is SourceTiktokOrganic

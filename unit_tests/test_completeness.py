@@ -81,7 +81,7 @@ def test_continued_sync_is_not_compared(tiktok: TikTok, connector: Connector) ->
     assert said(connector.read(OAUTH_CONFIG, state=state)) == []
 
 
-def test_read_that_failed_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
+def test_failed_read_is_not_compared(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(*posts(3, DAY)).responds("user", good({"user": {**USER, "video_count": 10}}))
     tiktok.responds("videos", refused("invalid_params", 400))
     outcome = connector.read(OAUTH_CONFIG)

@@ -94,7 +94,7 @@ def passing(record_filter: DeduplicatingFilter, seconds: list[int], stream_slice
         ([10**6, 150], [10**6, 150]),
     ],
 )
-def test_page_passes_without_its_tail_before_the_window(page_of: list[int], passed: list[int]) -> None:
+def test_page_is_emitted_without_its_tail_before_the_window(page_of: list[int], passed: list[int]) -> None:
     """The tail belongs to the next window. Older videos on top are pinned posts, if not from before the start date."""
     assert passing(deduplicating_filter(START_S), page_of, slice_of(*WINDOW)) == passed
 
@@ -104,13 +104,13 @@ def test_tail_starts_where_the_window_was_split() -> None:
     assert passing(deduplicating_filter(START_S), [120, 160, 150, 149, 100], stream_slice) == [120, 160, 150]
 
 
-def test_slice_without_a_window_has_its_own_times() -> None:
+def test_slice_without_a_window_uses_its_own_times() -> None:
     times = {"start_time": str(WINDOW[0]), "end_time": str(WINDOW[1])}
     stream_slice = StreamSlice(partition={}, cursor_slice=times)
     assert passing(deduplicating_filter(START_S), [150, 100, 99], stream_slice) == [150, 100]
 
 
-def test_video_passes_once_in_all_windows() -> None:
+def test_video_is_emitted_once_in_all_windows() -> None:
     record_filter = deduplicating_filter(START_S)
     assert passing(record_filter, [50, 150], slice_of(*WINDOW)) == [50, 150]
     assert passing(record_filter, [150, 50, 49], slice_of(START_S, START_S + 99)) == [49]
@@ -142,7 +142,7 @@ def test_pinned_post_is_queued_before_others_drop_it(second: int) -> None:
     assert list(under_way) == []
 
 
-def test_video_of_the_window_blocks_nobody() -> None:
+def test_video_within_the_window_blocks_no_worker() -> None:
     record_filter = deduplicating_filter(START_S)
     under_way = record_filter.filter_records([video(START_S + 150)], stream_slice=slice_of(*WINDOW))
     next(under_way)

@@ -85,7 +85,7 @@ def test_commands_in_the_documents_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
-def test_modules_in_the_documents_run_where_they_can(path: Path) -> None:
+def test_documented_modules_name_their_environment(path: Path) -> None:
     """Benchmarks, sandbox and examples need what `make` installs into environments of its own."""
     called = re.findall(r"(\S*)python -m (\w+)((?:\.\w+)*)", path.read_text())
     ours = [(folder, package, module) for folder, package, module in called if (ROOT / package).is_dir()]
@@ -104,7 +104,7 @@ def test_workflows_name_targets_of_the_makefile() -> None:
 
 
 @pytest.mark.parametrize("command", ["$ export TIKTOK_TOKEN_STORE", "$ connector() {"], ids=["shell", "container"])
-def test_commands_are_those_of_the_readme_everywhere(command: str) -> None:
+def test_repeated_commands_match_the_readme(command: str) -> None:
     """Those of the README are run by test_shell.py and test_image.py."""
     tried, repeated = (
         [block for block in markdown.code_blocks(path, "") if block.lstrip().startswith(command)]
@@ -124,7 +124,7 @@ def test_release_notes_are_the_versions_section() -> None:
     assert "### Added" in printed
 
 
-def test_version_without_a_section_ends_the_release() -> None:
+def test_version_without_a_section_fails_the_release() -> None:
     with pytest.raises(SystemExit, match=r"^CHANGELOG\.md has no version 9\.9\.9\.$"):
         changelog.notes("9.9.9")
 
@@ -133,7 +133,7 @@ def test_version_without_a_section_ends_the_release() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_are_valid(path: Path) -> None:
     dead = []
     for link in markdown.links(path):
         target, _, anchor = link.partition("#")

@@ -224,7 +224,7 @@ def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Conn
     assert outcome.statuses("videos") == ["STARTED", "INCOMPLETE"]
 
 
-def test_failed_parent_leaves_no_videos_stream_complete(tiktok: TikTok, connector: Connector) -> None:
+def test_failed_parent_leaves_videos_incomplete(tiktok: TikTok, connector: Connector) -> None:
     """Otherwise the sync would succeed without videos."""
     tiktok.with_an_account().responds("user", LASTING["incomplete"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")

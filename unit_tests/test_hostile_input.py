@@ -97,7 +97,7 @@ def test_config_is_cleaned_in_place() -> None:
     assert given["credentials"] is credentials
 
 
-def test_password_in_the_base_url_is_refused(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_in_the_base_url_is_rejected(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "https://me:hunter2@proxy.example")
     outcome = connector.check(OAUTH_CONFIG)
     assert "must not contain a user name or a password" in json.dumps(outcome.messages)
@@ -114,7 +114,7 @@ def test_debug_masks_any_refreshed_token(token: str, tiktok: TikTok, connector: 
     assert json.dumps(token)[1:-1] not in json.dumps(others)
 
 
-def test_token_request_carries_no_password_of_netrc(
+def test_token_request_ignores_netrc(
     tiktok: TikTok, connector: Connector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -126,7 +126,7 @@ def test_token_request_carries_no_password_of_netrc(
     assert {request.headers["Authorization"][:7] for request in tiktok.requests("videos")} == {"Bearer "}
 
 
-def test_sign_in_requests_carry_no_password_of_netrc(
+def test_sign_in_requests_ignore_netrc(
     tiktok: TikTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -178,7 +178,7 @@ def test_damaged_token_file_is_set_aside(store: Path, tiktok: TikTok, connector:
     assert MESSAGES["token_file_damaged"].format(path=path, aside=aside.name) in outcome.warnings
 
 
-def test_sync_logs_first_whose_account_it_is(tiktok: TikTok, connector: Connector) -> None:
+def test_sync_logs_its_account_first(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S)
     both = connector.read(config())
     assert "Authenticated as Some Body (open_id _000account)." in both.logs
@@ -186,7 +186,7 @@ def test_sync_logs_first_whose_account_it_is(tiktok: TikTok, connector: Connecto
     assert "Authenticated as _000account (open_id _000account)." in alone.logs
 
 
-def test_failed_check_logs_what_tiktok_said(tiktok: TikTok, connector: Connector) -> None:
+def test_failed_check_logs_tiktoks_error(tiktok: TikTok, connector: Connector) -> None:
     """In Airbyte the log is all that a person sees of it."""
     error = {"error": "invalid_client", "error_description": "Client key is wrong.", "log_id": "2026LOG"}
     tiktok.with_videos(NOW_S).responds("token", {"json": error})

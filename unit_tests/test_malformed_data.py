@@ -138,7 +138,7 @@ def test_nan_becomes_null(tiktok: TikTok, connector: Connector) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_invalid_utf8_costs_no_record(encoding: str, tiktok: TikTok, connector: Connector) -> None:
+def test_invalid_utf8_loses_no_record(encoding: str, tiktok: TikTok, connector: Connector) -> None:
     """Such a byte once silently dropped its page: the sync was complete, and its state past that page."""
     newer = video(_TIME + 9, title="über")
     first, second = page([newer], True)["json"], page([VALID], False)["json"]

@@ -119,7 +119,7 @@ def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Conn
     assert [(request.timeout, request.stream) for request in made] == [((10, 60), True)] * 3
 
 
-def test_retries_are_those_of_the_cdk() -> None:
+def test_retries_use_the_cdks_backoff() -> None:
     """With a backoff strategy, it would wait a second more, and take each failure for a rate limit in the log."""
     definition = load_manifest()["definitions"]["error_handler"]
     assert (definition["max_retries"], definition["max_response_time"]) == (6, 120)
@@ -171,7 +171,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
-def test_headers_of_a_gateway_are_ignored(
+def test_gateway_headers_are_ignored(
     headers: dict[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     """TikTok has none; the CDK's names for them are common ones, and it fails if they are not numbers."""
@@ -216,7 +216,7 @@ def test_workers_are_30_unless_configured(workers: dict[str, int], expected: int
         ({"additional_full_sync": "monthly"}, "2026-12-01T23:59:59Z", 20_000),
     ],
 )
-def test_lookback_is_that_of_the_config_or_everything(
+def test_lookback_is_configured_or_unlimited(
     options: dict[str, Any], day: str, days: int, clock: FrozenDateTimeFactory
 ) -> None:
     """The lookback of a full sync reaches before any post."""
@@ -238,7 +238,7 @@ def test_full_period_is_one_window(tiktok: TikTok, connector: Connector) -> None
 @pytest.mark.parametrize(
     ("start_date", "first_day"), [("2026-12-24", 1_793_577_600), ("2010-05-05", 1_388_534_400)], ids=["future", "past"]
 )
-def test_start_is_between_tiktoks_first_day_and_today(
+def test_start_date_is_clamped_to_tiktoks_first_day_and_today(
     start_date: str, first_day: int, tiktok: TikTok, connector: Connector
 ) -> None:
     """A start beyond today would become the state, and skip everything before it."""

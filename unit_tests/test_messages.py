@@ -105,7 +105,7 @@ def test_page_has_each_error_with_its_type(error: Error) -> None:
     assert types[error.sentence].startswith(error.type_cell)
 
 
-def test_page_has_no_error_that_is_gone() -> None:
+def test_page_has_no_removed_error() -> None:
     sentences = {error.sentence for error in ERRORS}
     assert [row for row in rows_with_a_type(PAGE) if row[-2] not in sentences] == []
 
@@ -116,7 +116,7 @@ def test_page_has_exactly_the_warnings() -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: "-".join(error.codes) or "other")
-def test_table_for_developers_has_each_code_once(error: Error) -> None:
+def test_developers_table_has_each_code_once(error: Error) -> None:
     rows = rows_with_a_type(AGENTS)
     for code in {*error.codes} - OWN_CODES - {"Exception"}:
         (row,) = [row for row in rows if f"`{code}`" in row[0]]
@@ -155,6 +155,6 @@ def test_each_error_has_one_alert_for_its_type(error: Error) -> None:
     assert alert in BY_TYPE[error.failure_type]
 
 
-def test_expiring_tokens_have_an_alert_of_their_own() -> None:
+def test_expiring_tokens_have_their_own_alert() -> None:
     message = MESSAGES["refresh_token_expires"].format(day="2026-12-05")
     assert alerts(message) == {"TikTokRefreshTokenExpires"}

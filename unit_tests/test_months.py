@@ -25,12 +25,12 @@ def test_account_without_videos_has_no_months() -> None:
     ("value", "largest", "expected"),
     [(0, 80, ""), (80, 80, "█" * 10), (40, 80, "█" * 5), (41, 80, "█████▏"), (1, 10_000, "▏"), (0, 0, "")],
 )
-def test_bar_is_in_proportion_and_never_invisible(value: int, largest: int, expected: str) -> None:
+def test_bar_is_proportional_and_never_invisible(value: int, largest: int, expected: str) -> None:
     """Catches bars that overflow, a division by zero views, and small counts drawn as nothing."""
     assert bar(value, largest, 10) == expected
 
 
-def test_sparkline_shows_what_is_more_than_nothing() -> None:
+def test_sparkline_shows_small_values() -> None:
     """Catches months that are invisible beside a viral one, and a division by zero."""
     assert sparkline([0, 1, 40, 80, 8_000_000]) == " ▁▁▁█"
     assert sparkline([0, 0]) == "  "

@@ -72,7 +72,7 @@ def test_templates_avoid_words_platforms_disagree_on(
     assert [word for word in forbidden if any(word in text for text in templates)] == []
 
 
-def test_scopes_are_those_of_the_streams(inputs: dict[str, Any]) -> None:
+def test_scopes_match_the_streams(inputs: dict[str, Any]) -> None:
     streams = load_manifest()["definitions"]["streams"].values()
     needed = [scope for s in streams for scope in s["retriever"]["requester"]["fields_by_scope"]]
     scopes = [entry["scope"] for entry in inputs["scopes"]]
@@ -81,7 +81,7 @@ def test_scopes_are_those_of_the_streams(inputs: dict[str, Any]) -> None:
     assert inputs["scope"] == ",".join(scopes)
 
 
-def test_exchange_is_a_form_with_tiktoks_fields(inputs: dict[str, Any]) -> None:
+def test_token_exchange_is_a_form_with_tiktoks_fields(inputs: dict[str, Any]) -> None:
     assert inputs["access_token_url"] == load_manifest()["definitions"]["url_base"] + "/v2/oauth/token/"
     assert inputs["access_token_headers"] == {"Content-Type": "application/x-www-form-urlencoded"}
     assert inputs["access_token_params"] == {

@@ -44,12 +44,12 @@ def test_each_property_has_the_manifests_description(path: str, definition: dict
     assert "minimum" not in definition or f"{definition['minimum']} to {definition['maximum']}" in exact[0]
 
 
-def test_page_lists_no_property_that_is_gone() -> None:
+def test_page_lists_no_removed_property() -> None:
     shown = [definition for _, definition in PROPERTIES if not definition.get("airbyte_hidden")]
     assert len(SETTINGS) == len(shown)
 
 
-def test_scopes_are_listed_with_what_they_allow() -> None:
+def test_scopes_are_listed_with_their_columns() -> None:
     allowed = {row[0]: row[1] for row in markdown.rows(PAGE.read_text()) if re.match(r"`(user|video)\.", row[0])}
     by_scope = {
         f"`{scope}`": (fields, set(requester["keys"]).isdisjoint(fields))
@@ -62,7 +62,7 @@ def test_scopes_are_listed_with_what_they_allow() -> None:
         assert named[1:] == fields if is_optional else "all columns" in allowed[scope]
 
 
-def test_sync_modes_are_those_of_the_manifest() -> None:
+def test_sync_modes_match_the_manifest() -> None:
     section = markdown.section(PAGE, "## Supported sync modes")
     listed = {row[0]: row[1:] for row in markdown.rows(section) if row[0].strip("`") in STREAMS}
     assert set(listed) == {f"`{name}`" for name in STREAMS}
@@ -82,7 +82,7 @@ def test_changelog_has_each_version() -> None:
 # --- how Airbyte's panel renders it ---
 
 
-def test_page_has_no_brace_or_tag_that_mdx_would_run() -> None:
+def test_page_has_no_brace_or_tag_mdx_would_evaluate() -> None:
     """The site renders Markdown as MDX, where braces are code, except in code blocks and spans."""
     text = re.sub(r"`[^`\n]*`|<!--.*?-->", "", markdown.prose(PAGE))
     assert re.findall(r"[{}]|<(?!/?(?:HideInUI|details|summary|FieldAnchor(?: field=\"[\w.,\[\]]+\")?)>)", text) == []
@@ -100,7 +100,7 @@ def test_help_is_highlighted_for_each_shown_field() -> None:
 
 
 @pytest.mark.parametrize(("env", "other"), [("cloud", "Open Source"), ("oss", "Cloud")])
-def test_panel_shows_what_is_for_its_airbyte(env: str, other: str) -> None:
+def test_panel_shows_the_sections_of_its_edition(env: str, other: str) -> None:
     text = re.sub(rf"<!-- env:(?!{env})(\w+) -->.*?<!-- /env:\1 -->", "", PAGE.read_text(), flags=re.DOTALL)
     assert set(re.findall(r"<!-- /?env:(\w+)", text)) == {env}
     assert f"### For Airbyte {other}:" not in text

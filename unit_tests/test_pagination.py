@@ -69,7 +69,7 @@ def test_page_within_a_ms_is_followed_by_a_probe(previous: int, cursor: int) -> 
 
 
 @pytest.mark.parametrize(("size", "is_probed"), [(1, False), (4, False), (20, True), (23, True)])
-def test_page_within_a_ms_that_has_room_needs_no_probe(size: int, is_probed: bool) -> None:
+def test_short_page_within_a_ms_needs_no_probe(size: int, is_probed: bool) -> None:
     """A short page may have nothing new: TikTok's own cursor leads on then."""
     expected = token(T + 501, 1, (T + 500, T + 500)) if is_probed else token(T + 500)
     assert next_token(token(T + 501), cursor=T + 500, videos=of_seconds(size)) == expected
@@ -102,7 +102,7 @@ LAST_PROBE = token(T, 1, (T,))
 
 @pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
 @pytest.mark.parametrize("counts", [(5,), (25,), (1, 5), (3, 2, 6)])
-def test_more_than_a_page_of_one_second_proves_that_none_is_cut(counts: Any, probe: Any) -> None:
+def test_over_a_page_of_one_second_proves_that_none_is_cut(counts: Any, probe: Any) -> None:
     assert next_token(probe, cursor=T - 9_000, videos=of_seconds(*counts)) == token(T)
 
 
@@ -118,7 +118,7 @@ def test_up_to_three_pinned_posts_prove_nothing(counts: Any) -> None:
 
 @pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
 @pytest.mark.parametrize("pinned", [(), (-86_400,), (86_400,), (-9, -8, -7)])
-def test_empty_probe_is_sent_again_from_its_cursor(pinned: tuple[int, ...], probe: Any) -> None:
+def test_empty_probe_is_repeated_from_its_cursor(pinned: tuple[int, ...], probe: Any) -> None:
     """As when TikTok holds a page back, with or without pinned posts on top."""
     videos = [{"id": str(n), "create_time": T // 1000 + posted} for n, posted in enumerate(pinned)]
     assert next_token(probe, cursor=T - 500, videos=videos) == {**probe, "cursor": T - 500}

@@ -104,13 +104,13 @@ def test_cursor_of_the_last_page_is_not_followed(last: Any, tiktok: TikTok, conn
     [{"cursor": 0, "has_more": False, "videos": []}, {"has_more": False}, {"has_more": False, "videos": None}],
     ids=["as_recorded", "no_videos_key", "null"],
 )
-def test_account_without_videos_is_a_complete_sync(data: Any, tiktok: TikTok, connector: Connector) -> None:
+def test_account_without_videos_syncs_completely(data: Any, tiktok: TikTok, connector: Connector) -> None:
     prepare(tiktok, good(data))
     assert_read(connector.read(OPTIONS, "videos"), [])
     assert requested(tiktok) == [(None, 20)]
 
 
-def test_numeric_id_becomes_text_to_the_last_digit(tiktok: TikTok, connector: Connector) -> None:
+def test_numeric_id_becomes_text_with_every_digit(tiktok: TikTok, connector: Connector) -> None:
     prepare(tiktok, page([video(_NEW, id=7556278981167713591)], False))
     assert_read(connector.read(OPTIONS, "videos"), [video(_NEW, id="7556278981167713591")])
 
@@ -142,7 +142,7 @@ def test_paging_ends_at_the_start_date_before_cdk_7_35(
     assert len(tiktok.bodies()) == 1
 
 
-def test_repeated_video_comes_once(tiktok: TikTok, connector: Connector) -> None:
+def test_repeated_video_is_emitted_once(tiktok: TikTok, connector: Connector) -> None:
     new, same, old = video(_NEW), video(_SAME), video(_OLD)
     prepare(tiktok, page([new, same, same, new], True, cursor=_SAME * 1000), page([same, old], False))
     assert_read(connector.read(OPTIONS, "videos"), [new, same, old])

@@ -48,7 +48,7 @@ def test_lock_has_every_dependency_and_extra() -> None:
 
 @pytest.mark.parametrize(("folder", "limits"), [("DEV", ("python",)), ("DEMO", ("python", "airbyte"))])
 @pytest.mark.parametrize("minor", [9, 10, 12, 13, 14])
-def test_make_names_the_pythons_that_will_do(minor: int, folder: str, limits: tuple[str], tmp_path: Path) -> None:
+def test_make_names_the_supported_pythons(minor: int, folder: str, limits: tuple[str], tmp_path: Path) -> None:
     """An installation that cannot work would fail minutes later, with a page of pip's."""
     interpreter = tmp_path / "python"
     version = f"import sys; sys.version_info = (3, {minor})"
@@ -67,7 +67,7 @@ def test_make_names_the_pythons_that_will_do(minor: int, folder: str, limits: tu
     assert will_do or (first.endswith(hint) and len(others) == 1)
 
 
-def test_git_ignores_what_the_documents_make(tmp_path: Path) -> None:
+def test_git_ignores_files_that_the_documents_create(tmp_path: Path) -> None:
     """Credentials and data above all."""
     documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     written = {name for p in documents for name in re.findall(r"(?: >>? | --output )([a-zA-Z][\w./-]*)", p.read_text())}

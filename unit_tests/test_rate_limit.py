@@ -181,7 +181,7 @@ def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("status", [200, 429, 503])
 @pytest.mark.parametrize(("limit", "workers"), [(1, 2), (5, 2), (30, 2), (5, 20), (30, 20), (30, 30)])
-def test_nothing_is_lost_whatever_the_limit(
+def test_no_rate_limit_loses_a_video(
     limit: int, workers: int, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
     verdicts = moving_window(tiktok, limit, status)
@@ -197,7 +197,7 @@ def test_nothing_is_lost_whatever_the_limit(
     assert outcome.logs.count(SLOWING_DOWN) <= 1
 
 
-def test_many_workers_429s_cost_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
+def test_many_workers_429s_cause_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """Ten windows are read by ten workers, and whatever they send before the wait is refused."""
     listed = tiktok.with_videos(*TIMES[1:20:2]).listed
 
@@ -350,7 +350,7 @@ def are_sent_side_by_side(limit: RateLimit) -> bool:
     return both
 
 
-def test_numbers_are_those_of_the_manifest() -> None:
+def test_numbers_match_the_manifest() -> None:
     made = DEFINITIONS["requester"]
     assert (made["rate_limit_waits"], made["full_width_after"]) == (WAITS, FULL_WIDTH_AFTER)
     assert DEFINITIONS["in_check"]["requester"] == {"rate_limit_waits": WAITS_IN_CHECK}

@@ -13,7 +13,7 @@ COMPLETE = {"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor
 @pytest.mark.parametrize(
     ("config", "bearer"), [(OAUTH_CONFIG, "act.fresh"), (ACCESS_TOKEN_CONFIG, "act.given")], ids=["oauth", "token"]
 )
-def test_read_emits_both_streams_and_their_end(
+def test_read_emits_both_streams_and_completes(
     config: dict[str, object], bearer: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
     """With every scope, a sync costs three requests and a page more for each 19 videos, and it waits for nothing."""

@@ -49,7 +49,7 @@ GROWTH = [
 FIRST_DAY = [*GROWTH, VIEWS]
 
 
-def test_growth_since_the_reading_before_and_the_first() -> None:
+def test_growth_is_since_the_previous_and_first_reading() -> None:
     days = [
         day("2026-09-01", follower_count=900, views_total=None),
         day("2026-09-27", follower_count=1010),
@@ -107,7 +107,7 @@ def test_lists_of_several_accounts_name_the_account() -> None:
     ]
 
 
-def test_notes_name_what_was_not_read() -> None:
+def test_notes_report_unread_videos() -> None:
     notes = {"public_videos": 1500, "not_read": 1463, "carried": 20, "odd": 3}
     lines = printed(days=[day("2026-09-01")], fastest=[video(1)], notes=[notes])
     assert lines[len(FIRST_DAY) + 3 :] == [
@@ -119,7 +119,7 @@ def test_notes_name_what_was_not_read() -> None:
     ]
 
 
-def test_nothing_is_noted_when_all_was_read() -> None:
+def test_complete_read_prints_no_notes() -> None:
     notes = {"public_videos": 3, "not_read": 0, "carried": 0, "odd": 0}
     assert printed(days=[day("2026-09-01")], notes=[notes]) == FIRST_DAY
 
@@ -135,7 +135,7 @@ def test_three_of_the_gone_videos_are_named() -> None:
     ]
 
 
-def test_the_newest_twelve_months_are_drawn() -> None:
+def test_newest_twelve_months_are_drawn() -> None:
     months = [
         {"year": 2025 + n // 12, "month": n % 12 + 1, "videos": 1, "views": 800 if n < 13 else 8} for n in range(20)
     ]
@@ -143,7 +143,7 @@ def test_the_newest_twelve_months_are_drawn() -> None:
     assert lines == [*FIRST_DAY, "", "Views by month of posting  2025-09 █████▁▁▁▁▁▁▁ 2026-08"]
 
 
-def test_whole_report_fits_a_terminal_of_24_lines() -> None:
+def test_report_fits_a_24_line_terminal() -> None:
     """With the picture and the line for cron below it."""
     lines = printed(
         days=[day(f"2026-09-{number}") for number in (10, 20, 28)],
@@ -155,5 +155,5 @@ def test_whole_report_fits_a_terminal_of_24_lines() -> None:
     assert len(lines) == 24 - 4
 
 
-def test_without_readings_the_report_is_empty() -> None:
+def test_report_without_readings_is_empty() -> None:
     assert printed() == []

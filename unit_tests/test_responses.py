@@ -132,7 +132,7 @@ def test_error_code_takes_precedence_over_the_status(
 @pytest.mark.parametrize(
     "code", ["scope_not_authorized", "invalid_params", "rate_limit_exceeded", "access_token_invalid"]
 )
-def test_known_code_counts_with_a_server_error(code: str, handler: TikTokErrorHandler) -> None:
+def test_known_code_takes_precedence_over_a_server_error(code: str, handler: TikTokErrorHandler) -> None:
     """The filter of the HTTP codes comes after those of TikTok's codes."""
     assert verdict(handler, coded(code), 503) == CODES[code][1:]
 

@@ -28,7 +28,7 @@ def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connec
 
 
 @pytest.mark.parametrize("revocations", [2, 3, 6])
-def test_consecutive_revocations_are_survived(revocations: int, tiktok: TikTok, connector: Connector) -> None:
+def test_consecutive_revocations_lose_no_record(revocations: int, tiktok: TikTok, connector: Connector) -> None:
     """The CDK renews the token once for a request, so that the second revocation would end the sync."""
     tokens = [{"json": {**TOKEN_RESPONSE, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
     tiktok.with_an_account().responds("token", *tokens)

@@ -109,7 +109,7 @@ def test_closed_pipe_exits_with_141(events: list[str], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("argv", [["--help"], [], ["nonsense"]], ids=["help", "nothing", "nonsense"])
-def test_help_and_wrong_options_have_their_exit_codes(
+def test_help_exits_with_0_and_invalid_options_with_2(
     argv: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_flush_output", lambda is_over: None)  # after a SystemExit nothing else would end it here
@@ -157,7 +157,7 @@ def test_signal_exits_the_process_from_a_thread(number: signal.Signals, monkeypa
     assert arguments == (128 + number, number)
 
 
-def test_process_exits_by_the_signal_it_got(events: list[str]) -> None:
+def test_process_exits_by_the_received_signal(events: list[str]) -> None:
     """The first process of a container survives a signal sent to itself; then the exit code tells."""
     with pytest.raises(Ended):
         shutdown.exit_process(143, signal.SIGTERM)
@@ -232,7 +232,7 @@ def test_exit_without_a_signal_emits_no_state(events: list[str], monkeypatch: py
     assert events == ["flush", "exit 0"]
 
 
-def test_state_that_cannot_be_emitted_does_not_hang(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_state_does_not_hang_the_exit(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """When the reader of stdout does not read on."""
     read = threading.Event()
     monkeypatch.setattr(shutdown, "EXIT_S", 0.1)

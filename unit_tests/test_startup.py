@@ -32,11 +32,11 @@ def run_python(script: str) -> str:
     return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
 
 
-def test_command_starts_without_doing_things_twice() -> None:
+def test_command_start_does_no_work_twice() -> None:
     assert run_python(COUNT.format(module="source_tiktok_organic.run")) == "0 0 True True\n"
 
 
-def test_plain_import_of_the_cdk_still_does() -> None:
+def test_plain_cdk_import_still_does_work_twice() -> None:
     """When it no longer does, `quick_import` has lost its reason."""
     parsed, made_again, *_ = run_python(COUNT.format(module="airbyte_cdk")).split()
     assert (int(parsed) > 0, int(made_again) > 0) == (True, True)

@@ -44,7 +44,7 @@ def test_read_starts_a_lookback_before_the_state(
     assert outcome.states[-1]["states"] == state_of(NOW_S - DAY)["states"]
 
 
-def test_state_stays_without_new_videos(tiktok: TikTok, connector: Connector) -> None:
+def test_state_is_unchanged_without_new_videos(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_videos(NOW_S - 10 * DAY)
     outcome = connector.read(config(), "videos", state=state_of(NOW_S - 10 * DAY))
     assert outcome.states[-1]["states"] == state_of(NOW_S - 10 * DAY)["states"]

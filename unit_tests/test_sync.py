@@ -81,7 +81,7 @@ def test_at_most_five_missing_rows_are_named() -> None:
     assert _differences(expected, []) == ["1,200 videos are missing: 0, 1, 2, 3, 4 and 1,195 more."]
 
 
-def test_kept_config_is_for_its_owner_only(config_file: Path) -> None:
+def test_stored_config_is_readable_by_its_owner_only(config_file: Path) -> None:
     """Catches a new refresh token that is lost or readable by others, and temporary files left behind."""
     account_of_file(config_file).keep(RENEWED)
     assert account_of_file(config_file).config == RENEWED
@@ -89,7 +89,7 @@ def test_kept_config_is_for_its_owner_only(config_file: Path) -> None:
     assert list(config_file.parent.iterdir()) == [config_file]
 
 
-def test_keeping_a_config_follows_links(config_file: Path, tmp_path: Path) -> None:
+def test_storing_a_config_follows_links(config_file: Path, tmp_path: Path) -> None:
     """Catches a link that is replaced by a copy while the real file keeps the used-up token."""
     link = tmp_path / "link.json"
     link.symlink_to(config_file)
@@ -114,7 +114,7 @@ def test_unwritable_config_asks_to_reauthenticate(tmp_path: Path) -> None:
     ],
     ids=["json", "bytes", "list", "missing"],
 )
-def test_bad_config_is_refused_without_quoting_it(config_file: Path, content: bytes, problem: str) -> None:
+def test_invalid_config_is_rejected_without_quoting_it(config_file: Path, content: bytes, problem: str) -> None:
     """Catches a traceback, and secrets in an error."""
     config_file.write_bytes(content)
     with pytest.raises(SyncError, match=re.escape(problem)) as raised:
@@ -197,7 +197,7 @@ def test_every_line_is_passed_on_and_counted() -> None:
         ([_status("FAILED")], None),
     ],
 )
-def test_first_reason_of_a_failure_is_kept(lines: list[str], problem: str | None) -> None:
+def test_first_error_of_a_failure_is_reported(lines: list[str], problem: str | None) -> None:
     """Catches a demo that only says that the connector failed."""
     listener = Listener(on_config=lambda config: None)
     for line in lines:
@@ -205,7 +205,7 @@ def test_first_reason_of_a_failure_is_kept(lines: list[str], problem: str | None
     assert listener.problem == problem
 
 
-def test_sync_ends_if_a_token_cannot_be_kept() -> None:
+def test_sync_fails_if_a_token_cannot_be_stored() -> None:
     """Catches a sync that goes on although its next one cannot work."""
 
     def fail(config: dict[str, Any]) -> None:
@@ -252,7 +252,7 @@ STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": st
         ({}, "a", STOPPED, 1_791_000_001),
     ],
 )
-def test_sync_covers_what_its_state_left(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
+def test_covered_period_follows_state_and_lookback(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
     """Catches videos that look gone because the lookback did not reach them."""
     assert Account("brand", config, keep=lambda changed: None).covers_from(open_id, state) == covers_from
 
@@ -300,7 +300,7 @@ def test_missing_config_says_how_to_sign_in(
 # --- where it goes ---
 
 
-def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgres_address_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a password with special characters that breaks the address, and PGPASSWORD that is not used."""
     monkeypatch.setenv("PGPASSWORD", "from the environment")
     given = warehouse_at("postgres://ada:p%40ss@db.example:5433/marketing")
@@ -309,7 +309,7 @@ def test_postgres_address_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     assert warehouse_at("postgresql://ada@db.example/marketing").dbt["PGPASSWORD"] == "from the environment"
 
 
-def test_options_of_the_connection_reach_dbt_and_libpq() -> None:
+def test_connection_options_reach_dbt_and_libpq() -> None:
     """Catches a connection without TLS where TLS was asked for."""
     given = warehouse_at("postgres://ada@db.example/marketing?sslmode=verify-full&sslrootcert=/etc/ca%20file.pem")
     options = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ca file.pem"}
@@ -337,13 +337,13 @@ def test_certificate_is_found_from_another_folder(tmp_path: Path, monkeypatch: p
         ("postgres://db.example:x/marketing", "--to has an invalid port: "),
     ],
 )
-def test_other_addresses_are_refused(place: str, problem: str) -> None:
+def test_invalid_addresses_are_rejected(place: str, problem: str) -> None:
     """Catches a DuckDB file named postgres:, and an option that has no effect."""
     with pytest.raises(UsageError, match=re.escape(problem)):
         warehouse_at(place)
 
 
-def test_each_warehouse_has_a_picture_of_its_own() -> None:
+def test_each_warehouse_has_its_own_picture() -> None:
     """Catches a picture that another warehouse's run replaces."""
     places = ["tiktok.duckdb", "data/other.duckdb"]
     places += ["postgres://a/marketing", "postgres://b/marketing", "postgres://b:5433/marketing"]
@@ -390,7 +390,7 @@ def test_token_store_is_used_and_in_the_cron_line(tmp_path: Path, monkeypatch: p
     assert f" && TIKTOK_TOKEN_STORE={tmp_path}/tokens " in cron_line(Path("accounts"), "tiktok.duckdb")
 
 
-def test_token_store_of_the_environment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_store_variable_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "my own")
     (tmp_path / "tokens").mkdir()
     use_token_store(tmp_path)
@@ -420,7 +420,7 @@ def raised_by(error: BaseException) -> Any:
     ],
     ids=["usage", "running", "failed", "disk", "ctrl-c"],
 )
-def test_exit_codes_are_those_of_the_page(
+def test_exit_codes_match_the_page(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
 ) -> None:
     monkeypatch.setattr("examples.sync.__main__._run", raised_by(error))
@@ -428,7 +428,7 @@ def test_exit_codes_are_those_of_the_page(
     assert capsys.readouterr() == ("", said)
 
 
-def test_unforeseen_error_is_one_sentence(
+def test_unexpected_error_prints_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Catches a page of Python in cron's mail; the traceback is kept for whoever can read it."""

@@ -49,7 +49,7 @@ def test_provider_knows_each_resource_argument(kind: str) -> None:
         assert set(literals) <= set(values)
 
 
-def test_nothing_that_holds_tokens_or_state_can_be_lost() -> None:
+def test_resources_with_tokens_or_state_are_protected() -> None:
     lifecycles = {kind: resource["lifecycle"][0] for kind, resource in RESOURCES.items()}
     assert [kind for kind, lifecycle in lifecycles.items() if lifecycle["prevent_destroy"] is not True] == []
     assert lifecycles["airbyte_source"]["ignore_changes"] == "all"
@@ -69,7 +69,7 @@ def test_streams_match_the_connector() -> None:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="NOT TESTED: there is no jq here")
-def test_command_of_the_docs_collects_the_tokens(tmp_path: Path) -> None:
+def test_documented_command_collects_the_tokens(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text()
     (function,) = re.findall(r"\$ (tokens\(\) \{.*\})$", page, re.MULTILINE)
     (tmp_path / "accounts").mkdir()

@@ -53,7 +53,7 @@ def test_missing_field_never_loses_the_tokens(name: str, tiktok: TikTok, connect
     assert stored["token_expiry_date"] == ("" if name == "expires_in" else "2026-11-02T13:59:00+00:00")
 
 
-def test_config_with_an_unknown_lifetime_is_used_as_it_is(tiktok: TikTok, connector: Connector) -> None:
+def test_token_of_unknown_lifetime_is_used(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": "soon"}})
     (stored,) = connector.check(OAUTH_CONFIG).configs
     assert connector.check(stored).of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]

@@ -50,7 +50,7 @@ def test_each_refresh_of_one_config_uses_the_newest_token(
     assert spent(tiktok) == [FIRST, "rft.1", "rft.2"]
 
 
-def test_file_has_the_tokens_for_its_owner_only(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_file_is_readable_by_its_owner_only(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
     for _ in range(2):
         connector.check(config())
@@ -94,7 +94,7 @@ def test_store_works_for_clients_that_store_configs(
     assert [path.name for path in store.glob("*.json")] == [file_of(store).name]
 
 
-def test_new_authorization_gets_a_file_of_its_own(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_new_authorization_gets_its_own_file(store: Path, tiktok: TikTok, connector: Connector) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     connector.check(config("rft.of_a_new_consent"))
@@ -104,7 +104,7 @@ def test_new_authorization_gets_a_file_of_its_own(store: Path, tiktok: TikTok, c
     assert {*store.glob("*.json")} == {*files}
 
 
-def test_typed_access_token_outlives_an_empty_file(store: Path, tiktok: TikTok, connector: Connector) -> None:
+def test_configured_access_token_is_used_with_an_empty_file(store: Path, tiktok: TikTok, connector: Connector) -> None:
     """The first run failed before it had one."""
     with_rotating_tokens(tiktok).responds("token", {"json": {"error": "server_error"}})
     assert connector.check(config()).of("CONNECTION_STATUS")[0]["status"] == "FAILED"
@@ -173,7 +173,7 @@ def test_expired_token_of_the_store_is_a_config_error(
     assert spent(tiktok) == [FIRST, "rft.1", "rft.new"]
 
 
-def test_stored_tokens_are_secrets(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
+def test_stored_tokens_are_masked(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     clock.tick(86_400)

@@ -146,14 +146,14 @@ def test_echoed_refresh_token_is_kept(tiktok: TikTok, connector: Connector) -> N
     assert config["credentials"]["refresh_token"] == "rft.first"
 
 
-def test_refresh_token_is_kept_if_none_comes_back(tiktok: TikTok, connector: Connector) -> None:
+def test_refresh_token_is_kept_if_none_is_returned(tiktok: TikTok, connector: Connector) -> None:
     response = {k: v for k, v in TOKEN_RESPONSE.items() if k != "refresh_token"}
     tiktok.with_an_account().responds("token", {"json": response})
     (config,) = connector.check(OAUTH_CONFIG).configs
     assert config["credentials"]["refresh_token"] == "rft.first"
 
 
-def test_recorded_token_response_is_understood(tiktok: TikTok, connector: Connector) -> None:
+def test_recorded_token_response_is_parsed(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account().responds("token", {"json": recorded("token_refresh.json")})
     (config,) = connector.check(OAUTH_CONFIG).configs
     recorded_tokens = recorded("token_refresh.json")

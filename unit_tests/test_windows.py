@@ -260,7 +260,7 @@ def test_only_more_pages_than_one_worker_reads_are_split(count: Any, windows: in
 @pytest.mark.parametrize(
     ("pages_ahead", "windows"), [(4.9, 1), (5.1, 2), (9.9, 2), (10.1, 3), (14.9, 3), (15.1, 4), (19.9, 4), (23, 4)]
 )
-def test_window_is_split_into_one_for_each_five_pages(pages_ahead: float, windows: int) -> None:
+def test_window_is_split_every_five_pages(pages_ahead: float, windows: int) -> None:
     """Of a large account: so many pages like the first one fit into the rest of the window."""
     every = 3600
     head = 19 * every + 1  # s, of the first page
@@ -370,7 +370,7 @@ def test_empty_first_page_or_wrong_clock_still_splits(every: int, switches: Any,
 
 @pytest.mark.parametrize("workers", [1, 2, 30])
 @pytest.mark.parametrize("where", ["edges", "start_and_end"])
-def test_videos_around_edges_come_once(where: str, workers: int) -> None:
+def test_videos_around_edges_are_emitted_once(where: str, workers: int) -> None:
     """The seconds before, at and after each edge, several videos in each."""
     head = posts(20, 3600)
     start = at("2024-01-01")
@@ -388,7 +388,7 @@ def test_videos_around_edges_come_once(where: str, workers: int) -> None:
 
 
 @pytest.mark.parametrize("switches", [{"is_inclusive": True}, {"pinned": (-1, -2)}, {"page_sizes": (7, 20, 13)}])
-def test_split_windows_lose_nothing_however_pages_are(switches: Any) -> None:
+def test_split_windows_lose_no_video_with_unusual_pages(switches: Any) -> None:
     head = posts(20, 3600)
     burst = posts(300, 600, NOW_S - 90 * DAY)
     edges = read_list(list_of(*head, *burst), max_extra_requests=0).edges
@@ -452,7 +452,7 @@ def test_wrong_clock_misses_no_video(
     assert second.states[-1]["states"] == state_of(NOW_S + ahead + 60)["states"]
 
 
-def test_pinned_post_comes_once(tiktok: TikTok, connector: Connector) -> None:
+def test_pinned_post_is_emitted_once(tiktok: TikTok, connector: Connector) -> None:
     pinned = video(at("2024-05-05"))
     new = video(NOW_S - 5)
     old = video(NOW_S - 9)

@@ -12,7 +12,7 @@ IGNORED = "The command ignores this response, as its state is missing or differs
 HINT = "A response without this attempt's state came, and was ignored. If TikTok's page led to it: "
 
 
-def test_other_requests_do_not_end_the_wait(run: Any, person: Person) -> None:
+def test_other_requests_are_ignored_while_waiting(run: Any, person: Person) -> None:
     person.before = ["/favicon.ico", "/", "/callback", "/callback/x", f"/other/?code={CODE}"]
     result = run()
     assert [status for status, _ in person.pages] == [404, 404, 404, 404, 404, 200]
@@ -38,7 +38,7 @@ def test_foreign_callback_is_ignored_while_waiting(query: str, run: Any, person:
     assert "code=c0de%2A0%211234.va%252A&" in tiktok.request_history[0].text
 
 
-def test_foreign_callback_alone_never_ends_the_wait(run: Any, person: Person) -> None:
+def test_foreign_callback_alone_times_out(run: Any, person: Person) -> None:
     person.before, person.answer = ["/callback/?code=1&state=another"], None
     assert "No response within 0.5 s." in failure(run("--timeout", "0.5"))
 
@@ -67,14 +67,14 @@ OTHER_REQUESTS = {
 
 
 @pytest.mark.parametrize("headers", OTHER_REQUESTS.values(), ids=OTHER_REQUESTS)
-def test_only_a_visit_to_this_address_is_judged(headers: dict[str, str], run: Any, person: Person) -> None:
+def test_only_navigation_to_this_address_is_handled(headers: dict[str, str], run: Any, person: Person) -> None:
     person.before, person.headers = ["/callback/?error=access_denied"], headers
     result = run()
     assert ([status for status, _ in person.pages], result.exit_code) == ([404, 200], 0)
     assert "ignored" not in result.out
 
 
-def test_visit_of_a_browser_is_judged(run: Any, person: Person) -> None:
+def test_browser_navigation_is_handled(run: Any, person: Person) -> None:
     person.before = ["/callback/?error=access_denied"]
     person.headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
     assert HINT in run().out

@@ -49,7 +49,7 @@ def test_force_replaces_a_broken_config(content: bytes, run: Any) -> None:
 
 
 @pytest.mark.parametrize("depth", [100, 500, 900])
-def test_deeply_nested_settings_cost_no_tokens(depth: int, run: Any) -> None:
+def test_deeply_nested_settings_lose_no_tokens(depth: int, run: Any) -> None:
     """Python writes less deeply nested JSON than it reads."""
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text('{"a":' * depth + "1" + "}" * depth)
@@ -112,7 +112,7 @@ UNWRITABLE: dict[Callable[[], str], str] = {
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=lambda make: make.__name__)
-def test_unwritable_output_is_reported_before_anything(make: Any, run: Any, person: Person) -> None:
+def test_unwritable_output_fails_before_the_consent(make: Any, run: Any, person: Person) -> None:
     output = make()
     text = f"{output} can't be written ({UNWRITABLE[make]}). Name another file with --output."
     said = failure(run("--output", output)).replace("File exists", "Not a directory")
@@ -120,7 +120,7 @@ def test_unwritable_output_is_reported_before_anything(make: Any, run: Any, pers
     assert person.link == ""
 
 
-def test_file_that_cannot_be_replaced_costs_no_code(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreplaceable_file_fails_before_the_consent(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a file that is a mount of its own, which a container has for a single secret."""
 
     def busy(path: Path, to: Path) -> None:
@@ -136,7 +136,7 @@ def test_file_that_cannot_be_replaced_costs_no_code(run: Any, person: Person, mo
     assert list(DEFAULT_OUTPUT.parent.iterdir()) == [DEFAULT_OUTPUT]
 
 
-def test_disk_that_fills_up_leaves_nothing_half_written(
+def test_disk_that_fills_up_leaves_no_partial_file(
     run: Any, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = Path.replace

@@ -140,7 +140,7 @@ COSTS = {
         (("user.info.stats",), None, None),
     ],
 )
-def test_refused_scope_is_named_with_what_is_missing(
+def test_denied_scope_is_listed_with_its_lost_columns(
     granted: Any, fields: Any, name: Any, run: Any, tiktok: Any
 ) -> None:
     """None of its fields is requested either: TikTok would refuse the whole request."""
@@ -195,13 +195,13 @@ def test_nothing_fails_after_tokens_are_stored(answer: Any, run: Any, tiktok: An
     assert "\nAuthorized.\n" in result.out
 
 
-def test_token_that_no_header_can_hold_is_stored(run: Any, tiktok: Any) -> None:
+def test_token_invalid_in_a_header_is_stored(run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "access_token": "act.\u2028\n"})
     result = run()
     assert (result.exit_code, result.config["credentials"]["access_token"]) == (0, "act.\u2028\n")
 
 
-def test_name_may_have_letters_the_terminal_lacks(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_is_escaped_for_an_ascii_terminal(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr("sys.stdout", terminal)
     tiktok.get(USER_URL, **good({"user": {"display_name": "Søren\x1b[2J"}}))
@@ -209,14 +209,14 @@ def test_name_may_have_letters_the_terminal_lacks(person: Person, tiktok: Any, m
     assert b"Authorized as S\\xf8ren[2J." in terminal.buffer.getvalue()  # type: ignore[attr-defined]
 
 
-def test_output_may_go_to_a_program(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_may_be_redirected(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr("sys.stdout", out)
     assert sign_in.main(["--timeout", "20"]) == 0
     assert "Authorized as Some Body @somebody." in out.getvalue()
 
 
-def test_reader_of_stdout_may_go_away(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_stdout_does_not_fail_the_command(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with open("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", full)
         result = run()
@@ -247,14 +247,14 @@ def test_invalid_lifetimes_only_drop_their_dates(lifetime: Any, run: Any, tiktok
 
 
 @pytest.mark.parametrize("between", [",", " ", ", "], ids=["comma", "space", "both"])
-def test_scopes_may_have_commas_or_spaces_between_them(between: str, run: Any, tiktok: Any) -> None:
+def test_scopes_may_be_separated_by_commas_or_spaces(between: str, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": between.join(facts.scopes())})
     result = run()
     assert (result.exit_code, re.findall("^Refused", result.out, re.MULTILINE)) == (0, [])
     assert f"\nGranted: {', '.join(facts.scopes())}\n" in result.out
 
 
-def test_missing_key_and_secret_are_asked_for(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key_and_secret_are_prompted_for(run: Any, terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIKTOK_CLIENT_KEY")
     monkeypatch.delenv("TIKTOK_CLIENT_SECRET")
     questions = terminal(f" {KEY} ", SECRET)
@@ -275,7 +275,7 @@ WRONG_OPTIONS = {
 
 
 @pytest.mark.parametrize(("argv", "reason"), WRONG_OPTIONS.items(), ids=map(" ".join, WRONG_OPTIONS))
-def test_wrong_options_show_the_usage(argv: Any, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_print_the_usage(argv: Any, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sign_in.main(argv)
     said = capsys.readouterr().err

@@ -113,14 +113,14 @@ def test_wrong_client_secret_is_found_with_a_valid_token(check: Any, doctored: T
     ("body", "said"),
     [({"error": "moon_phase"}, "moon_phase"), ({}, "no error code"), ({"error": {}}, "no error code")],
 )
-def test_unknown_response_to_the_app_proves_nothing(body: Any, said: str, check: Any, doctored: TikTok) -> None:
+def test_unknown_token_error_is_reported_as_not_checked(body: Any, said: str, check: Any, doctored: TikTok) -> None:
     doctored.app_error = body
     exit_code, lines = check()
     text = f"- Client key and client secret: not checked, as TikTok responds with {said}"
     assert (exit_code, differing(lines)) == (0, [text])
 
 
-def test_unreadable_token_response_proves_nothing(check: Any, doctored: TikTok) -> None:
+def test_unreadable_token_response_is_reported_as_not_checked(check: Any, doctored: TikTok) -> None:
     doctored.mocker.post(TOKEN_URL, text="<html>", status_code=502)
     exit_code, lines = check()
     assert exit_code == 0
@@ -129,7 +129,7 @@ def test_unreadable_token_response_proves_nothing(check: Any, doctored: TikTok) 
     ]
 
 
-def test_missing_scopes_are_named_with_what_is_missing(check: Any, doctored: TikTok) -> None:
+def test_missing_scopes_are_listed_with_their_lost_columns(check: Any, doctored: TikTok) -> None:
     doctored.refused_fields = ["username", "follower_count"]
     doctored.mocker.post(VIDEO_URL, **refused("scope_not_authorized", 401))
     advice = f"{AGAIN} and grant it, if the app has it"
@@ -145,7 +145,7 @@ def test_missing_scopes_are_named_with_what_is_missing(check: Any, doctored: Tik
     ]
 
 
-def test_account_without_a_readable_name_is_no_problem(check: Any, doctored: TikTok) -> None:
+def test_account_without_a_readable_name_passes(check: Any, doctored: TikTok) -> None:
     doctored.refused_fields = ["open_id", "display_name", "username"]
     _, lines = check()
     assert "✓ Access token: accepted, valid until 2026-11-02 13:59 UTC" in lines
@@ -197,7 +197,7 @@ def test_expired_refresh_token_is_found_with_refresh(body: Any, text: str, check
     assert json.loads(DEFAULT_OUTPUT.read_text())["credentials"] == CREDENTIALS
 
 
-def test_refresh_is_not_tried_when_it_could_not_be_stored(
+def test_refresh_is_skipped_if_it_cannot_be_stored(
     check: Any, doctored: TikTok, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def busy(path: Path, to: Path) -> None:
@@ -224,7 +224,7 @@ def test_refresh_tokens_expiry_date_is_printed(date: Any, text: str, check: Any,
     assert (exit_code, lines[REFRESH].startswith(text)) == (int(text[0] == "✗"), True)
 
 
-def test_rate_limit_is_reported_as_such(check: Any, doctored: TikTok) -> None:
+def test_rate_limit_is_reported(check: Any, doctored: TikTok) -> None:
     doctored.mocker.post(VIDEO_URL, **refused("rate_limit_exceeded", 429))
     exit_code, lines = check()
     assert exit_code == 1
@@ -240,7 +240,7 @@ def test_unreachable_tiktok_stops_the_check(check: Any, doctored: TikTok) -> Non
     assert check() == (1, [*ALL_IS_WELL[:NETWORK], f"✗ TikTok's API: {text}"])
 
 
-def test_gateway_in_tiktoks_place_proves_nothing(check: Any, doctored: TikTok) -> None:
+def test_gateway_error_is_reported_as_not_checked(check: Any, doctored: TikTok) -> None:
     doctored.mocker.get(USER_URL, text="<html>", status_code=502)
     exit_code, lines = check()
     text = "- Access token: not checked, as TikTok responds with HTTP 502"
@@ -255,7 +255,7 @@ def test_access_token_alone_is_checked_too(check: Any, doctored: TikTok) -> None
     assert (exit_code, lines) == (0, expected)
 
 
-def test_expired_access_token_alone_is_a_problem(check: Any, doctored: TikTok) -> None:
+def test_expired_access_token_alone_fails(check: Any, doctored: TikTok) -> None:
     write({"credentials": {"auth_type": "access_token", "access_token": "act.x"}})
     doctored.mocker.get(USER_URL, **refused("access_token_invalid", 401))
     exit_code, lines = check()
@@ -283,7 +283,7 @@ def test_malformed_config_is_reported_without_a_request(config: Any, text: str, 
     assert doctored.mocker.request_history == []
 
 
-def test_pasted_line_breaks_do_not_count(check: Any, doctored: TikTok) -> None:
+def test_pasted_line_breaks_are_stripped(check: Any, doctored: TikTok) -> None:
     write({"credentials": {name: f"{value}\n" for name, value in CREDENTIALS.items()}})
     assert check() == (0, ALL_IS_WELL)
 
@@ -293,7 +293,7 @@ def test_user_that_is_not_an_object_has_no_name(check: Any, doctored: TikTok) ->
     assert differing(check()[1]) == ["✓ Account: its name is not readable with these scopes"]
 
 
-def test_file_to_check_may_have_another_name(check: Any, doctored: TikTok) -> None:
+def test_checked_file_may_have_another_name(check: Any, doctored: TikTok) -> None:
     DEFAULT_OUTPUT.rename("mine.json")
     assert check("--output", "mine.json")[1][0] == "✓ Config mine.json: OAuth 2.0"
 

@@ -121,13 +121,13 @@ NO_TOKENS += [{**TOKEN_RESPONSE, "access_token": 5}, {**TOKEN_RESPONSE, "refresh
 
 
 @pytest.mark.parametrize("body", NO_TOKENS)
-def test_both_tokens_are_required_as_text(body: Any, run: Any, tiktok: Any) -> None:
+def test_both_tokens_must_be_text(body: Any, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, json=body)
     assert failure(run()) == OTHER
 
 
 @pytest.mark.parametrize("text", ["<html>", "[" * 100_000, "1" * 5000], ids=["HTML", "deep", "long number"])
-def test_unreadable_token_response_is_a_failure(text: str, run: Any, tiktok: Any) -> None:
+def test_unreadable_token_response_fails(text: str, run: Any, tiktok: Any) -> None:
     tiktok.post(TOKEN_URL, text=text, status_code=502)
     assert failure(run()) == "TikTok returned no valid response (HTTP 502). Try again later."
 
@@ -139,7 +139,7 @@ def test_unreachable_tiktok_points_to_the_network(error: Any, run: Any, tiktok: 
     assert failure(run()) == text
 
 
-def test_timeout_leads_to_the_reason_on_tiktoks_page(run: Any, person: Person) -> None:
+def test_timeout_points_to_the_reason_on_tiktoks_page(run: Any, person: Person) -> None:
     person.answer = None
     text = (
         "No response within 0.05 s. TikTok may have shown the reason on its own page, as error_type=…: "
@@ -195,7 +195,7 @@ def test_invalid_pasted_line_says_what_to_paste(
         ),
     ],
 )
-def test_pasted_address_of_another_attempt_is_dropped(query: str, said: str, run: Any, paste: Any) -> None:
+def test_pasted_address_of_another_attempt_is_ignored(query: str, said: str, run: Any, paste: Any) -> None:
     paste(f"http://127.0.0.1:1/callback/?{query}\n".encode())
     result = run("--no-browser", "--timeout", "0.3")
     assert "No response within" in failure(result)
@@ -221,7 +221,7 @@ def test_pasted_error_fails_the_attempt(run: Any, person: Person, paste: Any, mo
     assert failure(run()) == f"{DENIED} (TikTok says: error=access_denied)"
 
 
-def test_empty_stdin_does_not_end_the_wait(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_stdin_does_not_stop_the_wait(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
         assert "No response within" in failure(run("--no-browser", "--timeout", "0.1"))
@@ -230,7 +230,7 @@ def test_empty_stdin_does_not_end_the_wait(run: Any, person: Person, monkeypatch
 @pytest.mark.parametrize(
     "url", ["http://open.tiktokapis.com", "ftp://localhost", "open.tiktokapis.com", "https://", "https://["]
 )
-def test_insecure_base_url_is_refused(url: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_insecure_base_url_is_rejected(url: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", url)
     assert failure(run()) == (
         "The environment variable TIKTOK_API_BASE_URL must be an https address, or http on this machine. Correct "
@@ -238,7 +238,7 @@ def test_insecure_base_url_is_refused(url: str, run: Any, monkeypatch: pytest.Mo
     )
 
 
-def test_base_url_with_a_password_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_with_a_password_is_rejected(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "https://ada:pass@proxy.example")
     assert failure(run()) == (
         "The environment variable TIKTOK_API_BASE_URL must not contain a user name or a password. Correct or remove it."
