@@ -11,7 +11,7 @@ from integration_tests.conftest import StartSandbox
 from integration_tests.truth import ids_there_are, video_ids
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
-from unit_tests.connector import Command, InProcess, hurried
+from unit_tests.connector import Command, InProcess, with_short_rate_windows
 
 WAITS_S = 671  # all six of them
 
@@ -25,7 +25,7 @@ def test_known_limit_is_never_exceeded(start_sandbox: StartSandbox, tmp_path: Pa
     """600 requests in 61 s, here 40 in 2 s. All come at once where they may, so that few seconds are lost."""
     sandbox = start_sandbox(videos=3000, rate_limit=40, rate_window=1.5)
 
-    outcome = Command(sandbox.base_url, tmp_path, hurried(limit=40)).read(sandbox.config(), "videos")
+    outcome = Command(sandbox.base_url, tmp_path, with_short_rate_windows(limit=40)).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
     assert refused(sandbox) == 0

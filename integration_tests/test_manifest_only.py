@@ -25,7 +25,7 @@ from integration_tests.truth import videos, videos_there_are
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.command_result import Outcome
-from unit_tests.connector import Command, read_files, written
+from unit_tests.connector import Command, read_files, write_files
 
 CUSTOM_CODE = "AIRBYTE_ENABLE_UNSAFE_CODE"
 MODULES = ("components", "source_declarative_manifest.components")
@@ -135,7 +135,7 @@ def test_connector_builder_reads_two_files(
     }
     files = {**read_files(config, [stream]), "state": []}
 
-    response = json.loads(handle_request(["read", *written(tmp_path, files)]))
+    response = json.loads(handle_request(["read", *write_files(tmp_path, files)]))
 
     read = response["record"]["data"]
     found = [record for part in read["slices"] for page in part["pages"] for record in page["records"]]

@@ -21,7 +21,7 @@ from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.command_result import Outcome
-from unit_tests.connector import Command, InProcess, hurried
+from unit_tests.connector import Command, InProcess, with_short_rate_windows
 
 Commands = Callable[[Sandbox], Command]
 Process = subprocess.Popen[str]
@@ -234,7 +234,7 @@ def test_killed_sync_loses_no_video(start_sandbox: StartSandbox, command: Comman
 def test_hour_of_expired_tokens_and_429s_loses_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     """An hour in 20 s: tokens live 2 s instead of 2 h, and windows of the limit are 2 s instead of 60 s."""
     sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=12, rate_window=2)
-    run = Command(sandbox.base_url, tmp_path, hurried())
+    run = Command(sandbox.base_url, tmp_path, with_short_rate_windows())
 
     outcome = run.read(sandbox.config())
 
@@ -258,7 +258,7 @@ def peak_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sa
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # as in the image
 
     def measured(sandbox: Sandbox) -> int:
-        run = Command(sandbox.base_url, tmp_path, hurried())
+        run = Command(sandbox.base_url, tmp_path, with_short_rate_windows())
         peak = 0
         records = 0
         with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:

@@ -1,4 +1,4 @@
-"""What the CDK makes of the same manifest for each new source, made once for all tests in a process."""
+"""Caches what the CDK derives from the same manifest for each new source, once for all tests in a process."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ def once() -> Iterator[None]:
     with (
         mock.patch.multiple(module, **replaced),
         mock.patch.object(_SOURCE, "_pre_process_manifest", _resolved),
-        mock.patch.object(schema_helpers, "validate", _fits),
+        mock.patch.object(schema_helpers, "validate", _validate_instance),
         mock.patch.object(transform.TypeTransformer, "__init__", _change_nothing),
     ):
         yield
@@ -41,7 +41,7 @@ def _resolved(_: module.ConcurrentDeclarativeSource, manifest: Mapping[str, Any]
 
 
 def _address(manifest: Mapping[str, Any]) -> str:
-    """The API's, which is another one for each sandbox."""
+    """The API's address, which differs for each sandbox."""
     return str(manifest["definitions"]["url_base"])
 
 
@@ -56,13 +56,13 @@ def _resolve_once(manifest: str) -> str:
 
 
 def _change_nothing(transformer: transform.TypeTransformer, config: transform.TransformConfig) -> None:
-    """A transformer that leaves records as they are also makes a class of validators, and never uses it."""
+    """A transformer that changes nothing also creates a class of validators, and never uses it."""
     assert config is transform.TransformConfig.NoTransform
     transformer._config = config
 
 
-def _fits(instance: Any, schema: Mapping[str, Any]) -> None:
-    """What `jsonschema.validate` does, but for checking the same schema again."""
+def _validate_instance(instance: Any, schema: Mapping[str, Any]) -> None:
+    """`jsonschema.validate` without checking the same schema again."""
     if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
         raise error
 

@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def configs(self) -> list[dict[str, Any]]:
-        """The configs that the connector asked the platform to store."""
+        """The configs that the connector emitted for the platform to store."""
         return [c["connectorConfig"]["config"] for c in self.of("CONTROL")]
 
     @property

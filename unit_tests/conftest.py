@@ -22,23 +22,23 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 
 @pytest.fixture(autouse=True)
 def waits(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Time stands still at NOW; every wait (s) that the tested code asks for is recorded and only moves the clock."""
+    """Time is frozen at NOW; every wait (s) of the tested code is recorded and only advances the clock."""
     for name in ("TIKTOK_API_BASE_URL", "TIKTOK_TOKEN_STORE"):
         monkeypatch.delenv(name, raising=False)
-    noted: list[float] = []
+    recorded_waits: list[float] = []
 
     def wait(seconds: float) -> None:
-        noted.append(seconds)
+        recorded_waits.append(seconds)
         clock.tick(seconds)
 
     clock.move_to(NOW)
     monkeypatch.setattr("time.sleep", wait)
-    return noted
+    return recorded_waits
 
 
 @pytest.fixture(autouse=True)
 def cdk_once() -> Iterator[None]:
-    """Spare each source in a test what the CDK has made of the same manifest before."""
+    """Reuse what the CDK has derived from the same manifest before."""
     with once():
         yield
 
@@ -52,7 +52,7 @@ def tiktok() -> Iterator[TikTok]:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a token store that nobody has made yet."""
+    """The folder of a token store, which does not exist yet."""
     folder = tmp_path / "of" / "tokens"
     monkeypatch.setenv(VARIABLE, str(folder))
     return folder

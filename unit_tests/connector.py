@@ -1,4 +1,4 @@
-"""The connector's command line as tests run it: one interface, whether in this process or as one of its own."""
+"""The connector's command line as tests run it: one interface, in this process or as a process."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from unit_tests.command_result import Outcome, catalog, read_outcome
 
 SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
 LONGEST_RUN_S = 120
-# Rate windows of 2 s instead of 61 s, and waits to match: a very large account in a minute.
-HURRIED = """
+# Rate windows of 2 s instead of 61 s, with matching waits, so that a very large account takes a minute.
+SHORT_RATE_WINDOWS = """
 from source_tiktok_organic import run, source
 load = source.load_manifest
-def hurried(**kwargs):
+def with_short_rate_windows(**kwargs):
     manifest = load(**kwargs)
     manifest["definitions"]["endpoint_limit"]["rates"][0] |= {"limit": LIMIT, "interval": "PT2S"}
     manifest["definitions"]["requester"] |= {"rate_limit_waits": [2, 4, 4], "full_width_after": 4}
     return manifest
-source.load_manifest = hurried
+source.load_manifest = with_short_rate_windows
 run.run()
 """
 Program = Sequence[str | Path]
@@ -52,14 +52,14 @@ class Connector(ABC):
     """The command `source-tiktok-organic`.
 
     Attributes:
-        latest: outcomes of the last runs of any connector; the integration tests add them to the report of a failure.
+        latest: outcomes of the last runs of any connector; the integration tests add them to failure reports.
     """
 
     latest: ClassVar[deque[Outcome]] = deque(maxlen=3)
 
     @abstractmethod
     def execute(self, argv: Sequence[str]) -> Outcome:
-        """Run the command with these arguments to its end; a line of stdout that isn't a JSON object fails the test."""
+        """Run the command with these arguments; a line of stdout that isn't a JSON object fails the test."""
 
     def spec(self) -> Outcome:
         """Run `spec`."""
@@ -82,13 +82,13 @@ class Connector(ABC):
         columns: Mapping[str, Sequence[str]] | None = None,
         debug: bool = False,
     ) -> Outcome:
-        """Run a `read` of whole streams, or of some of their columns, from a state of `videos` if there is one."""
+        """Run a `read` of all or some columns of the streams, from a state of `videos` if there is one."""
         return self.run("read", read_files(config, streams, state, sync_mode, columns), debug=debug)
 
     def run(self, command: str, files: Mapping[str, Any] | None = None, *, debug: bool = False) -> Outcome:
         """Run a command with files of these contents: config, catalog, state."""
         with tempfile.TemporaryDirectory() as folder:
-            arguments = written(Path(folder), files or {})
+            arguments = write_files(Path(folder), files or {})
             outcome = self.execute([command, *(["--debug"] if debug else []), *arguments])
         self.latest.append(outcome)
         return outcome
@@ -96,11 +96,11 @@ class Connector(ABC):
 
 @dataclass
 class InProcess(Connector):
-    """The connector in this process, which saves the seconds of a start.
+    """The connector in this process, which saves the start-up time.
 
     Attributes:
-        base_url: of a sandbox, or where nobody listens; "" leaves TikTok's own, which a test mocks.
-        change_manifest: changes the manifest in place before it is used, say to lower a timeout.
+        base_url: of a sandbox, or unreachable; "" is TikTok's own, which a test mocks.
+        change_manifest: changes the manifest in place before it is used, for example to lower a timeout.
         skips_time: whether waits are skipped, after `skipped_time.run_ahead()`; otherwise the test has its own clock.
         waits: what the connector would have slept (s), in order, if waits are skipped.
     """
@@ -112,15 +112,15 @@ class InProcess(Connector):
 
     @property
     def long_waits(self) -> list[float]:
-        """The waits (s) before retries, without those of one thread for another."""
+        """The waits (s) before retries, without those of threads for each other."""
         return [wait for wait in self.waits if wait >= 1]
 
     def execute(self, argv: Sequence[str]) -> Outcome:
-        """Run the command as `run.run` does, but for signals and the end of the process."""
+        """Run the command as `run.run` does, except for signals and the exit."""
         out = io.StringIO()
         err = io.StringIO()
         exit_code = 0
-        with self._replaced(out, err):
+        with self._patched_process(out, err):
             try:
                 execute(argv)
             except Exception as error:  # noqa: BLE001
@@ -130,8 +130,8 @@ class InProcess(Connector):
         return read_outcome(out.getvalue(), exit_code, err.getvalue())
 
     @contextmanager
-    def _replaced(self, out: io.StringIO, err: io.StringIO) -> Iterator[None]:
-        """Replace what the command uses of its process, and restore what it changes."""
+    def _patched_process(self, out: io.StringIO, err: io.StringIO) -> Iterator[None]:
+        """Replace the parts of the process that the command uses, and restore what it changes."""
         with ExitStack() as stack:
             for name in ("stdout", "__stdout__"):  # the CDK's print buffer writes to the second one
                 stack.enter_context(mock.patch.object(sys, name, out))
@@ -146,10 +146,10 @@ class InProcess(Connector):
             if self.skips_time:
                 stack.enter_context(mock.patch.object(time, "sleep", self._skip))
             stack.enter_context(once())
-            stack.enter_context(mock.patch.object(source, "load_manifest", self._changed(source.load_manifest)))
+            stack.enter_context(mock.patch.object(source, "load_manifest", self._with_change(source.load_manifest)))
             yield
 
-    def _changed(self, load: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def _with_change(self, load: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def changed(**kwargs: Any) -> dict[str, Any]:
             manifest = load(**kwargs)
             if self.skips_time:
@@ -170,10 +170,10 @@ class Command(Connector):
     """The command as a process, by default the installed console script, as Airbyte runs it.
 
     Attributes:
-        base_url: of a sandbox, or whatever stands in TikTok's place.
-        folder: where the process runs, and `files` are written; None: here.
+        base_url: of a sandbox, or whatever replaces TikTok.
+        folder: where the process runs, and `files` are written; None: the current one.
         program: what is started instead of the console script.
-        longest_run_s: after which the process is killed.
+        longest_run_s: time after which the process is killed.
     """
 
     base_url: str
@@ -182,7 +182,7 @@ class Command(Connector):
     longest_run_s: float = LONGEST_RUN_S
 
     def execute(self, argv: Sequence[str]) -> Outcome:
-        """Run the process to its end."""
+        """Run the process until it exits."""
         with self.start(*argv) as process:
             try:
                 out, err = process.communicate(timeout=self.longest_run_s)
@@ -199,12 +199,12 @@ class Command(Connector):
     def files(self, config: Any, streams: Sequence[str] = (), state: Any = None) -> list[str]:
         """The arguments of a `read` for `start`, their files written into the folder."""
         assert self.folder
-        return written(self.folder, read_files(config, streams, state))
+        return write_files(self.folder, read_files(config, streams, state))
 
 
-def hurried(limit: int = 600) -> Program:
-    """The command with rate windows of 2 s, each of which allows so many requests."""
-    return (sys.executable, "-c", HURRIED.replace("LIMIT", str(limit)))
+def with_short_rate_windows(limit: int = 600) -> Program:
+    """The command with rate windows of 2 s, each of which allows `limit` requests."""
+    return (sys.executable, "-c", SHORT_RATE_WINDOWS.replace("LIMIT", str(limit)))
 
 
 def read_files(
@@ -222,7 +222,7 @@ def read_files(
     return {**files, "state": [descriptor]}
 
 
-def written(folder: Path, files: Mapping[str, Any]) -> list[str]:
+def write_files(folder: Path, files: Mapping[str, Any]) -> list[str]:
     """Write JSON files, and texts as they are; returns the arguments that name them."""
     arguments: list[str] = []
     for name, content in files.items():

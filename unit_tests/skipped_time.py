@@ -1,13 +1,13 @@
-"""Waits that tests skip: instead of sleeping, `time.monotonic()` runs ahead, for the connector and a sandbox alike.
+"""Skips waits in tests: instead of sleeping, `time.monotonic()` runs ahead, for the connector and a sandbox alike.
 
-Start-up and waits take seconds; a property that is tried on hundreds of accounts cannot wait for them.
+Start-up and waits take seconds, which is too long for a property that is tested on hundreds of accounts.
 """
 
 import time
 
 _sleep = time.sleep
 _monotonic = time.monotonic
-_LONGEST_SLEEP_S = 0.002  # not 0, as a thread that waits for others must let them work
+_LONGEST_SLEEP_S = 0.002  # not 0, so that a waiting thread lets others run
 _skipped = [0.0]  # s that were not slept
 
 

@@ -1,4 +1,4 @@
-"""The parts of the benchmark that need no clock: statistics, comparison with the ground truth, verdicts."""
+"""The parts of the benchmarks that measure nothing: statistics, comparison with the ground truth, verdicts."""
 
 from pathlib import Path
 
@@ -72,8 +72,8 @@ def test_last_state_and_config_count() -> None:
 
 
 def test_failed_source_is_quoted() -> None:
-    trace = {"type": "TRACE", "trace": {"type": "ERROR", "error": {"message": "Sign in again."}}}
-    assert truth.error([{"type": "LOG"}, [1], trace]) == "Sign in again."
+    trace = {"type": "TRACE", "trace": {"type": "ERROR", "error": {"message": "Re-authenticate."}}}
+    assert truth.error([{"type": "LOG"}, [1], trace]) == "Re-authenticate."
     assert truth.error([{"id": "1"}]) == ""
 
 

@@ -1,6 +1,6 @@
-"""Records at the border: whoever gets them can read them, whatever TikTok sends.
+"""Emitted records are valid JSON with the types of their schemas, whatever TikTok sends.
 
-A null column is left out of the printed record: the CDK's serializer does so.
+The CDK's serializer omits null columns in the emitted record.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import pytest
 
 from source_tiktok_organic.responses import convert, parse
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OK, USER, TikTok, good, page, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OK, USER, TikTok, ok_response, page, video
 from unit_tests.video_factory import NOW_S, config, state_of
 
 INVALID = "TikTok returned an invalid value for {} (of {}: {}); such values are null."
@@ -30,7 +30,7 @@ def body(*rows: str) -> dict[str, Any]:
         (r'"half \ud83d"', "half \ufffd"),
         (r'"half \ude00 of one"', "half \ufffd of one"),
         (r'"\ud83d\ud83d\ude00"', "\ufffd😀"),
-        (r'"whole \ud83d\ude00"', "whole 😀"),
+        (r'"full \ud83d\ude00"', "full 😀"),
         (r'"a\u0000b"', "ab"),
         ('"a\0b"', "ab"),
         ('"line\nbreak"', "line\nbreak"),
@@ -83,8 +83,8 @@ def test_value_matches_its_schema_or_is_null(kind: type, given: Any, converted: 
 
 
 def test_invalid_values_are_null_with_one_warning_each(tiktok: TikTok, connector: Connector) -> None:
-    odd = {"like_count": "lots", "title": ["a"], "view_count": 2**64}
-    tiktok.with_an_account(page([video(NOW_S - n, **odd, share_count="7") for n in range(3)], False))
+    invalid = {"like_count": "lots", "title": ["a"], "view_count": 2**64}
+    tiktok.with_an_account(page([video(NOW_S - n, **invalid, share_count="7") for n in range(3)], False))
     outcome = connector.read(config(), "videos")
     assert outcome.errors == []
     names = ("like_count", "title", "view_count", "share_count")
@@ -96,7 +96,7 @@ def test_invalid_values_are_null_with_one_warning_each(tiktok: TikTok, connector
 
 
 def test_invalid_profile_value_is_null(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", good({"user": {**USER, "is_verified": "1", "follower_count": []}}))
+    tiktok.with_an_account().responds("user", ok_response({"user": {**USER, "is_verified": "1", "follower_count": []}}))
     outcome = connector.read(config(), "user_info")
     (user,) = outcome.records("user_info")
     assert (user["is_verified"], user.get("follower_count")) == (True, None)
@@ -113,13 +113,17 @@ def test_missing_counts_are_null_and_counted(tiktok: TikTok, connector: Connecto
     assert "like_count was missing" not in outcome.logs
 
 
-@pytest.mark.parametrize("odd", [None, 0, -5, 1_793_000_000_000, 10_413_792_000, "soon", 1.5])
-def test_video_with_invalid_time_is_emitted_once(odd: Any, tiktok: TikTok, connector: Connector) -> None:
-    rows = [{**video(NOW_S - 1), "create_time": odd}, video(NOW_S - 2), {**video(NOW_S - 3), "create_time": odd}]
-    tiktok.with_an_account(good({"videos": rows, "has_more": False, "cursor": 0}))
+@pytest.mark.parametrize("invalid", [None, 0, -5, 1_793_000_000_000, 10_413_792_000, "soon", 1.5])
+def test_video_with_invalid_time_is_emitted_once(invalid: Any, tiktok: TikTok, connector: Connector) -> None:
+    rows = [
+        {**video(NOW_S - 1), "create_time": invalid},
+        video(NOW_S - 2),
+        {**video(NOW_S - 3), "create_time": invalid},
+    ]
+    tiktok.with_an_account(ok_response({"videos": rows, "has_more": False, "cursor": 0}))
     outcome = connector.read(config(), "videos")
     assert (outcome.errors, len(outcome.records("videos"))) == ([], 3)
-    value = odd if type(odd) is int else None
+    value = invalid if type(invalid) is int else None
     assert [record.get("create_time") for record in outcome.records("videos")] == [value, NOW_S - 2, value]
     named = [text for text in outcome.warnings if "doesn't change the state" in text]
     assert named == [
@@ -132,7 +136,7 @@ def test_video_with_invalid_time_is_emitted_once(odd: Any, tiktok: TikTok, conne
 def test_video_without_a_time_is_emitted(tiktok: TikTok, connector: Connector) -> None:
     row = video(NOW_S)
     del row["create_time"]
-    tiktok.with_an_account(good({"videos": [video(NOW_S - 2), row], "has_more": False, "cursor": 0}))
+    tiktok.with_an_account(ok_response({"videos": [video(NOW_S - 2), row], "has_more": False, "cursor": 0}))
     outcome = connector.read(config(), "videos")
     assert (outcome.errors, [r.get("create_time") for r in outcome.records("videos")]) == ([], [NOW_S - 2, None])
 

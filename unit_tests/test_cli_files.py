@@ -1,4 +1,4 @@
-"""The files after --config, --catalog and --state: each form that a person has at hand, and each mistake."""
+"""The files of --config, --catalog and --state: each accepted format, and each mistake."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from airbyte_cdk.models import SyncMode
 
 from source_tiktok_organic.cli_files import read_files
 from unit_tests.command_result import FIELDS, catalog
-from unit_tests.connector import Connector, written
+from unit_tests.connector import Connector, write_files
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok
 
 TIMES = (1_790_000_000, 1_790_000_500, 1_790_001_000)
@@ -26,7 +26,7 @@ Given = dict[str, Any]
 
 
 def lines(*messages: Any, indent: int | None = None) -> str:
-    """What a command prints, or what is made of it by `jq`."""
+    """What a command prints, or `jq` makes of it."""
     return "".join(json.dumps(message, indent=indent) + "\n" for message in messages)
 
 
@@ -67,7 +67,7 @@ def test_malformed_file_fails_with_one_sentence(kind: str, content: str, problem
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
 def test_missing_file_is_named(kind: str, connector: Connector, tmp_path: Path) -> None:
-    given = [] if kind == "config" else written(tmp_path, {"config": OAUTH_CONFIG})
+    given = [] if kind == "config" else write_files(tmp_path, {"config": OAUTH_CONFIG})
     outcome = connector.execute(["read", *given, f"--{kind}", "/nowhere/at/all.json"])
     sentence = f"The {kind} file /nowhere/at/all.json can't be read: No such file or directory."
     assert outcome.errors == [("config_error", sentence)]
@@ -113,7 +113,7 @@ def test_system_error_keeps_its_traceback(connector: Connector, monkeypatch: pyt
 
 
 def test_closed_stderr_gets_no_message(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It must not go to stdout, where `print` puts it then."""
+    """`print` would write it to stdout."""
     monkeypatch.setattr("sys.stderr", None)
     outcome = run(connector, "discover", config="{}")
     assert {message["type"] for message in outcome.messages} == {"LOG", "TRACE"}
@@ -163,7 +163,7 @@ def test_discovered_catalog_may_name_one_stream(tiktok: TikTok, connector: Conne
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}], ids=json.dumps)
 def test_schema_without_columns_selects_all(schema: Any, tiktok: TikTok, connector: Connector) -> None:
-    """It silently gave a table of ids."""
+    """It once silently gave a table of ids."""
     tiktok.with_videos(*TIMES)
     configured = catalog()
     for stream in configured["streams"]:
@@ -203,7 +203,7 @@ STATES = {
 
 @pytest.mark.parametrize("form", STATES)
 def test_state_in_any_form_is_accepted(form: str, tiktok: TikTok, connector: Connector) -> None:
-    """Of each stream the last state counts."""
+    """The last state of each stream is used."""
     tiktok.with_videos(*TIMES)
     outcome = run(connector, "read", config=CONFIG, state=STATES[form])
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])

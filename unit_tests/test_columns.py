@@ -1,4 +1,4 @@
-"""Selected columns: these and the keys are requested from TikTok, and nothing else; and a field that it rejects."""
+"""Selected columns: only these and the keys are requested from TikTok; and fields that it rejects."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,19 +7,19 @@ import pytest
 
 from unit_tests.command_result import FIELD_REFUSED, FIELDS, OPTIONAL
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, good, page, refused
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TikTok, error_response, ok_response, page
 
 KNOWN_FIELDS = ",".join(name for name in FIELDS["videos"].split(",") if name not in OPTIONAL)
 
 
 def reject_optional_fields(tiktok: TikTok, times: list[int], code: str, status: int) -> None:
-    """Respond for an account with these videos as if TikTok knew no optional field, `is_aigc` among them."""
+    """Respond for an account with these videos, and reject the optional fields, such as `is_aigc`."""
     listed = tiktok.with_videos(*times).listed
 
     def respond(request: Any, context: Any) -> Any:
         if any(name in urlsplit(request.url).query for name in OPTIONAL):
             context.status_code = status
-            return refused(code, status)["json"]
+            return error_response(code, status)["json"]
         return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
@@ -54,7 +54,7 @@ def test_fields_are_in_the_query_and_not_in_the_body(tiktok: TikTok, connector: 
 
 
 def test_commas_in_fields_are_not_encoded(tiktok: TikTok, connector: Connector) -> None:
-    """Nobody is known to have sent this endpoint `%2C`, which the CDK makes of a comma in a parameter."""
+    """Whether TikTok accepts `%2C`, as the CDK encodes a comma in a parameter, is unknown."""
     tiktok.with_an_account()
     connector.read(ACCESS_TOKEN_CONFIG, columns={"user_info": ["username"], "videos": ["title", "view_count"]})
     urls = {r.url for endpoint in ("user", "videos") for r in tiktok.requests(endpoint)}
@@ -98,7 +98,7 @@ def test_workers_warn_once_about_a_rejected_field(tiktok: TikTok, connector: Con
 
 
 def test_rejection_without_optional_field_is_an_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(refused("invalid_params", 400))
+    tiktok.with_an_account(error_response("invalid_params", 400))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["system_error"]
     assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"], KNOWN_FIELDS]
@@ -106,21 +106,21 @@ def test_rejection_without_optional_field_is_an_error(tiktok: TikTok, connector:
 
 
 def test_deselected_optional_field_causes_no_retry(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(refused("invalid_params", 400))
+    tiktok.with_an_account(error_response("invalid_params", 400))
     connector.read(ACCESS_TOKEN_CONFIG, "videos", columns={"videos": ["title"]})
     assert [query["fields"] for query in tiktok.queries("videos")] == ["id,create_time,title"]
 
 
 @pytest.mark.parametrize("code", ["internal_error", "rate_limit_exceeded", "access_token_invalid"])
 def test_other_errors_leave_the_optional_field_alone(code: str, tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(refused(code, 400), page([], False))
+    tiktok.with_an_account(error_response(code, 400), page([], False))
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"]] * 2
     assert (outcome.errors, outcome.warnings) == ([], [])
 
 
 def test_missing_scope_keeps_the_optional_fields(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(refused("scope_not_authorized", 401), page([], False))
+    tiktok.with_an_account(error_response("scope_not_authorized", 401), page([], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["config_error"]
     assert [query["fields"] for query in tiktok.queries("videos")] == [FIELDS["videos"]]
@@ -130,7 +130,7 @@ def test_missing_scope_keeps_the_optional_fields(tiktok: TikTok, connector: Conn
 def test_rejected_video_count_drops_no_column(code: str, tiktok: TikTok, connector: Connector) -> None:
     """The parent of `videos` requests it to save requests, so its rejection causes no warning."""
     tiktok.with_videos(1_700_000_000)
-    tiktok.responds("user", refused(code, 400), good({"user": {"open_id": "_000account"}}))
+    tiktok.responds("user", error_response(code, 400), ok_response({"user": {"open_id": "_000account"}}))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert [query["fields"] for query in tiktok.queries("user")] == ["open_id,video_count", "open_id"]
     assert (len(outcome.records("videos")), outcome.errors, outcome.warnings) == (1, [], [])

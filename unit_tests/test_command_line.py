@@ -1,4 +1,4 @@
-"""The command line with bad input: the property or file is named, no secret is quoted, no raw traceback appears."""
+"""The command line with invalid input: the message names the property or file, without secrets or tracebacks."""
 
 import json
 from copy import deepcopy
@@ -26,7 +26,7 @@ def with_(**credentials: Any) -> dict[str, Any]:
     return {"credentials": {**OAUTH_CONFIG["credentials"], **credentials}}
 
 
-MISFITS = [
+INVALID_CONFIGS = [
     ({}, "`credentials` is missing."),
     ({"credentials": "client-secret"}, "`credentials` must be an object."),
     ({"credentials": None}, "`credentials` is missing."),
@@ -78,7 +78,7 @@ MISFITS = [
 ]
 
 
-@pytest.mark.parametrize(("config", "sentence"), MISFITS)
+@pytest.mark.parametrize(("config", "sentence"), INVALID_CONFIGS)
 def test_check_names_the_invalid_property(config: Any, sentence: str, connector: Connector) -> None:
     outcome = connector.check(config)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": PREFIX + sentence}]
@@ -118,7 +118,7 @@ def test_unknown_stream_of_the_catalog_is_named(tiktok: TikTok, connector: Conne
 
 @pytest.mark.parametrize("names", [("videos", "videos"), ("user_info", "videos", "user_info")])
 def test_duplicate_stream_in_the_catalog_is_named(names: tuple[str, ...], tiktok: TikTok, connector: Connector) -> None:
-    """The CDK would read it once, and end the sync as if it had read both."""
+    """The CDK would read it once, and report success for both."""
     tiktok.with_an_account()
     outcome = connector.run("read", {"config": ACCESS_TOKEN_CONFIG, "catalog": catalog(*names)})
     message = MESSAGES["duplicate_stream"].format(names=names[0])
@@ -168,9 +168,9 @@ def test_empty_base_url_counts_as_unset(monkeypatch: pytest.MonkeyPatch, caplog:
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         execute([])
-    assert ended.value.code == 0
+    assert raised.value.code == 0
     assert "spec" in capsys.readouterr().out
 
 
@@ -182,7 +182,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (with_(start_date="2024-01-01"), "credentials.start_date", " Did you mean start_date?"),
         (with_(colour="red"), "credentials.colour", ""),
     ],
-    ids=["misspelt", "outside", "inside", "unlike_any"],
+    ids=["misspelled", "outside", "inside", "no_suggestion"],
 )
 def test_unknown_property_is_named_in_a_warning(
     config: Any, name: str, meant: str, tiktok: TikTok, connector: Connector

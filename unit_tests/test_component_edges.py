@@ -1,4 +1,4 @@
-"""Edge cases that a whole sync reaches by luck or never: found by property tests, coverage and mutants."""
+"""Edge cases that a sync rarely or never reaches: found by property tests, coverage and mutation tests."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 from source_tiktok_organic.components import AccountStateMigration, DeduplicatingFilter
 from source_tiktok_organic.responses import StreamError
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, good, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, USER, TikTok, error_response, ok_response, page, video
 from unit_tests.video_factory import DEFINITIONS, NOW_S, at, deduplicating_filter, state_of
 
 START, START_S = "2026-01-01", at("2026-01-01")
@@ -20,10 +20,10 @@ MESSAGES = DEFINITIONS["messages"]
 
 
 def test_failed_refresh_is_not_retried_by_each_worker(tiktok: TikTok, connector: Connector) -> None:
-    """Each would wait for the others and post the same token again: for a quarter of an hour, once."""
+    """Each would wait for the others and post the same token again; this once took a quarter of an hour."""
     expired = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T13:00:00Z"}
     head = page([video(START_S + 25_000_000 - n) for n in range(20)], True)
-    tiktok.with_an_account(head, refused("access_token_invalid", 401))
+    tiktok.with_an_account(head, error_response("access_token_invalid", 401))
     tiktok.responds("token", {"json": {"error": "invalid_grant"}})
     config = {"credentials": {**OAUTH_CONFIG["credentials"], **expired}, "start_date": START}
 
@@ -41,7 +41,7 @@ def test_newest_window_starts_at_the_head_of_the_list(
 
     def late(*_: Any) -> dict[str, Any]:
         clock.tick(5)
-        return dict(good({"user": USER})["json"])
+        return dict(ok_response({"user": USER})["json"])
 
     tiktok.with_an_account().responds("user", {"json": late})
     assert connector.read({**ACCESS_TOKEN_CONFIG, "start_date": START}, "videos").errors == []
@@ -55,7 +55,7 @@ def test_ids_differing_in_the_highest_bit_are_distinct(tiktok: TikTok, connector
 
 
 def test_repr_of_an_error_is_its_message() -> None:
-    """The CDK lists a sync's errors by their `repr`, which else names the class and an internal message."""
+    """The CDK lists a sync's errors by their `repr`, which by default has the class and an internal message."""
     error = StreamError("internal", "What to do.", FailureType.config_error)
     assert (repr(error), error.internal_message) == ("What to do.", "internal")
 
@@ -72,14 +72,14 @@ def slice_of(start: int, end: int, window_start: int | None = None) -> StreamSli
     return StreamSlice(partition={}, cursor_slice=times, extra_fields={"window": window})
 
 
-def passing(record_filter: DeduplicatingFilter, seconds: list[int], stream_slice: StreamSlice) -> list[int]:
-    """Which videos of a page pass, by their seconds since START."""
+def filtered(record_filter: DeduplicatingFilter, seconds: list[int], stream_slice: StreamSlice) -> list[int]:
+    """The videos of a page that pass the filter, by their seconds since START."""
     videos = [video(START_S + second) for second in seconds]
     return [v["create_time"] - START_S for v in record_filter.filter_records(videos, stream_slice=stream_slice)]
 
 
 @pytest.mark.parametrize(
-    ("page_of", "passed"),
+    ("page_seconds", "passed"),
     [
         ([199, 150, 100], [199, 150, 100]),
         ([150, 150, 150], [150]),
@@ -94,30 +94,30 @@ def passing(record_filter: DeduplicatingFilter, seconds: list[int], stream_slice
         ([10**6, 150], [10**6, 150]),
     ],
 )
-def test_page_is_emitted_without_its_tail_before_the_window(page_of: list[int], passed: list[int]) -> None:
-    """The tail belongs to the next window. Older videos on top are pinned posts, if not from before the start date."""
-    assert passing(deduplicating_filter(START_S), page_of, slice_of(*WINDOW)) == passed
+def test_page_is_emitted_without_its_tail_before_the_window(page_seconds: list[int], passed: list[int]) -> None:
+    """The tail belongs to the next window. Older videos on top are pinned posts, unless before the start date."""
+    assert filtered(deduplicating_filter(START_S), page_seconds, slice_of(*WINDOW)) == passed
 
 
 def test_tail_starts_where_the_window_was_split() -> None:
     stream_slice = slice_of(*WINDOW, window_start=START_S + 150)
-    assert passing(deduplicating_filter(START_S), [120, 160, 150, 149, 100], stream_slice) == [120, 160, 150]
+    assert filtered(deduplicating_filter(START_S), [120, 160, 150, 149, 100], stream_slice) == [120, 160, 150]
 
 
 def test_slice_without_a_window_uses_its_own_times() -> None:
     times = {"start_time": str(WINDOW[0]), "end_time": str(WINDOW[1])}
     stream_slice = StreamSlice(partition={}, cursor_slice=times)
-    assert passing(deduplicating_filter(START_S), [150, 100, 99], stream_slice) == [150, 100]
+    assert filtered(deduplicating_filter(START_S), [150, 100, 99], stream_slice) == [150, 100]
 
 
 def test_video_is_emitted_once_in_all_windows() -> None:
     record_filter = deduplicating_filter(START_S)
-    assert passing(record_filter, [50, 150], slice_of(*WINDOW)) == [50, 150]
-    assert passing(record_filter, [150, 50, 49], slice_of(START_S, START_S + 99)) == [49]
+    assert filtered(record_filter, [50, 150], slice_of(*WINDOW)) == [50, 150]
+    assert filtered(record_filter, [150, 50, 49], slice_of(START_S, START_S + 99)) == [49]
 
 
 def in_a_thread(target: Callable[[], None]) -> threading.Thread:
-    """Another worker, which a failed test does not wait for."""
+    """A function in another thread, which a failed test does not wait for."""
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     return thread
@@ -130,15 +130,17 @@ def test_pinned_post_is_queued_before_others_drop_it(second: int) -> None:
     pinned = [video(START_S + second)]
     under_way = record_filter.filter_records([*pinned, video(START_S + 150)], stream_slice=slice_of(*WINDOW))
     assert next(under_way) == pinned[0]
-    of_others: list[Any] = []
+    emitted_by_other: list[Any] = []
     own_window = slice_of(START_S + second - 9, START_S + second + 9)
-    other = in_a_thread(lambda: of_others.append([*record_filter.filter_records(pinned, stream_slice=own_window)]))
+    other = in_a_thread(
+        lambda: emitted_by_other.append([*record_filter.filter_records(pinned, stream_slice=own_window)])
+    )
 
     other.join(timeout=0.1)
-    assert of_others == []
+    assert emitted_by_other == []
     next(under_way)  # the reader asks for it when the pinned post is in the queue
     other.join(timeout=5)
-    assert of_others == [[]]
+    assert emitted_by_other == [[]]
     assert list(under_way) == []
 
 
@@ -147,7 +149,7 @@ def test_video_within_the_window_blocks_no_worker() -> None:
     under_way = record_filter.filter_records([video(START_S + 150)], stream_slice=slice_of(*WINDOW))
     next(under_way)
     passed: list[int] = []
-    other = in_a_thread(lambda: passed.extend(passing(record_filter, [50], slice_of(START_S, START_S + 99))))
+    other = in_a_thread(lambda: passed.extend(filtered(record_filter, [50], slice_of(START_S, START_S + 99))))
     other.join(timeout=5)
     assert passed == [50]
 
@@ -177,7 +179,7 @@ def migration() -> AccountStateMigration:
 
 
 @pytest.mark.parametrize(
-    ("states", "kept"),
+    ("states", "migrated"),
     [
         ([], []),
         ([VALID], [VALID]),
@@ -192,12 +194,12 @@ def migration() -> AccountStateMigration:
     ],
 )
 def test_valid_states_are_kept_without_a_warning(
-    states: list[Any], kept: list[Any], caplog: pytest.LogCaptureFixture
+    states: list[Any], migrated: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without the CDK's keys: it would start an unknown account at `state`, and skip its older videos."""
     state = {"states": states, "state": {"create_time": "1759333999"}, "lookback_window": 5}
     assert migration().should_migrate(state) is True
-    assert migration().migrate(state) == {"states": kept}
+    assert migration().migrate(state) == {"states": migrated}
     assert caplog.messages == []
 
 

@@ -1,4 +1,4 @@
-"""The story that `make demo` tells."""
+"""The data that `make demo` shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox import Sandbox
 pytestmark = pytest.mark.thorough
 
 
-def told() -> list[Any]:
+def run_story() -> list[Any]:
     with Sandbox(SETTINGS, latency=0) as sandbox:
         story = Story(sandbox)
         days = [(day, story.account.user, story.account.videos) for day in story.days()]
@@ -20,13 +20,13 @@ def told() -> list[Any]:
 
 
 def test_story_is_the_same_in_each_run() -> None:
-    """Catches a demo whose figures change from run to run."""
-    assert told() == told()
+    """Catches a demo whose numbers change from run to run."""
+    assert run_story() == run_story()
 
 
 def test_story_has_growth_a_viral_video_and_two_gone() -> None:
     """Catches a demo in which nothing happens."""
-    days, gone = told()
+    days, gone = run_story()
     assert tuple(day for day, *_ in days) == READINGS
     followers = [user["follower_count"] for _, user, _ in days]
     assert followers == sorted(set(followers))
@@ -39,6 +39,6 @@ def test_story_has_growth_a_viral_video_and_two_gone() -> None:
 
 def test_likes_of_the_account_are_those_of_its_videos() -> None:
     """Catches an account that gains more likes than views."""
-    days, _ = told()
+    days, _ = run_story()
     for _, user, videos in days:
         assert user["likes_count"] == sum(video["like_count"] for video in videos)

@@ -1,4 +1,4 @@
-"""The documents: what is generated is current, links lead somewhere, and commands exist."""
+"""The documents: generated parts are current, links are valid, and commands exist."""
 
 import json
 import re
@@ -26,7 +26,7 @@ README = ROOT / "README.md"
 OF_THE_REPOSITORY = [ROOT / f"{name}.md" for name in ("README", "AGENTS", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
 DOCUMENTS = [*OF_THE_REPOSITORY, *sorted(DOCS.rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-# Where the connector's files are for those who read the page in Airbyte, which has it from the same repository.
+# Where readers of the page in Airbyte, which is in the same repository, find the connector's files.
 REPOSITORY = "https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-tiktok-organic/"
 
 
@@ -86,7 +86,7 @@ def test_commands_in_the_documents_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
 def test_documented_modules_name_their_environment(path: Path) -> None:
-    """Benchmarks, sandbox and examples need what `make` installs into environments of its own."""
+    """Benchmarks, sandbox and examples need packages that `make` installs into separate environments."""
     called = re.findall(r"(\S*)python -m (\w+)((?:\.\w+)*)", path.read_text())
     ours = [(folder, package, module) for folder, package, module in called if (ROOT / package).is_dir()]
     for folder, package, module in ours:
@@ -134,7 +134,7 @@ def test_version_without_a_section_fails_the_release() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=of_the_repository)
 def test_links_are_valid(path: Path) -> None:
-    dead = []
+    broken = []
     for link in markdown.links(path):
         target, _, anchor = link.partition("#")
         if target.startswith(REPOSITORY):
@@ -146,5 +146,5 @@ def test_links_are_valid(path: Path) -> None:
         else:
             file = (path.parent / target).resolve() if target else path
         if not file.exists() or (anchor and anchor not in markdown.anchors(file)):
-            dead.append(link)
-    assert dead == []
+            broken.append(link)
+    assert broken == []

@@ -1,4 +1,4 @@
-"""Errors of the data endpoints: what is retried, how often, and what the user reads if that does not help."""
+"""Errors of the data endpoints: what is retried, how often, and the message if the retries fail."""
 
 import io
 import threading
@@ -18,22 +18,22 @@ from unit_tests.tiktok import (
     USER,
     MockedResponse,
     TikTok,
-    good,
+    error_response,
+    ok_response,
     page,
     recorded,
-    refused,
     video,
 )
 
 VIDEO, OLDER = video(1_700_000_000), video(1_600_000_000)
-PASSING: dict[str, MockedResponse] = {
-    "internal_error": refused("internal_error", 500),
-    "internal_error_in_200": refused("internal_error", 200),
+TRANSIENT_FAULTS: dict[str, MockedResponse] = {
+    "internal_error": error_response("internal_error", 500),
+    "internal_error_in_200": error_response("internal_error", 200),
     "html_502": {"text": "<html>Bad gateway</html>", "status_code": 502},
     "html_200": {"text": "<html>Hello</html>", "status_code": 200},
     "html_429": {"text": "<html>Slow down</html>", "status_code": 429},
     "html_404": {"text": "<html>No such page</html>", "status_code": 404},
-    "unknown_code_503": refused("never_heard_of", 503),
+    "unknown_code_503": error_response("never_heard_of", 503),
     "ok_500": {"json": {"data": {"videos": [], "has_more": False}, "error": OK}, "status_code": 500},
     "ok_without_data": {"json": {"error": OK}},
     "empty_200": {"text": "", "status_code": 200},
@@ -60,41 +60,44 @@ def sentence_of(code: str) -> str:
     return str(response_filter["error_message"])
 
 
-# Faults that outlast the retries; all but the rejected access token are transient errors.
-LASTING: dict[str, tuple[MockedResponse, str]] = {
+# Faults that persist after the retries; all but the rejected access token are transient errors.
+PERSISTENT_FAULTS: dict[str, tuple[MockedResponse, str]] = {
     "unreadable": ({"text": "<html>Hello</html>"}, sentence_of("unreadable")),
     "html_429": ({"text": "<html>Slow down</html>", "status_code": 429}, sentence_of("unreadable")),
     "incomplete": ({"json": {"data": {}, "error": OK}}, sentence_of("incomplete")),
-    "access_token_invalid": (refused("access_token_invalid", 401), sentence_of("access_token_invalid")),
-    "internal_error": (refused("internal_error", 500), sentence_of("internal_error")),
-    "unavailable": (refused("never_heard_of", 503), next(f["error_message"] for f in FILTERS if "http_codes" in f)),
+    "access_token_invalid": (error_response("access_token_invalid", 401), sentence_of("access_token_invalid")),
+    "internal_error": (error_response("internal_error", 500), sentence_of("internal_error")),
+    "unavailable": (
+        error_response("never_heard_of", 503),
+        next(f["error_message"] for f in FILTERS if "http_codes" in f),
+    ),
     "no_response": ({"exc": requests.exceptions.ReadTimeout}, NO_RESPONSE["Exception"]),
     "proxy": ({"exc": requests.exceptions.ProxyError("Tunnel connection failed: 407")}, NO_RESPONSE["ProxyError"]),
     "certificate": ({"exc": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")}, NO_RESPONSE["SSLError"]),
 }
-TRANSIENT = [name for name in LASTING if name != "access_token_invalid"]
-# Requests that TikTok refuses, each in its own way; the stream's name fills in {stream}.
-REFUSED: dict[str, tuple[MockedResponse, str, str]] = {
+TRANSIENT = [name for name in PERSISTENT_FAULTS if name != "access_token_invalid"]
+# Requests that TikTok rejects; {stream} is the stream's name.
+REJECTIONS: dict[str, tuple[MockedResponse, str, str]] = {
     "scope": (
         {"json": recorded("scope_not_authorized.401.json"), "status_code": 401},
         "config_error",
         DEFINITIONS["messages"]["key_scope_missing"],
     ),
-    "invalid_params": (refused("invalid_params", 400), "system_error", sentence_of("invalid_params")),
-    "unknown_code": (refused("never_heard_of", 200), "system_error", FILTERS[-1]["error_message"]),
+    "invalid_params": (error_response("invalid_params", 400), "system_error", sentence_of("invalid_params")),
+    "unknown_code": (error_response("never_heard_of", 200), "system_error", FILTERS[-1]["error_message"]),
 }
 KEY_SCOPES = {"user_info": "user.info.basic", "videos": "video.list"}
 
 
 def failed(name: str) -> tuple[str, str]:
-    """Failure type and message of a fault that outlasts the retries of a sync."""
-    sentence = LASTING[name][1]
+    """Failure type and message of a fault that persists after a sync's retries."""
+    sentence = PERSISTENT_FAULTS[name][1]
     return ("transient_error", sentence + GAVE_UP) if name in TRANSIENT else ("config_error", sentence)
 
 
-def refused_as(name: str, stream: str) -> tuple[str, str]:
-    """Failure type and message of a stream whose requests are refused."""
-    _, failure, message = REFUSED[name]
+def rejected_as(name: str, stream: str) -> tuple[str, str]:
+    """Failure type and message of a stream whose requests are rejected."""
+    _, failure, message = REJECTIONS[name]
     return failure, message.format(stream=stream, scope=KEY_SCOPES[stream])
 
 
@@ -114,7 +117,7 @@ def stopped_sync(windows: int) -> Any:
     return {"states": [{"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor": cursor}]}
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("fault", TRANSIENT_FAULTS.values(), ids=TRANSIENT_FAULTS)
 def test_transient_fault_is_retried_without_loss(
     fault: MockedResponse, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
@@ -130,11 +133,11 @@ def test_transient_fault_is_retried_without_loss(
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", PERSISTENT_FAULTS)
 def test_persistent_fault_fails_after_seven_attempts(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account().responds(endpoint, LASTING[name][0])
+    tiktok.with_an_account().responds(endpoint, PERSISTENT_FAULTS[name][0])
 
     outcome = read(connector, endpoint, OAUTH_CONFIG)
 
@@ -144,10 +147,10 @@ def test_persistent_fault_fails_after_seven_attempts(
     assert outcome.of("RECORD") == []
 
 
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", PERSISTENT_FAULTS)
 def test_network_failure_is_not_logged_as_a_rate_limit(name: str, tiktok: TikTok, connector: Connector) -> None:
-    """With a backoff strategy, the CDK says of each retry, "Rate limit exceeded"."""
-    tiktok.with_an_account(LASTING[name][0])
+    """With a backoff strategy, the CDK logs "Rate limit exceeded" for each retry."""
+    tiktok.with_an_account(PERSISTENT_FAULTS[name][0])
     outcome = connector.read(OAUTH_CONFIG, "videos")
     logs = outcome.logs.lower()
     assert "giving up" in logs
@@ -155,17 +158,17 @@ def test_network_failure_is_not_logged_as_a_rate_limit(name: str, tiktok: TikTok
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REJECTIONS)
 def test_rejected_request_is_logged_and_not_retried(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    response = REFUSED[name][0]
+    response = REJECTIONS[name][0]
     tiktok.with_an_account().responds(endpoint, response)
 
     outcome = read(connector, endpoint)
 
     stream = "user_info" if endpoint == "user" else "videos"
-    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [refused_as(name, stream)])
+    assert (outcome.exit_code, outcome.errors[:-1]) == (1, [rejected_as(name, stream)])
     requested = [query["fields"] for query in tiktok.queries(endpoint)]
     assert len(requested) == len({*requested})
     without_some_fields = {("scope", "user"): 3, ("invalid_params", "videos"): 1, ("unknown_code", "videos"): 1}
@@ -175,9 +178,9 @@ def test_rejected_request_is_logged_and_not_retried(
 
 
 def test_last_error_has_each_streams_message(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", REFUSED["unknown_code"][0])
+    tiktok.with_an_account().responds("user", REJECTIONS["unknown_code"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
-    sentence = REFUSED["unknown_code"][2]
+    sentence = REJECTIONS["unknown_code"][2]
     assert outcome.errors[:-1] == [("system_error", sentence)] * 2
     closing = outcome.errors[-1][1]
     beginning, *streams = closing.split(f": {sentence}")
@@ -189,25 +192,25 @@ def test_last_error_has_each_streams_message(tiktok: TikTok, connector: Connecto
 def test_rejection_in_many_windows_is_reported_once(workers: int, tiktok: TikTok, connector: Connector) -> None:
     """One outage once made 54 errors and 371 requests; here ten windows fail, with 20 workers at the same time."""
     tiktok.with_an_account()
-    refusal = REFUSED["scope"][0]
+    rejection = REJECTIONS["scope"][0]
 
     def respond(_: Any, context: Any) -> Any:
-        threading.Event().wait(0.05)  # of the real time, in which other workers come here too
-        context.status_code = refusal["status_code"]
-        return refusal["json"]
+        threading.Event().wait(0.05)  # of real time, in which other workers get here too
+        context.status_code = rejection["status_code"]
+        return rejection["json"]
 
     tiktok.responds("videos", {"json": respond})
 
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": workers}, "videos", state=stopped_sync(10))
 
-    assert outcome.errors[:-1] == [refused_as("scope", "videos")]
+    assert outcome.errors[:-1] == [rejected_as("scope", "videos")]
     assert 1 <= len(tiktok.bodies()) <= min(workers, 10)
     assert (outcome.states[-1], outcome.records("videos")) == (stopped_sync(10), [])
 
 
 def test_outage_is_reported_once_by_the_windows_read(tiktok: TikTok, connector: Connector) -> None:
-    """Those that wait for a worker send nothing, and those that fail later say nothing."""
-    tiktok.with_an_account(LASTING["internal_error"][0])
+    """Windows that wait for a worker send nothing, and those that fail later report nothing."""
+    tiktok.with_an_account(PERSISTENT_FAULTS["internal_error"][0])
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "num_workers": 3}, "videos", state=stopped_sync(10))
     assert outcome.errors[:-1] == [failed("internal_error")]
     assert 7 <= len(tiktok.bodies()) <= 3 * 7
@@ -215,7 +218,7 @@ def test_outage_is_reported_once_by_the_windows_read(tiktok: TikTok, connector: 
 
 
 def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(refused("invalid_params", 400))
+    tiktok.with_an_account(error_response("invalid_params", 400))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG)
 
@@ -226,7 +229,7 @@ def test_failed_stream_leaves_the_other_complete(tiktok: TikTok, connector: Conn
 
 def test_failed_parent_leaves_videos_incomplete(tiktok: TikTok, connector: Connector) -> None:
     """Otherwise the sync would succeed without videos."""
-    tiktok.with_an_account().responds("user", LASTING["incomplete"][0])
+    tiktok.with_an_account().responds("user", PERSISTENT_FAULTS["incomplete"][0])
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert (outcome.exit_code, outcome.errors[:-1]) == (1, [failed("incomplete")])
     assert outcome.statuses("videos") == ["STARTED", "INCOMPLETE"]
@@ -237,13 +240,13 @@ def test_failed_parent_leaves_videos_incomplete(tiktok: TikTok, connector: Conne
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "name"), [*(("user", name) for name in LASTING), *(("videos", name) for name in TRANSIENT)]
+    ("endpoint", "name"), [*(("user", name) for name in PERSISTENT_FAULTS), *(("videos", name) for name in TRANSIENT)]
 )
 def test_check_gives_up_after_three_attempts(
     endpoint: str, name: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    """Somebody waits for it."""
-    tiktok.with_an_account().responds(endpoint, LASTING[name][0])
+    """A person waits for it."""
+    tiktok.with_an_account().responds(endpoint, PERSISTENT_FAULTS[name][0])
 
     outcome = connector.check(OAUTH_CONFIG)
 
@@ -258,9 +261,9 @@ def test_check_gives_up_after_three_attempts(
 def test_check_fails_at_once_if_its_request_is_rejected(
     name: str, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account().responds(endpoint, REFUSED[name][0])
+    tiktok.with_an_account().responds(endpoint, REJECTIONS[name][0])
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
-    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": REFUSED[name][2]}]
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": REJECTIONS[name][2]}]
     assert (outcome.exit_code, outcome.errors, waits) == (0, [], [])
 
 
@@ -273,8 +276,8 @@ def test_check_without_token_endpoint_fails_soon(tiktok: TikTok, connector: Conn
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
 def test_check_survives_two_faults(endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    working = good({"user": USER}) if endpoint == "user" else page([VIDEO], False)
-    tiktok.with_an_account().responds(endpoint, *[refused("internal_error", 500)] * 2, working)
+    working = ok_response({"user": USER}) if endpoint == "user" else page([VIDEO], False)
+    tiktok.with_an_account().responds(endpoint, *[error_response("internal_error", 500)] * 2, working)
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
     assert waits == RETRY_WAITS[:2]
@@ -301,7 +304,7 @@ def trickle(clock: FrozenDateTimeFactory) -> type[Trickle]:
 
 
 def test_slow_response_times_out(trickle: type[Trickle], tiktok: TikTok, connector: Connector) -> None:
-    """No timeout of `requests` ends a response of which a byte comes now and then."""
+    """No timeout of `requests` stops a response that sends a byte now and then."""
     tiktok.with_an_account({"body": trickle(b" " * 1000)}, page([VIDEO], False))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
     assert (outcome.errors, len(outcome.records("videos"))) == ([], 1)

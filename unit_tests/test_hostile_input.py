@@ -1,4 +1,4 @@
-"""Configs, catalogs, states and environments as people really give them: understood, or refused in one sentence."""
+"""Configs, catalogs, states and environments from real users: accepted, or rejected in one sentence."""
 
 import copy
 import fcntl
@@ -12,8 +12,8 @@ import pytest
 from source_tiktok_organic.config import load_manifest, strip_nulls
 from source_tiktok_organic.sign_in import api, login_kit
 from unit_tests.command_result import catalog
-from unit_tests.connector import Connector, written
-from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
+from unit_tests.connector import Connector, write_files
+from unit_tests.tiktok import BASE_URL, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, error_response, ok_response
 from unit_tests.video_factory import NOW_S, config, times
 
 MESSAGES = load_manifest()["definitions"]["messages"]
@@ -57,7 +57,7 @@ def test_empty_start_date_counts_as_absent(absent: Any, tiktok: TikTok, connecto
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff"])
 def test_empty_state_file_reads_everything(content: str, tiktok: TikTok, connector: Connector, tmp_path: Path) -> None:
     tiktok.with_videos(NOW_S)
-    arguments = written(tmp_path, {"config": config(), "state": content})
+    arguments = write_files(tmp_path, {"config": config(), "state": content})
     outcome = connector.execute(["read", *arguments])
     assert (outcome.errors, times(outcome)) == ([], [NOW_S])
     assert outcome.warnings == [f"The state file {arguments[-1]} is empty: everything is read."]
@@ -65,7 +65,7 @@ def test_empty_state_file_reads_everything(content: str, tiktok: TikTok, connect
 
 def test_state_from_dev_null_reads_everything(tiktok: TikTok, connector: Connector, tmp_path: Path) -> None:
     tiktok.with_videos(NOW_S)
-    outcome = connector.execute(["read", *written(tmp_path, {"config": config()}), "--state", "/dev/null"])
+    outcome = connector.execute(["read", *write_files(tmp_path, {"config": config()}), "--state", "/dev/null"])
     assert (outcome.errors, times(outcome)) == ([], [NOW_S])
 
 
@@ -89,7 +89,7 @@ def test_injected_code_is_dropped(tiktok: TikTok, connector: Connector, monkeypa
 
 
 def test_config_is_cleaned_in_place() -> None:
-    """Callers from Python look for refreshed tokens in it."""
+    """Python callers look for refreshed tokens in it."""
     given: dict[str, Any] = {"credentials": {"access_token": " act.a\n", "scope": None}, "num_workers": None}
     credentials = given["credentials"]
     assert strip_nulls(given) is given
@@ -126,9 +126,7 @@ def test_token_request_ignores_netrc(
     assert {request.headers["Authorization"][:7] for request in tiktok.requests("videos")} == {"Bearer "}
 
 
-def test_sign_in_requests_ignore_netrc(
-    tiktok: TikTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sign_in_requests_ignore_netrc(tiktok: TikTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine open.tiktokapis.com login me password hunter2\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -187,20 +185,20 @@ def test_sync_logs_its_account_first(tiktok: TikTok, connector: Connector) -> No
 
 
 def test_failed_check_logs_tiktoks_error(tiktok: TikTok, connector: Connector) -> None:
-    """In Airbyte the log is all that a person sees of it."""
+    """In Airbyte it is visible only in the log."""
     error = {"error": "invalid_client", "error_description": "Client key is wrong.", "log_id": "2026LOG"}
     tiktok.with_videos(NOW_S).responds("token", {"json": error})
     outcome = connector.check(OAUTH_CONFIG)
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "FAILED"
-    for said in ("invalid_client", "Client key is wrong.", "2026LOG"):
-        assert said in outcome.logs
+    for text in ("invalid_client", "Client key is wrong.", "2026LOG"):
+        assert text in outcome.logs
 
 
 def test_rate_limit_keeps_the_order_of_statuses(tiktok: TikTok, connector: Connector) -> None:
-    """The CDK prints RUNNING with RATE_LIMITED at once, also after the stream has ended."""
+    """The CDK emits RUNNING with RATE_LIMITED at once, even after the stream has ended."""
     tiktok.with_videos(NOW_S)
-    limited = {"json": refused("rate_limit_exceeded", 429)["json"], "status_code": 429}
-    tiktok.responds("user", limited, limited, good({"user": USER}))
+    limited = {"json": error_response("rate_limit_exceeded", 429)["json"], "status_code": 429}
+    tiktok.responds("user", limited, limited, ok_response({"user": USER}))
     outcome = connector.read(config())
     assert outcome.errors == []
     for stream in ("user_info", "videos"):

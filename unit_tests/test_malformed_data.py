@@ -1,4 +1,4 @@
-"""Responses that TikTok's documentation does not allow: never a reason to lose valid records.
+"""Responses that violate TikTok's documentation never lose valid records.
 
 A response without a required field is retried; a video without an id is an error. Single values: test_border.py.
 """
@@ -10,7 +10,7 @@ import pytest
 
 from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, OK, USER, TikTok, good, page, video
+from unit_tests.tiktok import OAUTH_CONFIG, OK, USER, TikTok, ok_response, page, video
 from unit_tests.video_factory import DAY, DEFINITIONS, FIRST_POST, NOW_S, state_of
 
 _TIME = 1_700_000_000
@@ -27,11 +27,11 @@ INCOMPLETE = ("transient_error", f"{MISSING_FIELDS} {MESSAGES['gave_up'].format(
 
 def read(tiktok: TikTok, connector: Connector, *videos: Any) -> Outcome:
     """Read the videos of an account that has a single page of them."""
-    tiktok.with_an_account(good({"videos": list(videos), "has_more": False, "cursor": 0}))
+    tiktok.with_an_account(ok_response({"videos": list(videos), "has_more": False, "cursor": 0}))
     return connector.read(OAUTH_CONFIG, "videos")
 
 
-def sent(video: dict[str, Any]) -> dict[str, Any]:
+def emitted(video: dict[str, Any]) -> dict[str, Any]:
     """A video as the connector emits it."""
     return {**video, "open_id": USER["open_id"]}
 
@@ -43,14 +43,14 @@ def sent(video: dict[str, Any]) -> dict[str, Any]:
 )
 def test_video_without_id_is_a_system_error(broken: dict[str, Any], tiktok: TikTok, connector: Connector) -> None:
     """The page is not counted as read, although the videos before are emitted."""
-    broken = {"create_time": _TIME, "title": "Kept out of the log", **broken}
+    broken = {"create_time": _TIME, "title": "Must not be logged", **broken}
     outcome = read(tiktok, connector, VALID, broken, video(_TIME - 9))
-    assert (outcome.exit_code, outcome.errors[:-1], outcome.records("videos")) == (1, [NO_ID], [sent(VALID)])
+    assert (outcome.exit_code, outcome.errors[:-1], outcome.records("videos")) == (1, [NO_ID], [emitted(VALID)])
     assert len(tiktok.bodies()) == 1
     assert outcome.states[-1] == state_of(FIRST_POST)
     assert outcome.statuses("videos")[-1] == "INCOMPLETE"
     assert "a video without id, but [" in str(outcome.messages)
-    assert "Kept out of the log" not in str(outcome.messages)
+    assert "Must not be logged" not in str(outcome.messages)
 
 
 @pytest.mark.parametrize(("broken", "kind"), [(None, "NoneType"), ("text", "str"), ([1], "list")])
@@ -58,14 +58,14 @@ def test_video_that_is_not_an_object_is_a_system_error(
     broken: Any, kind: str, tiktok: TikTok, connector: Connector
 ) -> None:
     outcome = read(tiktok, connector, VALID, broken)
-    assert (outcome.exit_code, outcome.errors[0], outcome.records("videos")) == (1, NO_ID, [sent(VALID)])
+    assert (outcome.exit_code, outcome.errors[0], outcome.records("videos")) == (1, NO_ID, [emitted(VALID)])
     assert outcome.states[-1] == state_of(FIRST_POST)
     assert f"a video without id, but {kind}" in str(outcome.messages)
 
 
 def test_create_time_as_text_advances_the_state(tiktok: TikTok, connector: Connector) -> None:
     outcome = read(tiktok, connector, VALID | {"create_time": str(_TIME)})
-    assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [sent(VALID)])
+    assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [emitted(VALID)])
     assert outcome.states[-1] == state_of(_TIME)
 
 
@@ -75,16 +75,16 @@ def test_invalid_create_time_does_not_advance_the_state(create_time: int, tiktok
     invalid = VALID | {"id": "1", "create_time": create_time}
     outcome = read(tiktok, connector, invalid, VALID, invalid | {"id": "2"})
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert outcome.records("videos") == [sent(invalid), sent(VALID), sent(invalid | {"id": "2"})]
+    assert outcome.records("videos") == [emitted(invalid), emitted(VALID), emitted(invalid | {"id": "2"})]
     assert outcome.warnings == [MESSAGES["invalid_create_time"].format(id="2", value=create_time)]
     assert outcome.states[-1] == state_of(_TIME)
 
 
 @pytest.mark.parametrize("create_time", [FIRST_POST, NOW_S, NOW_S + 1, NOW_S + DAY])
 def test_valid_create_time_causes_no_warning(create_time: int, tiktok: TikTok, connector: Connector) -> None:
-    """One of tomorrow is the machine's clock, and moves no state either."""
+    """A time of tomorrow may be due to the machine's clock, and does not advance the state either."""
     outcome = read(tiktok, connector, video(create_time))
-    assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [sent(video(create_time))])
+    assert (outcome.errors, outcome.warnings, outcome.records("videos")) == ([], [], [emitted(video(create_time))])
     assert outcome.states[-1] == state_of(create_time if create_time <= NOW_S else FIRST_POST)
 
 
@@ -92,7 +92,7 @@ def test_oldest_possible_video_is_before_the_start_date(tiktok: TikTok, connecto
     oldest = video(1_388_534_400)
     tiktok.with_an_account(page([VALID, oldest], False))
     outcome = connector.read({**OAUTH_CONFIG, "start_date": "2014-01-02"}, "videos")
-    assert (outcome.errors, outcome.records("videos")) == ([], [sent(VALID)])
+    assert (outcome.errors, outcome.records("videos")) == ([], [emitted(VALID)])
 
 
 def test_nulls_are_emitted_without_a_warning(tiktok: TikTok, connector: Connector) -> None:
@@ -100,7 +100,7 @@ def test_nulls_are_emitted_without_a_warning(tiktok: TikTok, connector: Connecto
     empty = {**dict.fromkeys(names), "id": "1", "create_time": _TIME}
     outcome = read(tiktok, connector, empty)
     # The CDK omits nulls: in a table there is no difference.
-    assert [{**dict.fromkeys(names), **record} for record in outcome.records("videos")] == [sent(empty)]
+    assert [{**dict.fromkeys(names), **record} for record in outcome.records("videos")] == [emitted(empty)]
     assert (outcome.errors, outcome.warnings) == ([], [])
 
 
@@ -132,21 +132,21 @@ def test_nan_becomes_null(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account({"text": text})
     outcome = connector.read(OAUTH_CONFIG, "videos")
     assert [{"like_count": None, **r} for r in outcome.records("videos")] == [
-        sent({"id": "1", "create_time": _TIME, "like_count": None})
+        emitted({"id": "1", "create_time": _TIME, "like_count": None})
     ]
     assert outcome.warnings == [MESSAGES["invalid_value"].format(name="like_count", id="1", value="nan")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_invalid_utf8_loses_no_record(encoding: str, tiktok: TikTok, connector: Connector) -> None:
-    """Such a byte once silently dropped its page: the sync was complete, and its state past that page."""
+    """An invalid byte once silently dropped its page: the sync succeeded, and its state was past that page."""
     newer = video(_TIME + 9, title="über")
     first, second = page([newer], True)["json"], page([VALID], False)["json"]
     content = json.dumps(first, ensure_ascii=False).encode(encoding)
     tiktok.with_an_account({"content": content}, {"json": second})
     outcome = connector.read(OAUTH_CONFIG, "videos")
     seen = {"utf-8": "über", "latin-1": "\ufffdber"}[encoding]
-    assert (outcome.errors, outcome.records("videos")) == ([], [sent({**newer, "title": seen}), sent(VALID)])
+    assert (outcome.errors, outcome.records("videos")) == ([], [emitted({**newer, "title": seen}), emitted(VALID)])
 
 
 PAGES: dict[str, Any] = {
@@ -181,10 +181,10 @@ PROFILES: dict[str, Any] = {
 
 @pytest.mark.parametrize("broken", PAGES.values(), ids=PAGES)
 def test_incomplete_page_is_retried(broken: Any, tiktok: TikTok, connector: Connector) -> None:
-    """Taken for the last page, it would end its window."""
+    """As the last page, it would end its window."""
     tiktok.with_an_account({"json": {**broken, "error": OK}}, page([VALID], False))
     outcome = connector.read(OAUTH_CONFIG, "videos")
-    assert (outcome.errors, outcome.records("videos"), len(tiktok.bodies())) == ([], [sent(VALID)], 2)
+    assert (outcome.errors, outcome.records("videos"), len(tiktok.bodies())) == ([], [emitted(VALID)], 2)
 
 
 @pytest.mark.parametrize("broken", PAGES.values(), ids=PAGES)
@@ -209,9 +209,11 @@ def test_profile_without_open_id_is_a_transient_error(
 
 
 def test_profile_without_open_id_is_retried(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account(page([VALID], False)).responds("user", good({"user": {}}), good({"user": USER}))
+    tiktok.with_an_account(page([VALID], False)).responds(
+        "user", ok_response({"user": {}}), ok_response({"user": USER})
+    )
     outcome = connector.read(OAUTH_CONFIG, "videos")
-    assert (outcome.errors, outcome.records("videos")) == ([], [sent(VALID)])
+    assert (outcome.errors, outcome.records("videos")) == ([], [emitted(VALID)])
 
 
 def test_ids_may_be_any_text(tiktok: TikTok, connector: Connector) -> None:

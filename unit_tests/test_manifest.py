@@ -1,4 +1,4 @@
-"""The manifest as code: the CDK accepts misplaced keys and predicates that are never true, these tests do not."""
+"""The manifest as code: the CDK accepts misplaced keys and predicates that are never true; these tests don't."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,9 @@ from unit_tests.tiktok import (
     OAUTH_CONFIG,
     USER,
     TikTok,
-    good,
+    error_response,
+    ok_response,
     page,
-    refused,
     video,
 )
 
@@ -95,7 +95,7 @@ def test_parent_request_differs_in_its_fields_only() -> None:
 
 
 def test_no_stream_caches_its_responses() -> None:
-    """CachedLimiterSession would keep a token's first response, and hand the profile of one sync to the next."""
+    """CachedLimiterSession would cache a token's first response, and return one sync's profile in the next."""
     nodes = [node for _, node in typed_nodes(resolved()) if node.get("use_cache") is not None]
     assert [node["use_cache"] for node in nodes if node["use_cache"]] == []
     source = SourceTiktokOrganic(config=ACCESS_TOKEN_CONFIG, catalog=None, state=None)
@@ -112,7 +112,7 @@ def requesters(source: SourceTiktokOrganic) -> list[Any]:
 
 
 def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Connector) -> None:
-    """Without `stream`, `requests` reads the body before the handler can bound how long that takes."""
+    """Without `stream`, `requests` reads the body before the handler can limit how long that takes."""
     tiktok.with_an_account()
     connector.read(OAUTH_CONFIG)
     made = [*tiktok.requests("user"), *tiktok.requests("videos")]
@@ -120,7 +120,7 @@ def test_requests_have_timeouts_and_are_streamed(tiktok: TikTok, connector: Conn
 
 
 def test_retries_use_the_cdks_backoff() -> None:
-    """With a backoff strategy, it would wait a second more, and take each failure for a rate limit in the log."""
+    """With a backoff strategy, it would wait a second longer, and log each failure as a rate limit."""
     definition = load_manifest()["definitions"]["error_handler"]
     assert (definition["max_retries"], definition["max_response_time"]) == (6, 120)
     assert "backoff_strategies" not in definition
@@ -174,8 +174,8 @@ HEADERS = {
 def test_gateway_headers_are_ignored(
     headers: dict[str, str], tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    """TikTok has none; the CDK's names for them are common ones, and it fails if they are not numbers."""
-    tiktok.responds("user", {**good({"user": USER}), "headers": headers})
+    """TikTok sends none, but the CDK's default names are common, and it fails if they are not numbers."""
+    tiktok.responds("user", {**ok_response({"user": USER}), "headers": headers})
     times = [1_793_000_000, 1_792_000_000]
     pages = [page([video(times[0])], True), page([video(times[1])], False)]
     tiktok.responds("videos", *({**one, "headers": headers} for one in pages))
@@ -189,10 +189,10 @@ def test_gateway_headers_are_ignored(
 def test_http_429_does_not_use_up_the_budget(
     endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    """The CDK would take it for the end of the budget, and wait for the minute that the requester decides on."""
-    working = good({"user": USER}) if endpoint == "user" else page([], False)
+    """The CDK would empty the budget and wait for a minute, in addition to the requester's own waits."""
+    working = ok_response({"user": USER}) if endpoint == "user" else page([], False)
     busy = {"text": "<html>Slow down</html>", "status_code": 429}
-    tiktok.with_an_account().responds(endpoint, busy, refused("rate_limit_exceeded", 429), working)
+    tiktok.with_an_account().responds(endpoint, busy, error_response("rate_limit_exceeded", 429), working)
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
     assert waits == [1, 10]
@@ -219,7 +219,7 @@ def test_workers_are_30_unless_configured(workers: dict[str, int], expected: int
 def test_lookback_is_configured_or_unlimited(
     options: dict[str, Any], day: str, days: int, clock: FrozenDateTimeFactory
 ) -> None:
-    """The lookback of a full sync reaches before any post."""
+    """The lookback of a full sync covers every post."""
     clock.move_to(day)
     source = SourceTiktokOrganic(config={**ACCESS_TOKEN_CONFIG, **options}, catalog=None, state=None)
     cursor: Any = source.streams({})[1].cursor

@@ -1,4 +1,4 @@
-"""The manifest's messages, in docs/messages.md, in the table of errors in AGENTS.md and in the alerts of operations.md.
+"""The manifest's messages in docs/messages.md, the error table of AGENTS.md and the alerts of operations.md.
 
 Customers search the documents for a sentence of their log, and their alerts match its words.
 """
@@ -21,7 +21,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 AGENTS = ROOT / "AGENTS.md"
 DEFINITIONS = load_manifest()["definitions"]
 MESSAGES = DEFINITIONS["messages"]
-# The connector's own messages that end a sync; with all others, it warns.
+# The connector's own messages that fail a sync; all others are warnings.
 OWN = {
     "access_token_expired": "config_error",
     "token_store_unusable": "config_error",
@@ -32,16 +32,16 @@ OWN = {
     "unknown_stream": "config_error",
     "duplicate_stream": "config_error",
 }
-# What the responses say that the connector has codes of its own for.
+# The connector's own codes for responses.
 OWN_CODES = {"unreadable", "incomplete", "no_valid_response", "unknown"}
 
 
 @dataclass(frozen=True)
 class Error:
-    """An error that can end a sync: TikTok's codes, or the connector's own, and what the documents say of it.
+    """An error that can fail a sync: TikTok's codes or the connector's own, and its text in the documents.
 
     Attributes:
-        gave_up: what the log says after the message.
+        gave_up: what follows the message in the log.
     """
 
     codes: tuple[str, ...]
@@ -52,22 +52,22 @@ class Error:
 
     @property
     def type_cell(self) -> str:
-        """How the cell with the failure type begins."""
+        """How the cell with the failure type starts."""
         return self.failure_type + (f" after {self.attempts} attempts" if self.attempts > 1 else "")
 
     @property
     def sentence(self) -> str:
-        """The message as a document has it."""
-        return written(self.message)
+        """The message as it is in the documents."""
+        return as_documented(self.message)
 
 
-def written(message: str) -> str:
+def as_documented(message: str) -> str:
     """A message with "…" in place of names."""
     return re.sub(r"\{\w+\}", "…", message)
 
 
 def errors() -> Iterator[Error]:
-    """Each error that can end a sync."""
+    """Each error that can fail a sync."""
     for code, error in DEFINITIONS["authenticator"]["token_errors"].items():
         attempts = len(WAITS_S) + 1 if error["failure_type"] == "transient_error" else 1
         yield Error((code,), error["failure_type"], error["message"], attempts)
@@ -86,7 +86,7 @@ def errors() -> Iterator[Error]:
 
 
 ERRORS = list(errors())
-WARNINGS = [written(text) for name, text in MESSAGES.items() if name not in (*OWN, "gave_up")]
+WARNINGS = [as_documented(text) for name, text in MESSAGES.items() if name not in (*OWN, "gave_up")]
 in_the_manifest = "This sentence is in source_tiktok_organic/manifest.yaml, and in {}: {}".format
 
 

@@ -26,7 +26,7 @@ def test_account_without_videos_has_no_months() -> None:
     [(0, 80, ""), (80, 80, "█" * 10), (40, 80, "█" * 5), (41, 80, "█████▏"), (1, 10_000, "▏"), (0, 0, "")],
 )
 def test_bar_is_proportional_and_never_invisible(value: int, largest: int, expected: str) -> None:
-    """Catches bars that overflow, a division by zero views, and small counts drawn as nothing."""
+    """Catches bars that overflow, a division by zero views, and small counts without a bar."""
     assert bar(value, largest, 10) == expected
 
 

@@ -1,4 +1,4 @@
-"""`advanced_auth`: what the platform needs to sign a person in with a button, in terms that it understands."""
+"""`advanced_auth`: what the platform needs for its OAuth button, in terms that it understands."""
 
 import re
 from typing import Any
@@ -64,7 +64,7 @@ def test_consent_url_has_exactly_tiktoks_parameters(inputs: dict[str, Any]) -> N
 def test_templates_avoid_words_platforms_disagree_on(
     inputs: dict[str, Any],
 ) -> None:
-    """Filters have been renamed, and older platforms refuse a template that contains one of these words."""
+    """Filters have been renamed, and older platforms reject a template that contains one of these words."""
     templates = [inputs["consent_url"], inputs["access_token_url"], *inputs["access_token_params"].values()]
     placeholders = {name for text in templates for name in re.findall(r"{{(.*?)}}", text)}
     assert placeholders == {*VALUES, *KEYS}

@@ -1,4 +1,4 @@
-"""The page beside Airbyte's form: it renders, its help is found, and its tables and lists are those of the manifest."""
+"""The page beside Airbyte's form: it renders, its help anchors are found, and its tables match the manifest."""
 
 import re
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def test_page_has_no_brace_or_tag_mdx_would_evaluate() -> None:
 
 
 def test_help_is_highlighted_for_each_shown_field() -> None:
-    """What Airbyte has hidden in a version of its own, the panel takes out before it looks for anchors."""
+    """The panel removes parts that are hidden for an edition before it looks for anchors."""
     anchored = [f for fields in re.findall(r'<FieldAnchor field="(.*)">', PAGE.read_text()) for f in fields.split(",")]
     shown = {path for path, definition in PROPERTIES if not definition.get("airbyte_hidden")}
     # The form focuses the chosen option by its constant, and never the two below.

@@ -1,4 +1,4 @@
-"""Where the next request goes, by a page and the request before it; and lists in which many videos share a second."""
+"""The next request after a page and its request; and lists in which many videos share a second."""
 
 import itertools
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_page_within_a_ms_is_followed_by_a_probe(previous: int, cursor: int) -> 
 
 @pytest.mark.parametrize(("size", "is_probed"), [(1, False), (4, False), (20, True), (23, True)])
 def test_short_page_within_a_ms_needs_no_probe(size: int, is_probed: bool) -> None:
-    """A short page may have nothing new: TikTok's own cursor leads on then."""
+    """A short page may have nothing new: TikTok's own cursor is followed then."""
     expected = token(T + 501, 1, (T + 500, T + 500)) if is_probed else token(T + 500)
     assert next_token(token(T + 501), cursor=T + 500, videos=of_seconds(size)) == expected
 
@@ -90,7 +90,7 @@ def test_empty_page_within_a_second_needs_no_probe(videos: Any, previous: int, c
     ("posted", "is_probed"), [(-86_400, False), (-1, False), (0, True), (1, False), (86_400, False)]
 )
 def test_page_of_only_a_pinned_post_counts_as_empty(posted: int, is_probed: bool) -> None:
-    """As when TikTok holds a page back, and its cursor is a whole second."""
+    """As when TikTok returns an empty page, and its cursor is a full second."""
     pinned = [{"id": "1", "create_time": T // 1000 + posted}]
     expected = token(T + 1, 1, (T, T)) if is_probed else token(T)
     assert next_token(token(T + 1), cursor=T, videos=pinned) == expected
@@ -119,7 +119,7 @@ def test_up_to_three_pinned_posts_prove_nothing(counts: Any) -> None:
 @pytest.mark.parametrize("probe", [FIRST_PROBE, LAST_PROBE], ids=["first", "last"])
 @pytest.mark.parametrize("pinned", [(), (-86_400,), (86_400,), (-9, -8, -7)])
 def test_empty_probe_is_repeated_from_its_cursor(pinned: tuple[int, ...], probe: Any) -> None:
-    """As when TikTok holds a page back, with or without pinned posts on top."""
+    """As when TikTok returns an empty page, with or without pinned posts on top."""
     videos = [{"id": str(n), "create_time": T // 1000 + posted} for n, posted in enumerate(pinned)]
     assert next_token(probe, cursor=T - 500, videos=videos) == {**probe, "cursor": T - 500}
     assert_invalid(probe, {"cursor": probe["cursor"], "videos": videos})
@@ -233,7 +233,7 @@ def test_crowded_second_is_complete_or_an_error(form: str, sizes: tuple[int, ...
         crowd = sum(ms // 1000 == start for ms in listed.posted) if is_first_second else listed.posted.count(T)
         is_readable = form != "cut_seconds" or crowd < min(sizes)
         assert len(set(reading.ids)) == len(reading.ids)
-        assert reading.claimed_too_early == 0
+        assert reading.claimed_before_emitted == 0
         assert set(reading.ids) <= set(expected)
         if is_readable:
             assert (reading.errors, sorted(reading.ids)) == ([], sorted(expected))
@@ -278,22 +278,22 @@ def test_probes_lead_out_of_a_second_larger_than_a_page(form: str, last_requests
 
 @pytest.mark.parametrize("sizes", [(1,), (1, 2), (1, 20)])
 def test_pages_of_one_video_are_complete_with_real_ms(sizes: tuple[int, ...]) -> None:
-    """Each page repeats the last video, and brings nothing new if it has no other."""
+    """Each page repeats the last video, and has nothing new if it has no other."""
     listed = VideoList([T + 37 * n * n for n in range(1, 30)], page_sizes=sizes)
     reading = read_list(listed, 29, start=at("2026-09-01"))
     assert (reading.errors, sorted(reading.ids)) == ([], sorted(v["id"] for v in listed.videos))
-    assert reading.claimed_too_early == 0
+    assert reading.claimed_before_emitted == 0
 
 
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("sharing", [2, 13, 19, 20, 21, 25])
 @pytest.mark.parametrize("cuts_times", [False, True])
 def test_videos_of_one_ms_are_complete_or_an_error(cuts_times: bool, sharing: int, sizes: tuple[int, ...]) -> None:
-    """The cursor lies before all videos of its ms, also those that the page left out."""
+    """The cursor lies before all videos of its ms, including those that the page omitted."""
     posted = [*(T + 999 - n for n in range(19)), *[T + 500] * sharing, *(T + 400 - n for n in range(19))]
     listed = VideoList(posted, cuts_times=cuts_times, page_sizes=sizes)
     reading = read_list(listed, len(posted), start=at("2026-09-01"))
-    assert reading.claimed_too_early == 0
+    assert reading.claimed_before_emitted == 0
     if reading.errors:
         assert (cuts_times, sharing >= min(sizes)) == (True, True)
         assert not reads(reading.state, T // 1000)

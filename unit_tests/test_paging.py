@@ -1,4 +1,4 @@
-"""Paging through video/list: every video once, whatever TikTok does at a page's edge, and never in a loop.
+"""Paging through video/list: every video once, whatever happens at a page's edge, and never in a loop.
 
 The profile here counts few videos, so that one worker reads them all; test_windows.py is about several.
 """
@@ -10,7 +10,7 @@ from airbyte_cdk.sources.declarative.requesters.paginators import default_pagina
 
 from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, VideoList, good, page, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, VideoList, ok_response, page, video
 from unit_tests.video_factory import FIRST_POST, INVALID_CURSOR, OWN, config, state_of, times
 
 _NEW, _SAME, _OLD = 1_700_000_200, 1_700_000_100, 1_700_000_000
@@ -19,7 +19,7 @@ OPTIONS = {**ACCESS_TOKEN_CONFIG, "start_date": "2014-01-01"}
 
 def prepare(tiktok: TikTok, *pages: Any) -> None:
     """Respond with these pages, whatever cursor is requested; the profile counts 100 videos."""
-    tiktok.with_an_account(*pages).responds("user", good({"user": {**USER, "video_count": 100}}))
+    tiktok.with_an_account(*pages).responds("user", ok_response({"user": {**USER, "video_count": 100}}))
 
 
 def ids(videos: list[dict[str, Any]]) -> list[str]:
@@ -73,7 +73,7 @@ def test_second_cut_by_a_page_edge_is_complete(tiktok: TikTok, connector: Connec
 @pytest.mark.parametrize("form", [int, str])
 def test_cursor_may_be_text_and_within_a_second(form: type, tiktok: TikTok, connector: Connector) -> None:
     new, same, old = video(_NEW), video(_SAME), video(_OLD)
-    first = good({"videos": [new, same], "has_more": True, "cursor": form(_SAME * 1000 + 317)})
+    first = ok_response({"videos": [new, same], "has_more": True, "cursor": form(_SAME * 1000 + 317)})
     prepare(tiktok, first, page([same, old], False))
     assert_read(connector.read(OPTIONS, "videos"), [new, same, old])
     assert requested(tiktok) == [(None, 20), ((_SAME + 1) * 1000, 20)]
@@ -105,7 +105,7 @@ def test_cursor_of_the_last_page_is_not_followed(last: Any, tiktok: TikTok, conn
     ids=["as_recorded", "no_videos_key", "null"],
 )
 def test_account_without_videos_syncs_completely(data: Any, tiktok: TikTok, connector: Connector) -> None:
-    prepare(tiktok, good(data))
+    prepare(tiktok, ok_response(data))
     assert_read(connector.read(OPTIONS, "videos"), [])
     assert requested(tiktok) == [(None, 20)]
 
@@ -158,8 +158,10 @@ MS = {"new": _NEW * 1000, "same": _SAME * 1000, "old": _OLD * 1000}
     [None, "gone", -1, 5, _NEW, str(_NEW), True, float(MS["new"]), -MS["new"], [MS["new"]], FIRST_POST * 1000 - 1],
 )
 def test_invalid_cursor_of_the_first_page_is_an_error(cursor: Any, tiktok: TikTok, connector: Connector) -> None:
-    """Taken for a cursor in ms, one in seconds would end the sync after a page, and its state would be at now."""
-    prepare(tiktok, good({"videos": [video(_NEW)], "has_more": True, "cursor": cursor}), page([video(_OLD)], False))
+    """Treated as ms, a cursor in seconds would end the sync after a page, with the state at now."""
+    prepare(
+        tiktok, ok_response({"videos": [video(_NEW)], "has_more": True, "cursor": cursor}), page([video(_OLD)], False)
+    )
 
     outcome = connector.read(OPTIONS, "videos")
 
@@ -169,7 +171,7 @@ def test_invalid_cursor_of_the_first_page_is_an_error(cursor: Any, tiktok: TikTo
 
 
 def test_missing_cursor_is_an_error(tiktok: TikTok, connector: Connector) -> None:
-    prepare(tiktok, good({"videos": [video(_NEW)], "has_more": True}), page([video(_OLD)], False))
+    prepare(tiktok, ok_response({"videos": [video(_NEW)], "has_more": True}), page([video(_OLD)], False))
     outcome = connector.read(OPTIONS, "videos")
     assert_invalid_cursor(outcome, "has_more with cursor None after a request with cursor None", None)
     assert requested(tiktok) == [(None, 20)]
@@ -177,7 +179,7 @@ def test_missing_cursor_is_an_error(tiktok: TikTok, connector: Connector) -> Non
 
 @pytest.mark.parametrize("cursor", [(_SAME + 1) * 1000, _NEW * 1000, 10**15], ids=["not_moving", "forward", "far"])
 def test_cursor_that_does_not_go_back_ends_the_window(cursor: int, tiktok: TikTok, connector: Connector) -> None:
-    """What the page before has read stays read."""
+    """The previous page still counts as read."""
     new, same, more = video(_NEW), video(_SAME), video(_SAME, id="72")
     prepare(tiktok, page([new, same], True), page([same, more], True, cursor=cursor), page([video(_OLD)], False))
 
@@ -232,7 +234,7 @@ def test_stopped_window_continues_in_the_next_sync(tiktok: TikTok, connector: Co
 
 
 def test_probe_shows_that_seconds_are_not_cut(tiktok: TikTok, connector: Connector) -> None:
-    """Then TikTok's own cursor loses nothing. What probes return is emitted too, once."""
+    """Then TikTok's own cursor loses nothing. Videos of probes are emitted too, once."""
     crowd = [video(_SAME, id=str(70 + n)) for n in range(24)]
     full = page(crowd[:20], True)
     prepare(tiktok, full, full, full, page(crowd, True), page([video(_OLD)], False))

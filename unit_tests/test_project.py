@@ -1,4 +1,4 @@
-"""The project's own files: versions agree, installations that can't work are refused, credentials stay out of git."""
+"""The project's own files: versions agree, unsupported Pythons are rejected, credentials stay out of git."""
 
 import re
 import shutil
@@ -49,7 +49,7 @@ def test_lock_has_every_dependency_and_extra() -> None:
 @pytest.mark.parametrize(("folder", "limits"), [("DEV", ("python",)), ("DEMO", ("python", "airbyte"))])
 @pytest.mark.parametrize("minor", [9, 10, 12, 13, 14])
 def test_make_names_the_supported_pythons(minor: int, folder: str, limits: tuple[str], tmp_path: Path) -> None:
-    """An installation that cannot work would fail minutes later, with a page of pip's."""
+    """An unsupported Python would fail minutes later, with a page of pip's output."""
     interpreter = tmp_path / "python"
     version = f"import sys; sys.version_info = (3, {minor})"
     interpreter.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} -c "{version}; $2"\nexit 7\n')
@@ -60,11 +60,11 @@ def test_make_names_the_supported_pythons(minor: int, folder: str, limits: tuple
 
     dependencies = toml("pyproject.toml")["tool"]["poetry"]["dependencies"]
     bounds = [d if isinstance(d, str) else d["python"] for d in (dependencies[name] for name in limits)]
-    will_do = all(SpecifierSet(bound).contains(f"3.{minor}") for bound in bounds)
+    is_supported = all(SpecifierSet(bound).contains(f"3.{minor}") for bound in bounds)
     first, *others = done.stderr.splitlines()
-    assert ("Error 7" in first) is will_do
+    assert ("Error 7" in first) is is_supported
     hint = {"DEV": "try make test PYTHON=python3.12.", "DEMO": "try make demo PYTHON=python3.12."}[folder]
-    assert will_do or (first.endswith(hint) and len(others) == 1)
+    assert is_supported or (first.endswith(hint) and len(others) == 1)
 
 
 def test_git_ignores_files_that_the_documents_create(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""TikTok's rate limit: the stream that it refuses waits, then sends one request at a time, and loses nothing."""
+"""TikTok's rate limit: after a 429, the stream waits, sends one request at a time, and loses no record."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from source_tiktok_organic.requester import RateLimit
 from source_tiktok_organic.responses import RateLimitedError
 from unit_tests.command_result import Outcome
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, good, page, refused, video
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, USER, TikTok, error_response, ok_response, page, video
 
 DEFINITIONS = load_manifest()["definitions"]
 WAITS = [61, 122, 122, 122, 122, 122]
@@ -30,7 +30,7 @@ TIMES = [1_793_000_000 - 40_000 * n for n in range(400)]
 
 
 def steps(waits: Sequence[float]) -> list[float]:
-    """How these waits are slept: in steps that are short enough for a sign of life in the log."""
+    """The steps of these waits, short enough to log progress."""
     return [min(30, wait - slept) for wait in waits for slept in range(0, int(wait), 30)]
 
 
@@ -54,19 +54,21 @@ def read_all(connector: Connector, workers: int) -> Outcome:
 
 
 @pytest.mark.parametrize("status", [200, 429, 503])
-@pytest.mark.parametrize("refusals", range(1, 7))
+@pytest.mark.parametrize("rejections", range(1, 7))
 def test_waits_grow_with_consecutive_429s(
-    refusals: int, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
+    rejections: int, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account(*[refused("rate_limit_exceeded", status)] * refusals, page([video(TIMES[0])], False))
+    tiktok.with_an_account(
+        *[error_response("rate_limit_exceeded", status)] * rejections, page([video(TIMES[0])], False)
+    )
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "videos")
 
-    assert waits == steps(WAITS[:refusals])
-    assert limit_lines(outcome) == [SLOWING_DOWN, *wait_lines(WAITS[:refusals])]
+    assert waits == steps(WAITS[:rejections])
+    assert limit_lines(outcome) == [SLOWING_DOWN, *wait_lines(WAITS[:rejections])]
     assert [record["create_time"] for record in outcome.records("videos")] == [TIMES[0]]
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
-    assert len(tiktok.requests("videos")) == refusals + 1
+    assert len(tiktok.requests("videos")) == rejections + 1
 
 
 @pytest.mark.parametrize("status", [200, 429, 503])
@@ -74,7 +76,7 @@ def test_waits_grow_with_consecutive_429s(
 def test_stream_gives_up_after_the_last_wait(
     endpoint: str, status: int, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account().responds(endpoint, refused("rate_limit_exceeded", status))
+    tiktok.with_an_account().responds(endpoint, error_response("rate_limit_exceeded", status))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info" if endpoint == "user" else "videos")
 
@@ -85,7 +87,7 @@ def test_stream_gives_up_after_the_last_wait(
 
 
 def test_accepted_request_resets_the_waits(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    limited = refused("rate_limit_exceeded", 429)
+    limited = error_response("rate_limit_exceeded", 429)
     pages = [page([video(time)], time != TIMES[2]) for time in TIMES[:3]]
     tiktok.with_an_account(pages[0], limited, limited, pages[1], limited, pages[2])
 
@@ -103,30 +105,30 @@ def test_accepted_request_resets_the_waits(tiktok: TikTok, connector: Connector,
 def test_user_info_waits_out_rate_limit(stream: str, tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
     """For its own stream, and for `videos`, which needs the account."""
     tiktok.with_videos(*TIMES[:3])
-    tiktok.responds("user", *[refused("rate_limit_exceeded", 429)] * 2, good({"user": USER}))
+    tiktok.responds("user", *[error_response("rate_limit_exceeded", 429)] * 2, ok_response({"user": USER}))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, stream)
     assert waits == steps([61, 122])
     assert (outcome.errors, len(outcome.records(stream))) == ([], 1 if stream == "user_info" else 3)
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
-@pytest.mark.parametrize("refusals", [1, 3])
+@pytest.mark.parametrize("rejections", [1, 3])
 def test_check_waits_for_less_than_a_minute(
-    refusals: int, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
+    rejections: int, endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    accepted = good({"user": USER}) if endpoint == "user" else page([], False)
-    tiktok.with_an_account().responds(endpoint, *[refused("rate_limit_exceeded", 429)] * refusals, accepted)
+    accepted = ok_response({"user": USER}) if endpoint == "user" else page([], False)
+    tiktok.with_an_account().responds(endpoint, *[error_response("rate_limit_exceeded", 429)] * rejections, accepted)
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
-    assert waits == WAITS_IN_CHECK[:refusals]
-    assert len(tiktok.requests(endpoint)) == refusals + 1
+    assert waits == WAITS_IN_CHECK[:rejections]
+    assert len(tiktok.requests(endpoint)) == rejections + 1
 
 
 @pytest.mark.parametrize("endpoint", ["user", "videos"])
 def test_check_fails_after_its_last_wait(
     endpoint: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    tiktok.with_an_account().responds(endpoint, refused("rate_limit_exceeded", 429))
+    tiktok.with_an_account().responds(endpoint, error_response("rate_limit_exceeded", 429))
     outcome = connector.check(ACCESS_TOKEN_CONFIG)
     assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": EXCEEDED[1]}]
     assert (waits, len(tiktok.requests(endpoint))) == (WAITS_IN_CHECK, 4)
@@ -135,7 +137,7 @@ def test_check_fails_after_its_last_wait(
 def test_state_is_emitted_before_a_wait(
     tiktok: TikTok, connector: Connector, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits for minutes may be stopped meanwhile."""
+    """A sync that waits for minutes may be stopped meanwhile."""
     emitted: list[tuple[int, float]] = []
     expect_pause = AccountCursor.expect_pause
 
@@ -144,9 +146,9 @@ def test_state_is_emitted_before_a_wait(
         expect_pause(cursor)
 
     monkeypatch.setattr(AccountCursor, "expect_pause", note)
-    limited = refused("rate_limit_exceeded", 429)
+    limited = error_response("rate_limit_exceeded", 429)
     pages = [page([video(time)], time != TIMES[1]) for time in TIMES[:2]]
-    tiktok.with_an_account(pages[0], limited, limited, refused("internal_error", 500), pages[1])
+    tiktok.with_an_account(pages[0], limited, limited, error_response("internal_error", 500), pages[1])
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2026-10-20"}, "videos")
     assert outcome.errors == []
     assert emitted == [(2, 0), (3, 61)]
@@ -155,7 +157,7 @@ def test_state_is_emitted_before_a_wait(
 # --- what several workers do ---
 
 
-def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
+def sliding_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
     """Respond with the videos of TIMES, up to `limit` times a minute; returns which list requests were accepted."""
     listed = tiktok.with_videos(*TIMES).listed
     accepted: list[float] = []
@@ -171,7 +173,7 @@ def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
                 accepted.append(now)
         if not is_accepted:
             context.status_code = status
-            return refused("rate_limit_exceeded", status)["json"]
+            return error_response("rate_limit_exceeded", status)["json"]
         return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
@@ -184,7 +186,7 @@ def moving_window(tiktok: TikTok, limit: int, status: int) -> list[bool]:
 def test_no_rate_limit_loses_a_video(
     limit: int, workers: int, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    verdicts = moving_window(tiktok, limit, status)
+    verdicts = sliding_window(tiktok, limit, status)
 
     outcome = read_all(connector, workers)
 
@@ -192,19 +194,19 @@ def test_no_rate_limit_loses_a_video(
     assert sorted(record["create_time"] for record in outcome.records("videos")) == sorted(TIMES)
     accepted = [body.get("cursor") for body, was in zip(tiktok.bodies(), verdicts, strict=True) if was]
     assert len(accepted) == len({*accepted})
-    # Each worker is refused at most once, and then one of them after each full window.
+    # Each worker gets at most one 429, and then one of them after each full window.
     assert verdicts.count(False) <= workers + len(accepted) / limit
     assert outcome.logs.count(SLOWING_DOWN) <= 1
 
 
 def test_many_workers_429s_cause_one_wait(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    """Ten windows are read by ten workers, and whatever they send before the wait is refused."""
+    """Ten windows are read by ten workers, and all requests before the wait get a 429."""
     listed = tiktok.with_videos(*TIMES[1:20:2]).listed
 
     def respond(request: Any, context: Any) -> Any:
         if not waits:
             context.status_code = 429
-            return refused("rate_limit_exceeded", 429)["json"]
+            return error_response("rate_limit_exceeded", 429)["json"]
         return listed.respond(request, context)
 
     tiktok.responds("videos", {"json": respond})
@@ -218,14 +220,14 @@ def test_many_workers_429s_cause_one_wait(tiktok: TikTok, connector: Connector, 
 
 
 def test_failed_stream_sends_no_more_requests(tiktok: TikTok, connector: Connector, waits: list[float]) -> None:
-    """One worker tries for all; once it gives up, the windows of the others stay unread."""
+    """One worker retries for all; once it gives up, the others skip their windows."""
     tiktok.with_an_account()
     waited_before: list[float] = []
 
     def respond(_: Any, context: Any) -> Any:
         waited_before.append(sum(waits))
         context.status_code = 429
-        return refused("rate_limit_exceeded", 429)["json"]
+        return error_response("rate_limit_exceeded", 429)["json"]
 
     tiktok.responds("videos", {"json": respond})
 
@@ -233,7 +235,7 @@ def test_failed_stream_sends_no_more_requests(tiktok: TikTok, connector: Connect
 
     assert (outcome.errors[:-1], outcome.statuses("videos")[-1]) == ([EXCEEDED], "INCOMPLETE")
     assert waits == steps(WAITS)
-    # Before the first wait, each worker may be refused once; the next in line may have begun when one gives up.
+    # Before the first wait, each worker may get one 429; the next in line may have started when one gives up.
     assert 1 + 6 <= len(waited_before) <= 10 + 6 + 1
     assert 1 <= waited_before.count(sum(WAITS)) <= 2
     (account,) = outcome.states[-1]["states"]
@@ -249,11 +251,11 @@ def ten_windows() -> Any:
     return {"states": [{"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor": cursor}]}
 
 
-# --- one at a time, and side by side again ---
+# --- sequential, and parallel again ---
 
 
 class Clock:
-    """The time (s) of the tested module; every wait is recorded, and only moves it."""
+    """The clock (s) of the tested module; every wait is recorded, and only advances it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -268,7 +270,7 @@ class Clock:
 
 
 class Requests:
-    """Requests that TikTok is working on until they are answered."""
+    """Requests that stay in flight until they are answered."""
 
     def __init__(self, limit: RateLimit, respond: Callable[[], Any] = lambda: "page") -> None:
         self._limit = limit
@@ -286,11 +288,11 @@ class Requests:
             worker.start()
 
     def arrive(self, count: int) -> bool:
-        """Whether this many requests are at TikTok at the same time."""
+        """Whether this many requests are in flight at the same time."""
         return all(self._arrivals.acquire(timeout=10) for _ in range(count))
 
     def another_arrives(self) -> bool:
-        """Whether another one comes, where none should."""
+        """Whether another request arrives, which should not happen."""
         return self._arrivals.acquire(timeout=0.1)
 
     def answer(self, count: int) -> None:
@@ -315,7 +317,7 @@ class Requests:
 
 @pytest.fixture
 def quiet_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock for threads of a test: the frozen one shows them the real time."""
+    """A clock for the threads of a test, for which the frozen clock has no effect."""
     clock = Clock()
     monkeypatch.setattr(requester, "time", clock)
     return clock
@@ -326,8 +328,8 @@ def limit(quiet_clock: Clock) -> RateLimit:
     return RateLimit(WAITS, FULL_WIDTH_AFTER, DEFINITIONS["messages"])
 
 
-def refuse_once(limit: RateLimit) -> None:
-    """Let one request be refused, and be accepted after the wait."""
+def reject_once(limit: RateLimit) -> None:
+    """Send a request that gets one 429, and is accepted after the wait."""
     verdicts = [True, False]
 
     def request() -> Any:
@@ -339,8 +341,8 @@ def refuse_once(limit: RateLimit) -> None:
     assert verdicts == []
 
 
-def are_sent_side_by_side(limit: RateLimit) -> bool:
-    """Whether a second request gets to TikTok before the first one is answered."""
+def are_parallel(limit: RateLimit) -> bool:
+    """Whether a second request is sent before the first one is answered."""
     requests = Requests(limit)
     requests.begin(2)
     assert requests.arrive(1)
@@ -367,7 +369,7 @@ def test_requests_are_parallel_before_a_429(limit: RateLimit, quiet_clock: Clock
 
 
 def test_requests_are_sequential_after_a_429(limit: RateLimit, quiet_clock: Clock) -> None:
-    refuse_once(limit)
+    reject_once(limit)
     requests = Requests(limit)
     requests.begin(3)
     for _ in range(3):
@@ -382,38 +384,38 @@ def test_requests_are_sequential_after_a_429(limit: RateLimit, quiet_clock: Cloc
 def test_requests_are_parallel_again_after_122_s(
     quiet_time: float, expected: bool, limit: RateLimit, quiet_clock: Clock
 ) -> None:
-    refuse_once(limit)
+    reject_once(limit)
     quiet_clock.now += quiet_time
-    assert limit.send(lambda: None) is None  # the first one after this time is still alone
-    assert are_sent_side_by_side(limit) is expected
+    assert limit.send(lambda: None) is None  # the first one after this time is still sequential
+    assert are_parallel(limit) is expected
 
 
 def test_new_429_restarts_the_quiet_time(limit: RateLimit, quiet_clock: Clock) -> None:
-    refuse_once(limit)
+    reject_once(limit)
     quiet_clock.now += 100
-    refuse_once(limit)
+    reject_once(limit)
     quiet_clock.now += 121
     assert limit.send(lambda: None) is None
-    assert not are_sent_side_by_side(limit)
+    assert not are_parallel(limit)
 
 
 def test_new_429_makes_requests_sequential_again(
     limit: RateLimit, quiet_clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    refuse_once(limit)
+    reject_once(limit)
     quiet_clock.now += FULL_WIDTH_AFTER
     limit.send(lambda: None)
-    refuse_once(limit)
+    reject_once(limit)
     assert quiet_clock.waits == steps([61, 61])
     assert [record.message for record in caplog.records] == [SLOWING_DOWN, *wait_lines([61, 61])]
-    assert not are_sent_side_by_side(limit)
+    assert not are_parallel(limit)
 
 
 def test_other_workers_wait_too_after_a_429(
     limit: RateLimit, quiet_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They start while it sleeps, and none of them gets to TikTok before it has."""
+    """They start during the wait, and none of them sends its request before it ends."""
     others = Requests(limit)
     slept: list[float] = []
 
@@ -426,7 +428,7 @@ def test_other_workers_wait_too_after_a_429(
 
     monkeypatch.setattr(quiet_clock, "sleep", sleep)
     others.answer(3)
-    refuse_once(limit)
+    reject_once(limit)
     others.finish()
     assert (others.responses, slept) == (["page"] * 3, steps([61]))
 
@@ -449,19 +451,19 @@ def test_simultaneous_429s_count_once(limit: RateLimit, quiet_clock: Clock, capl
 
 
 def test_late_success_does_not_end_the_wait(limit: RateLimit, quiet_clock: Clock) -> None:
-    """Of a request that was under way when another one was refused."""
+    """Of a request that was in flight when another one got a 429."""
     requests = Requests(limit)
     requests.begin(1)
     assert requests.arrive(1)
-    refuse_once(limit)
+    reject_once(limit)
     requests.answer(1)
     requests.finish()
     assert (requests.responses, quiet_clock.waits) == (["page"], steps([61]))
-    assert not are_sent_side_by_side(limit)
+    assert not are_parallel(limit)
 
 
 def test_error_releases_the_lock_for_the_next_request(limit: RateLimit, quiet_clock: Clock) -> None:
-    refuse_once(limit)
+    reject_once(limit)
 
     def fail() -> Any:
         raise ZeroDivisionError
@@ -473,10 +475,10 @@ def test_error_releases_the_lock_for_the_next_request(limit: RateLimit, quiet_cl
 
 
 def test_no_waits_follow_after_giving_up(limit: RateLimit, quiet_clock: Clock) -> None:
-    def refuse() -> Any:
+    def reject() -> Any:
         raise RateLimitedError("still limited")
 
     for _ in range(2):
         with pytest.raises(RateLimitedError, match="still limited"):
-            limit.send(refuse)
+            limit.send(reject)
     assert quiet_clock.waits == steps(WAITS)

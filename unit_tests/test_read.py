@@ -1,4 +1,4 @@
-"""Whole reads: what a sync emits, and which requests it makes."""
+"""Complete syncs: what they emit, and which requests they send."""
 
 import pytest
 
@@ -16,7 +16,7 @@ COMPLETE = {"partition": {"open_id": "_000account", "parent_slice": {}}, "cursor
 def test_read_emits_both_streams_and_completes(
     config: dict[str, object], bearer: str, tiktok: TikTok, connector: Connector, waits: list[float]
 ) -> None:
-    """With every scope, a sync costs three requests and a page more for each 19 videos, and it waits for nothing."""
+    """With every scope, a sync needs three requests and one more page per 19 videos, and never waits."""
     tiktok.with_an_account(page(VIDEOS, has_more=False))
 
     outcome = connector.read(config)

@@ -1,4 +1,4 @@
-"""How `make sync` lays out what it prints, on a terminal of 80 columns; its SQL is tested in test_sync_days.py."""
+"""The layout of the report of `make sync`, on a terminal of 80 columns; its SQL is tested in test_sync_days.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def video(number: int, **changes: Any) -> Row:
     return {**known, "views_a_day": 1000.4 / number, **changes}
 
 
-def lost(number: int) -> Row:
+def gone_video(number: int) -> Row:
     return {"open_id": "_000a", "caption": f"Lost {number}", "view_count": number, "missing_since_day": "2026-09-20"}
 
 
@@ -93,7 +93,7 @@ def test_first_day_labels_speed_as_lifetime_average() -> None:
 
 def test_lists_of_several_accounts_name_the_account() -> None:
     days = [day("2026-09-01"), day("2026-09-01", open_id="_000b", display_name="Bob", username="")]
-    lines = printed(days=days, fastest=[video(1), video(2, open_id="_000b")], gone=[lost(1)])
+    lines = printed(days=days, fastest=[video(1), video(2, open_id="_000b")], gone=[gone_video(1)])
     assert [line.split()[0] for line in lines[:6]] == ["Ada", "on", "growth:", "Bob", "on", "growth:"]
     assert lines[6:] == [
         VIEWS,
@@ -125,7 +125,7 @@ def test_complete_read_prints_no_notes() -> None:
 
 
 def test_three_of_the_gone_videos_are_named() -> None:
-    assert printed(days=[day("2026-09-01")], gone=[lost(number) for number in range(1, 6)]) == [
+    assert printed(days=[day("2026-09-01")], gone=[gone_video(number) for number in range(1, 6)]) == [
         *FIRST_DAY,
         "",
         "Gone: deleted or no longer public, with their last views; 5 in all",
@@ -149,7 +149,7 @@ def test_report_fits_a_24_line_terminal() -> None:
         days=[day(f"2026-09-{number}") for number in (10, 20, 28)],
         fastest=[video(number) for number in (1, 2, 3)],
         notes=[{"public_videos": 1500, "not_read": 1463, "carried": 0, "odd": 0}],
-        gone=[lost(number) for number in range(9)],
+        gone=[gone_video(number) for number in range(9)],
         by_month=[{"year": 2025, "month": 9, "videos": 1, "views": 8}],
     )
     assert len(lines) == 24 - 4

@@ -1,4 +1,4 @@
-"""How responses are judged: each code, status and body by one filter of the manifest."""
+"""How responses are handled: each code, status and body by one filter of the manifest."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ RETRY, FAIL, LIMITED, SUCCESS, REFRESH = (
     ResponseAction.REFRESH_TOKEN_THEN_RETRY,
 )
 SYSTEM, CONFIG, TRANSIENT = FailureType.system_error, FailureType.config_error, FailureType.transient_error
-# Of each documented code: the status it comes with, what is done, and what kind of error it is if that does not help.
+# Each documented code: its status, the action, and the failure type if that does not help.
 CODES: dict[str, tuple[int, ResponseAction, FailureType]] = {
     "access_token_invalid": (401, REFRESH, CONFIG),
     "scope_not_authorized": (401, FAIL, CONFIG),
@@ -47,7 +47,7 @@ CODES: dict[str, tuple[int, ResponseAction, FailureType]] = {
     "never_heard_of": (400, FAIL, SYSTEM),
 }
 OWN_CODES = {"unreadable": (RETRY, TRANSIENT), "incomplete": (RETRY, TRANSIENT)}
-GOOD_BODIES = [
+VALID_BODIES = [
     {"data": {"user": {}}, "error": OK},
     {"data": {"videos": [], "cursor": 0, "has_more": False}, "error": OK},
     {"error": {"code": "ok"}},
@@ -58,7 +58,7 @@ UNREADABLE = [b"", b"<html>502</html>", b'{"data": {"vid', {}, [], None, 3, {"er
 
 
 class Authenticator:
-    """Notes the headers of requests whose access token TikTok rejected."""
+    """Records the headers of requests whose access token TikTok rejected."""
 
     def __init__(self) -> None:
         self.expired: list[str] = []
@@ -88,13 +88,13 @@ def response(body: Any, status: int = 200) -> requests.Response:
 
 
 def matched(handler: TikTokErrorHandler, body: Any, status: int = 200) -> list[int]:
-    """The places of all filters that would take a response."""
+    """The indexes of all filters that match a response."""
     read = handler._read(response(body, status))
     return [n for n, f in enumerate(handler.response_filters or ()) if f.matches(read)]
 
 
 def verdict(handler: TikTokErrorHandler, body: Any, status: int = 200) -> tuple[ResponseAction, FailureType | None]:
-    """What the first filter that takes a response says."""
+    """Action and failure type of the first filter that matches a response."""
     place = matched(handler, body, status)[0]
     response_filter = (handler.response_filters or [])[place]
     return ResponseAction(response_filter.action), response_filter.failure_type or TRANSIENT
@@ -105,13 +105,13 @@ def coded(code: str) -> dict[str, Any]:
 
 
 def sentence_of(code: str) -> str:
-    """The `error_message` of the filter for a code, or of the last filter for one that nobody knows."""
+    """The `error_message` of the filter for a code, or of the last filter for an unknown one."""
     filters = load_manifest()["definitions"]["error_handler"]["response_filters"]
     own = [f for f in filters if f"'{code}'" in f.get("predicate", "")]
     return str((own or filters[-1:])[0]["error_message"])
 
 
-@pytest.mark.parametrize("body", GOOD_BODIES)
+@pytest.mark.parametrize("body", VALID_BODIES)
 def test_valid_body_matches_the_first_filter(body: Any, handler: TikTokErrorHandler) -> None:
     assert matched(handler, body) == [0, len(handler.response_filters or ()) - 1]
     assert verdict(handler, body)[0] is SUCCESS
@@ -138,7 +138,7 @@ def test_known_code_takes_precedence_over_a_server_error(code: str, handler: Tik
 
 
 def test_server_error_with_unknown_code_is_retried(handler: TikTokErrorHandler) -> None:
-    """The filter of the HTTP codes comes before the one that takes the rest."""
+    """The filter of the HTTP codes comes before the last one, which matches everything."""
     found = {status: verdict(handler, coded("never_heard_of"), status) for status in (500, 501, 502, 503, 504)}
     assert set(found.values()) == {(RETRY, TRANSIENT)}
     assert verdict(handler, coded("never_heard_of"), 505) == (FAIL, SYSTEM)
@@ -146,7 +146,7 @@ def test_server_error_with_unknown_code_is_retried(handler: TikTokErrorHandler) 
 
 @pytest.mark.parametrize("code", ["ok", *OWN_CODES, *CODES])
 def test_each_error_code_matches_one_filter(code: str) -> None:
-    """Not counting the last one, for codes that none of the others knows."""
+    """Besides the last one, which is for unknown codes."""
     filters = load_manifest()["definitions"]["error_handler"]["response_filters"]
     context = {"error": {"code": code}}
     verdicts = [InterpolatedBoolean(f.get("predicate", ""), parameters={}).eval({}, response=context) for f in filters]
@@ -167,14 +167,14 @@ def test_unreadable_response_is_retried(body: Any, status: int, handler: TikTokE
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
 def test_ok_with_an_error_status_is_retried(status: int, handler: TikTokErrorHandler) -> None:
-    read = handler._read(response(GOOD_BODIES[1], status))
+    read = handler._read(response(VALID_BODIES[1], status))
     assert read.json()["error"]["code"] == "incomplete"
-    assert verdict(handler, GOOD_BODIES[1], status) == OWN_CODES["incomplete"]
+    assert verdict(handler, VALID_BODIES[1], status) == OWN_CODES["incomplete"]
 
 
 def test_ok_without_required_fields_is_retried(handler: TikTokErrorHandler) -> None:
     handler.required_condition = "{{ response.data.user }}"
-    assert verdict(handler, GOOD_BODIES[1]) == OWN_CODES["incomplete"]
+    assert verdict(handler, VALID_BODIES[1]) == OWN_CODES["incomplete"]
 
 
 def test_each_filter_but_the_first_has_a_message() -> None:
@@ -193,7 +193,7 @@ def test_exhausted_retry_keeps_its_filters_failure_type(code: str, handler: TikT
 
 
 def test_rejected_access_token_is_expired_and_retried(handler: TikTokErrorHandler) -> None:
-    """A retry signs the request anew, however often: with REFRESH_TOKEN_THEN_RETRY the CDK would refresh it once."""
+    """Each retry gets a new token; with REFRESH_TOKEN_THEN_RETRY the CDK would refresh it only once."""
     for _ in range(2):
         resolution = handler.interpret_response(response(coded("access_token_invalid"), 401))
         assert (resolution.response_action, resolution.failure_type) == (RETRY, CONFIG)
@@ -254,7 +254,7 @@ def test_missing_response_is_retried(error: Exception | None, name: str, handler
 
 
 def test_response_without_a_matching_filter_is_an_error(handler: TikTokErrorHandler) -> None:
-    """A manifest that lacked the last filter would not silently continue."""
+    """A manifest without the last filter fails instead of silently continuing."""
     (handler.response_filters or []).pop()
     with pytest.raises(ValueError, match="last filter"):
         handler.interpret_response(response(coded("never_heard_of"), 400))
@@ -287,9 +287,9 @@ def test_extractor_reuses_the_parsed_body(data: Any, records: list[Any], handler
 
 
 def test_body_can_be_read_again_for_the_debug_log(handler: TikTokErrorHandler) -> None:
-    read = response(GOOD_BODIES[1])
+    read = response(VALID_BODIES[1])
     handler.interpret_response(read)
-    assert (json.loads(read.content), read.json(strict=False)) == (GOOD_BODIES[1], GOOD_BODIES[1])
+    assert (json.loads(read.content), read.json(strict=False)) == (VALID_BODIES[1], VALID_BODIES[1])
 
 
 def test_stream_error_is_shown_as_its_message() -> None:

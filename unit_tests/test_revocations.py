@@ -1,4 +1,4 @@
-"""Access tokens that TikTok rejects before they expire: each is refreshed once, and only that one."""
+"""Access tokens that TikTok rejects before they expire: each is refreshed once, and no other."""
 
 from typing import Any
 
@@ -6,7 +6,15 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, refused
+from unit_tests.tiktok import (
+    ACCESS_TOKEN_CONFIG,
+    OAUTH_CONFIG,
+    TOKEN_RESPONSE,
+    USER,
+    TikTok,
+    error_response,
+    ok_response,
+)
 from unit_tests.token_store_helpers import authenticator_of
 
 DEFINITIONS = load_manifest()["definitions"]
@@ -19,7 +27,7 @@ def oauth(**stored: Any) -> dict[str, Any]:
 
 def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connector) -> None:
     user = {"json": {"data": {"user": {"open_id": "_000account"}}, "error": {"code": "ok"}}}
-    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401), user)
+    tiktok.with_an_account().responds("user", error_response("access_token_invalid", 401), user)
 
     outcome = connector.read(oauth(**VALID_TOKEN), "user_info")
 
@@ -29,10 +37,10 @@ def test_early_revoked_token_is_refreshed_once(tiktok: TikTok, connector: Connec
 
 @pytest.mark.parametrize("revocations", [2, 3, 6])
 def test_consecutive_revocations_lose_no_record(revocations: int, tiktok: TikTok, connector: Connector) -> None:
-    """The CDK renews the token once for a request, so that the second revocation would end the sync."""
+    """The CDK refreshes the token once per request, so that the second revocation would fail the sync."""
     tokens = [{"json": {**TOKEN_RESPONSE, "access_token": f"act.{n}", "refresh_token": f"rft.{n}"}} for n in range(7)]
     tiktok.with_an_account().responds("token", *tokens)
-    tiktok.responds("user", *[refused("access_token_invalid", 401)] * revocations, good({"user": USER}))
+    tiktok.responds("user", *[error_response("access_token_invalid", 401)] * revocations, ok_response({"user": USER}))
 
     outcome = connector.read(OAUTH_CONFIG, "user_info")
 
@@ -46,7 +54,7 @@ def test_consecutive_revocations_lose_no_record(revocations: int, tiktok: TikTok
 
 
 def test_persistent_revocation_is_a_config_error(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
+    tiktok.with_an_account().responds("user", error_response("access_token_invalid", 401))
     outcome = connector.read(OAUTH_CONFIG, "user_info")
     (rejected,) = (f for f in DEFINITIONS["error_handler"]["response_filters"] if "REFRESH" in f["action"])
     assert outcome.errors[:-1] == [("config_error", rejected["error_message"])]
@@ -55,7 +63,7 @@ def test_persistent_revocation_is_a_config_error(tiktok: TikTok, connector: Conn
 
 @pytest.mark.parametrize("older", ["act.older", "act.tokens"])
 def test_revoked_old_token_does_not_expire_the_new_one(older: str) -> None:
-    """Several requests may carry a revoked token: the first that is refused renews it, and none spends another."""
+    """Several requests may have a revoked token: the first that is rejected refreshes it, and the others don't."""
     config = oauth(**VALID_TOKEN)
     authenticator = authenticator_of(config)
 
@@ -68,7 +76,7 @@ def test_revoked_old_token_does_not_expire_the_new_one(older: str) -> None:
 
 
 def test_expired_bare_access_token_is_not_retried(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("user", refused("access_token_invalid", 401))
+    tiktok.with_an_account().responds("user", error_response("access_token_invalid", 401))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
     assert outcome.errors[:-1] == [("config_error", DEFINITIONS["messages"]["access_token_expired"])]
     assert len(tiktok.requests("user")) == 1

@@ -1,6 +1,6 @@
-"""How the command ends: with its exit code, on a signal, and when its reader goes away.
+"""How the command exits: with its exit code, on a signal, and when its reader goes away.
 
-integration_tests/test_process.py does the same with real processes, whose end coverage cannot measure.
+integration_tests/test_process.py does the same with real processes, whose exit coverage cannot measure.
 """
 
 import json
@@ -23,18 +23,18 @@ from unit_tests.connector import Connector
 from unit_tests.tiktok import OAUTH_CONFIG, TikTok
 
 
-class Ended(BaseException):
-    """The process would have ended; nothing in between may handle it as a failure."""
+class Exited(BaseException):
+    """The process would have exited; nothing in between may handle it as a failure."""
 
 
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What happens at the end, in order; the process itself continues."""
+    """What happens at the exit, in order; the process itself continues."""
     found: list[str] = []
 
     def exit_process(code: int) -> None:
         found.append(f"exit {code}")
-        raise Ended(code)
+        raise Exited(code)
 
     def flush() -> None:
         with PRINT_BUFFER.lock:
@@ -50,21 +50,21 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield found
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    for lock in (TikTokAuthenticator.refreshing, PRINT_BUFFER.lock):  # the process would have ended with them
+    for lock in (TikTokAuthenticator.refreshing, PRINT_BUFFER.lock):  # the process would have exited with them
         while lock._is_owned():
             lock.release()
 
 
-def ended(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
-    """Run the command to its end."""
+def run_command(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    """Run the command until it exits."""
     monkeypatch.setattr(sys, "argv", ["source-tiktok-organic", *argv])
-    with pytest.raises(Ended):
+    with pytest.raises(Exited):
         run.run()
 
 
 def test_successful_command_exits_with_0(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "execute", lambda argv: len(argv) - 1)
-    ended(monkeypatch, "spec")
+    run_command(monkeypatch, "spec")
     assert events == ["flush", "exit 0"]
 
 
@@ -80,7 +80,7 @@ def test_error_is_reported_before_the_exit(
 
     monkeypatch.setattr(run, "execute", broken)
     monkeypatch.setattr(sys, "excepthook", lambda kind, *_: events.append(kind.__name__))
-    ended(monkeypatch, "spec")
+    run_command(monkeypatch, "spec")
     assert events == [*reported, "flush", f"exit {code}"]
 
 
@@ -93,7 +93,7 @@ def test_process_exits_on_a_full_disk(events: list[str], monkeypatch: pytest.Mon
     monkeypatch.setattr(run, "execute", broken)
     monkeypatch.setattr(sys, "excepthook", broken)
     monkeypatch.setattr(PRINT_BUFFER, "flush", broken)
-    ended(monkeypatch, "spec")
+    run_command(monkeypatch, "spec")
     assert events == ["exit 1"]
 
 
@@ -104,7 +104,7 @@ def test_closed_pipe_exits_with_141(events: list[str], monkeypatch: pytest.Monke
     monkeypatch.setattr(airbyte_cdk, "launch", broken)
     config = tmp_path / "config.json"
     config.write_text(json.dumps(OAUTH_CONFIG))
-    ended(monkeypatch, "discover", "--config", str(config))
+    run_command(monkeypatch, "discover", "--config", str(config))
     assert events == ["flush", "exit 141"]
 
 
@@ -112,28 +112,28 @@ def test_closed_pipe_exits_with_141(events: list[str], monkeypatch: pytest.Monke
 def test_help_exits_with_0_and_invalid_options_with_2(
     argv: list[str], events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_flush_output", lambda is_over: None)  # after a SystemExit nothing else would end it here
+    monkeypatch.setattr(run, "_flush_output", lambda is_over: None)  # after a SystemExit nothing else would exit here
     monkeypatch.setattr(sys, "argv", ["source-tiktok-organic", *argv])
-    with pytest.raises((SystemExit, Ended)) as end:
+    with pytest.raises((SystemExit, Exited)) as raised:
         run.run()
-    code = end.value.code if isinstance(end.value, SystemExit) else end.value.args[0]
+    code = raised.value.code if isinstance(raised.value, SystemExit) else raised.value.args[0]
     assert (code or 0) == (2 if argv == ["nonsense"] else 0)
 
 
 def test_both_signals_are_handled(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "execute", lambda _: 0)
-    ended(monkeypatch, "spec")
+    run_command(monkeypatch, "spec")
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == [shutdown.exit_by_signal] * 2
 
 
 def test_stdout_is_utf8_whatever_the_locale(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some locales cannot say every caption."""
+    """Some locales cannot encode every caption."""
     monkeypatch.setattr(run, "execute", lambda _: sys.stdout.write("🐕") * 0)
     with open(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as narrow:
         monkeypatch.setattr(sys, "stdout", narrow)
-        ended(monkeypatch, "spec")
+        run_command(monkeypatch, "spec")
         assert sys.stdout.encoding == sys.__stdout__.encoding == "utf-8"
-        sys.stdout.flush()  # while its descriptor is open: Python 3.13 says what goes wrong later
+        sys.stdout.flush()  # while its descriptor is open: Python 3.13 reports later errors
     assert events == ["flush", "exit 0"]
 
 
@@ -149,7 +149,7 @@ def test_signal_exits_the_process_from_a_thread(number: signal.Signals, monkeypa
         for thread in threading.enumerate():
             if thread not in others:
                 thread.join(timeout=10)
-        assert signal.getsignal(number) is signal.SIG_DFL  # a second signal ends it at once
+        assert signal.getsignal(number) is signal.SIG_DFL  # a second signal exits at once
     finally:
         signal.signal(number, before)
     ((name, arguments),) = found
@@ -158,13 +158,13 @@ def test_signal_exits_the_process_from_a_thread(number: signal.Signals, monkeypa
 
 
 def test_process_exits_by_the_received_signal(events: list[str]) -> None:
-    """The first process of a container survives a signal sent to itself; then the exit code tells."""
-    with pytest.raises(Ended):
+    """The first process of a container survives a signal sent to itself; then the exit code shows it."""
+    with pytest.raises(Exited):
         shutdown.exit_process(143, signal.SIGTERM)
     assert events == ["flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
 
-def in_another_thread(lock: Any, events: list[str]) -> tuple[threading.Event, threading.Thread]:
+def held_in_another_thread(lock: Any, events: list[str]) -> tuple[threading.Event, threading.Thread]:
     """Hold a lock in another thread until the event is set."""
     release, held = threading.Event(), threading.Event()
 
@@ -180,29 +180,29 @@ def in_another_thread(lock: Any, events: list[str]) -> tuple[threading.Event, th
     return release, thread
 
 
-def end_while_held(lock: Any, events: list[str], exit_code: int) -> None:
-    """End while another thread holds the lock for 0.2 s more."""
-    release, thread = in_another_thread(lock, events)
+def exit_while_held(lock: Any, events: list[str], exit_code: int) -> None:
+    """Exit while another thread holds the lock for 0.2 s more."""
+    release, thread = held_in_another_thread(lock, events)
     threading.Timer(0.2, release.set).start()
-    with pytest.raises(Ended):
+    with pytest.raises(Exited):
         shutdown.exit_process(exit_code)
     thread.join()
 
 
 def test_exit_waits_for_a_token_refresh(events: list[str]) -> None:
     """Killed between TikTok's response and the CONTROL message, the only valid refresh token would be lost."""
-    end_while_held(TikTokAuthenticator.refreshing, events, 143)
+    exit_while_held(TikTokAuthenticator.refreshing, events, 143)
     assert events == ["released", "flush", "exit 143"]
 
 
 def test_exit_does_not_wait_forever(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a refresh that hangs, or a reader that does not read on."""
+    """For a refresh that hangs, or a reader that has stopped reading."""
     monkeypatch.setattr(shutdown, "REFRESH_S", 0.01)
     monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
-    first, _ = in_another_thread(TikTokAuthenticator.refreshing, events)
-    second, _ = in_another_thread(PRINT_BUFFER.lock, events)
+    first, _ = held_in_another_thread(TikTokAuthenticator.refreshing, events)
+    second, _ = held_in_another_thread(PRINT_BUFFER.lock, events)
     try:
-        with pytest.raises(Ended):
+        with pytest.raises(Exited):
             shutdown.exit_process(143, signal.SIGTERM)
         assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
     finally:
@@ -216,10 +216,10 @@ def test_exit_comes_before_docker_kills_the_process() -> None:
 
 
 def test_signal_emits_the_state_before_the_exit(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the time that is left for it."""
+    """Within the remaining time."""
     monkeypatch.setattr(shutdown, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr(shutdown, "on_signal", [lambda seconds: events.append(f"state within {seconds:g} s")])
-    with pytest.raises(Ended):
+    with pytest.raises(Exited):
         shutdown.exit_process(143, signal.SIGTERM)
     assert events == [f"state within {shutdown.OUTPUT_S} s", "flush", f"kill {signal.SIGTERM} True", "exit 143"]
 
@@ -227,17 +227,17 @@ def test_signal_emits_the_state_before_the_exit(events: list[str], monkeypatch: 
 def test_exit_without_a_signal_emits_no_state(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream has emitted its last one."""
     monkeypatch.setattr(shutdown, "on_signal", [lambda _: events.append("state")])
-    with pytest.raises(Ended):
+    with pytest.raises(Exited):
         shutdown.exit_process(0)
     assert events == ["flush", "exit 0"]
 
 
 def test_unwritable_state_does_not_hang_the_exit(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the reader of stdout does not read on."""
+    """When the reader of stdout has stopped reading."""
     read = threading.Event()
     monkeypatch.setattr(shutdown, "EXIT_S", 0.1)
     monkeypatch.setattr(shutdown, "on_signal", [lambda _: read.wait(10)])
-    with pytest.raises(Ended):
+    with pytest.raises(Exited):
         shutdown.exit_process(143, signal.SIGTERM)
     assert events == [f"kill {signal.SIGTERM} True", "exit 143"]
     read.set()
@@ -251,14 +251,14 @@ def test_command_registers_the_state_for_signals(connector: Connector, monkeypat
 
 
 def test_exit_without_a_signal_waits_for_a_slow_reader(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """As every program does whose output is read slowly: nothing of a finished sync is cut off."""
+    """As every program does: the output of a finished sync is not cut off."""
     monkeypatch.setattr(shutdown, "EXIT_S", 0.01)
-    end_while_held(PRINT_BUFFER.lock, events, 0)
+    exit_while_held(PRINT_BUFFER.lock, events, 0)
     assert events == ["released", "flush", "exit 0"]
 
 
 def test_token_refresh_holds_the_lock_until_it_is_stored(tiktok: TikTok, connector: Connector) -> None:
-    """The lock that the end of the process waits for."""
+    """The lock that the exit waits for."""
     held: list[bool] = []
 
     def token(*_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Scopes that the account's owner did not grant: TikTok's refusals show them, and only their columns are missing."""
+"""Scopes that were not granted: they are detected by TikTok's rejections, and only their columns are null."""
 
 from itertools import product
 from typing import Any
@@ -9,7 +9,16 @@ from source_tiktok_organic import SourceTiktokOrganic
 from source_tiktok_organic.config import load_manifest
 from unit_tests.command_result import FIELDS
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, good, page, refused, video
+from unit_tests.tiktok import (
+    ACCESS_TOKEN_CONFIG,
+    OAUTH_CONFIG,
+    TOKEN_RESPONSE,
+    TikTok,
+    error_response,
+    ok_response,
+    page,
+    video,
+)
 
 BASIC, PROFILE, STATS, VIDEOS = "user.info.basic", "user.info.profile", "user.info.stats", "video.list"
 EVERY_SCOPE = (BASIC, PROFILE, STATS, VIDEOS)
@@ -49,22 +58,22 @@ MESSAGES = DEFINITIONS["messages"]
 
 
 def grant(tiktok: TikTok, *scopes: str, code: str = "scope_not_authorized") -> TikTok:
-    """Respond as TikTok does for an account that granted these scopes alone."""
+    """Respond as TikTok does for an account that granted only these scopes."""
     tiktok.with_an_account()
-    refusal = refused(code, CODES[code])["json"]
+    rejection = error_response(code, CODES[code])["json"]
 
     def user(request: Any, context: Any) -> Any:
         names = request.qs["fields"][0].split(",")
         if all(SCOPE_OF[name] in scopes for name in names):
-            return good({"user": {name: USER[name] for name in names}})["json"]
+            return ok_response({"user": {name: USER[name] for name in names}})["json"]
         context.status_code = CODES[code]
-        return refusal
+        return rejection
 
     def videos(request: Any, context: Any) -> Any:
         if VIDEOS in scopes:
             return page([VIDEO], False)["json"]
         context.status_code = CODES[code]
-        return refusal
+        return rejection
 
     return tiktok.responds("user", {"json": user}).responds("videos", {"json": videos})
 
@@ -78,7 +87,7 @@ def columns_without(*scopes: str) -> str:
 
 
 def requested(tiktok: TikTok) -> dict[str, list[str]]:
-    """The fields requested for each stream, in order; `videos` has a parent, which only wants the account."""
+    """The fields requested for each stream, in order; `videos` has a parent, which only needs the account."""
     of_users = [query["fields"] for query in tiktok.queries("user")]
     return {
         "user_info": [fields for fields in of_users if fields not in ("open_id,video_count", "open_id")],
@@ -130,7 +139,7 @@ def test_missing_scope_drops_its_columns_or_stream(
 
 
 @pytest.mark.parametrize(
-    ("missing", "tried"),
+    ("missing", "expected_drops"),
     [
         ((), [()]),
         ((PROFILE,), [(), (PROFILE,)]),
@@ -140,16 +149,16 @@ def test_missing_scope_drops_its_columns_or_stream(
     ids=["none", "profile", "stats", "both"],
 )
 def test_scopes_are_dropped_one_by_one_then_all(
-    missing: tuple[str, ...], tried: list[tuple[str, ...]], tiktok: TikTok, connector: Connector
+    missing: tuple[str, ...], expected_drops: list[tuple[str, ...]], tiktok: TikTok, connector: Connector
 ) -> None:
-    """At most four requests more than with all scopes, and none more if nothing is missing."""
+    """At most four more requests than with all scopes, and none more if nothing is missing."""
     grant(tiktok, *all_but(*missing))
 
     outcome = connector.read(OAUTH_CONFIG)
 
     assert outcome.errors == []
     parent = ["open_id,video_count", "open_id"] if STATS in missing else ["open_id,video_count"]
-    of_users = [columns_without(*left_out) for left_out in tried]
+    of_users = [columns_without(*dropped) for dropped in expected_drops]
     assert requested(tiktok) == {"user_info": of_users, "parent": parent, "videos": [FIELDS["videos"]]}
     assert len(of_users) + len(parent) + 1 <= 3 + 4
 
@@ -215,7 +224,7 @@ def test_missing_basic_scope_fails_both_streams(config: Any, code: str, tiktok: 
     assert outcome.of("RECORD") == []
     assert outcome.warnings == []
     assert [outcome.statuses(stream)[-1] for stream in ("user_info", "videos")] == ["INCOMPLETE"] * 2
-    of_users = [columns_without(*left_out) for left_out in [(), (PROFILE,), (STATS,), (PROFILE, STATS)]]
+    of_users = [columns_without(*dropped) for dropped in [(), (PROFILE,), (STATS,), (PROFILE, STATS)]]
     assert requested(tiktok) == {"user_info": of_users, "parent": ["open_id,video_count", "open_id"], "videos": []}
 
 
@@ -252,7 +261,7 @@ def test_each_sync_requests_every_scope_again(
 
 def test_videos_scope_withdrawn_midway_keeps_what_was_read(tiktok: TikTok, connector: Connector) -> None:
     newest = [video(1_700_000_000 - 3600 * n) for n in range(20)]
-    tiktok.with_an_account(page(newest, True), refused("scope_not_authorized", 401))
+    tiktok.with_an_account(page(newest, True), error_response("scope_not_authorized", 401))
 
     outcome = connector.read({**ACCESS_TOKEN_CONFIG, "start_date": "2023-11-10"}, "videos")
 
@@ -264,11 +273,11 @@ def test_videos_scope_withdrawn_midway_keeps_what_was_read(tiktok: TikTok, conne
     assert (read["start"], read["end"]) == ("1699931601", "1700000000")
 
 
-@pytest.mark.parametrize("passing", [refused("internal_error", 500), refused("rate_limit_exceeded", 429)])
-def test_search_for_the_missing_scope_survives_faults(passing: Any, tiktok: TikTok, connector: Connector) -> None:
+@pytest.mark.parametrize("fault", [error_response("internal_error", 500), error_response("rate_limit_exceeded", 429)])
+def test_search_for_the_missing_scope_survives_faults(fault: Any, tiktok: TikTok, connector: Connector) -> None:
     record = {name: USER[name] for name in columns_without(PROFILE).split(",")}
     tiktok.with_an_account()
-    tiktok.responds("user", refused("scope_not_authorized", 401), passing, good({"user": record}))
+    tiktok.responds("user", error_response("scope_not_authorized", 401), fault, ok_response({"user": record}))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
 
@@ -279,7 +288,7 @@ def test_search_for_the_missing_scope_survives_faults(passing: Any, tiktok: TikT
 
 def test_search_stops_at_the_first_persistent_fault(tiktok: TikTok, connector: Connector) -> None:
     tiktok.with_an_account()
-    tiktok.responds("user", refused("scope_not_authorized", 401), refused("internal_error", 500))
+    tiktok.responds("user", error_response("scope_not_authorized", 401), error_response("internal_error", 500))
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["transient_error"]
     assert requested(tiktok)["user_info"] == [columns_without(), *[columns_without(PROFILE)] * 7]
@@ -290,7 +299,10 @@ def test_other_rejections_do_not_stop_the_search(tiktok: TikTok, connector: Conn
     record = {name: USER[name] for name in columns_without(STATS).split(",")}
     tiktok.with_an_account()
     tiktok.responds(
-        "user", refused("scope_not_authorized", 401), refused("invalid_params", 400), good({"user": record})
+        "user",
+        error_response("scope_not_authorized", 401),
+        error_response("invalid_params", 400),
+        ok_response({"user": record}),
     )
     outcome = connector.read(ACCESS_TOKEN_CONFIG, "user_info")
     assert (outcome.records("user_info"), outcome.errors) == ([record], [])
@@ -309,9 +321,9 @@ def test_other_rejections_do_not_stop_the_search(tiktok: TikTok, connector: Conn
 def test_failed_search_reports_the_last_rejection(
     stream: str, codes: list[str], requests: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    """It asks for the fewest fields, so that what it is refused for cannot be left out."""
+    """It requests the fewest fields, so that the rejected ones cannot be dropped."""
     endpoint = {"user_info": "user", "videos": "videos"}[stream]
-    tiktok.with_an_account().responds(endpoint, *(refused(code, 400) for code in codes))
+    tiktok.with_an_account().responds(endpoint, *(error_response(code, 400) for code in codes))
 
     outcome = connector.read(ACCESS_TOKEN_CONFIG, stream)
 
@@ -385,11 +397,11 @@ def test_check_names_missing_scopes_and_streams(
 def test_check_requests_every_field_and_one_video(
     missing: tuple[str, ...], tiktok: TikTok, connector: Connector
 ) -> None:
-    """With fewer fields than a sync it would not notice a scope that the sync needs."""
+    """With fewer fields than a sync, it would not detect a missing scope that the sync needs."""
     grant(tiktok, *all_but(*missing))
     connector.check(ACCESS_TOKEN_CONFIG)
-    tried = [(), (PROFILE,), (STATS,), (PROFILE, STATS)] if missing else [()]
-    of_users = [columns_without(*left_out) for left_out in tried]
+    expected_drops = [(), (PROFILE,), (STATS,), (PROFILE, STATS)] if missing else [()]
+    of_users = [columns_without(*dropped) for dropped in expected_drops]
     assert requested(tiktok) == {"user_info": of_users, "parent": [], "videos": [FIELDS["videos"]]}
     assert tiktok.bodies() == [{"max_count": 1}]
 

@@ -17,7 +17,7 @@ from source_tiktok_organic.config import load_manifest
 from source_tiktok_organic.sign_in import facts
 from unit_tests.command_result import catalog
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, page, refused, video
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, error_response, page, video
 
 PACKAGE = Path(__file__).parents[1] / "source_tiktok_organic"
 CODE = sorted([*PACKAGE.rglob("*.py"), PACKAGE.parent / "main.py"])
@@ -29,7 +29,7 @@ DANGEROUS_CALLS |= {
     f"{kind}{how}" for kind in ("exec", "spawn") for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
 }
 JSON = ("authenticators.py", "config.py", "config_file.py", "responses.py", "token_store.py")  # json.loads is allowed
-# The sign-in reads the package's own manifest, without the CDK and its loader.
+# The sign-in command reads the package's own manifest, without the CDK and its loader.
 YAML = "facts.py"
 SECRETS = ("client-secret-7f3a", "rft.first-7f3a", "rft.second-7f3a", "act.stored-7f3a", "act.fresh-7f3a")
 CONFIG = {
@@ -41,7 +41,7 @@ CONFIG = {
         "token_expiry_date": "2026-11-02T11:00:00Z",
     }
 }
-ANSWER = {**TOKEN_RESPONSE, "refresh_token": SECRETS[2], "access_token": SECRETS[4]}
+REFRESHED = {**TOKEN_RESPONSE, "refresh_token": SECRETS[2], "access_token": SECRETS[4]}
 TLS_VARIABLES = {
     "PYTHONHTTPSVERIFY": "0",
     "REQUESTS_CA_BUNDLE": "",
@@ -90,7 +90,7 @@ def test_shipped_files_are_searched() -> None:
 @pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
 def test_code_has_no_shell_eval_or_unsafe_load(file: Path) -> None:
     assert imported(file) & DANGEROUS_MODULES == ({"yaml"} if file.name == YAML else set())
-    # `load` is also that of the CDK's serializers, which make messages of JSON.
+    # `load` is also a method of the CDK's serializers, which parse JSON into messages.
     allowed = {"load"} if file.name in ("cli_files.py", YAML) else set()
     assert dangerous_calls(file) - allowed - ({"loads"} if file.name in JSON else set()) == set()
 
@@ -154,7 +154,7 @@ def test_redirect_does_not_get_the_client_secret(tiktok: TikTok, connector: Conn
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("level", ["--debug", "LOG_LEVEL"])
-@pytest.mark.parametrize("case", ["good", "failed_refresh", "echoed", "refused", "unauthorized", "gateway"])
+@pytest.mark.parametrize("case", ["success", "failed_refresh", "echoed", "rejected", "unauthorized", "gateway"])
 @pytest.mark.parametrize("command", ["check", "read"])
 def test_secret_never_reaches_the_log(
     command: str, case: str, level: str, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
@@ -162,14 +162,14 @@ def test_secret_never_reaches_the_log(
     """At debug level the CDK logs request headers, bodies and responses."""
     echo = {"error": "invalid_grant", "error_description": f"{SECRETS[0]} and {SECRETS[1]}", "log_id": "1"}
     responses: dict[str, Any] = {
-        "good": {},
-        "failed_refresh": {"token": refused("access_token_invalid", 401)},
+        "success": {},
+        "failed_refresh": {"token": error_response("access_token_invalid", 401)},
         "echoed": {"token": {"json": echo, "status_code": 400}},
-        "refused": {"user": refused("invalid_params", 400)},
-        "unauthorized": {"user": refused("access_token_invalid", 401)},
+        "rejected": {"user": error_response("invalid_params", 400)},
+        "unauthorized": {"user": error_response("access_token_invalid", 401)},
         "gateway": {"user": {"text": f"<html>{SECRETS[4]}", "status_code": 502}},
     }
-    tiktok.with_an_account(page([video(1_700_000_000)], False)).responds("token", {"json": ANSWER})
+    tiktok.with_an_account(page([video(1_700_000_000)], False)).responds("token", {"json": REFRESHED})
     for endpoint, response in responses[case].items():
         tiktok.responds(endpoint, response)
     files = {"config": CONFIG, **({"catalog": catalog()} if command == "read" else {})}
@@ -185,7 +185,7 @@ def test_secret_never_reaches_the_log(
 
 
 def test_rotated_token_is_in_the_control_message_only(tiktok: TikTok, connector: Connector) -> None:
-    tiktok.with_an_account().responds("token", {"json": ANSWER})
+    tiktok.with_an_account().responds("token", {"json": REFRESHED})
     outcome = connector.check(CONFIG)
     assert [m["type"] for m in outcome.messages if found_in(json.dumps(m))] == ["CONTROL"]
     (stored,) = outcome.configs

@@ -1,4 +1,4 @@
-"""The spec: what a person sees in Airbyte's form, and what the platform needs to know about secrets and defaults."""
+"""The spec: what a user sees in Airbyte's form, and what the platform needs to know about secrets and defaults."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The start of a command: what `quick_import` saves, and that it leaves nothing behind."""
+"""The start of a command: what `quick_import` saves, and that it restores what it patches."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_command_start_does_no_work_twice() -> None:
 
 
 def test_plain_cdk_import_still_does_work_twice() -> None:
-    """When it no longer does, `quick_import` has lost its reason."""
+    """Once it no longer does, `quick_import` can be removed."""
     parsed, made_again, *_ = run_python(COUNT.format(module="airbyte_cdk")).split()
     assert (int(parsed) > 0, int(made_again) > 0) == (True, True)
 

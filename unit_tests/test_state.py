@@ -1,4 +1,4 @@
-"""The state: where the next sync begins, and that nothing is lost between two syncs."""
+"""The state: where the next sync starts, and that nothing is lost between two syncs."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from unit_tests.connector import Connector
-from unit_tests.tiktok import USER, TikTok, page, refused, video
-from unit_tests.tiktok import good as ok
+from unit_tests.tiktok import USER, TikTok, error_response, ok_response, page, video
 from unit_tests.video_factory import DAY, NOW_S, OTHER, OWN, at, config, day_of, posts, state_of, times
 
 
@@ -89,7 +88,7 @@ def test_state_of_another_account_is_not_applied(tiktok: TikTok, connector: Conn
 
 
 def test_future_state_is_treated_as_now(tiktok: TikTok, connector: Connector) -> None:
-    """It would read nothing for ever."""
+    """Otherwise nothing would ever be read."""
     tiktok.with_videos(NOW_S - DAY)
     outcome = connector.read(config(), "videos", state=state_of(4_102_444_800))
     assert (outcome.errors, times(outcome)) == ([], [NOW_S - DAY])
@@ -147,29 +146,29 @@ def test_future_start_date_causes_a_warning(tiktok: TikTok, connector: Connector
     assert int(outcome.states[-1]["states"][0]["cursor"]["create_time"]) <= NOW_S
 
 
-def with_known_videos(tiktok: TikTok, posted: list[int]) -> None:
-    """Prepare an account whose profile has its number of videos: a small one is read by one worker."""
+def with_video_count(tiktok: TikTok, posted: list[int]) -> None:
+    """Prepare an account whose profile has its video count: a small one is read by one worker."""
     tiktok.with_videos(*posted)
-    tiktok.responds("user", ok({"user": {**USER, "video_count": len(posted)}}))
+    tiktok.responds("user", ok_response({"user": {**USER, "video_count": len(posted)}}))
 
 
-def failing_after(tiktok: TikTok, pages: int, posted: list[int]) -> None:
-    """Prepare an account of which TikTok refuses every page but the first ones."""
-    with_known_videos(tiktok, posted)
-    good = tiktok.listed.respond
+def fail_after(tiktok: TikTok, pages: int, posted: list[int]) -> None:
+    """Prepare an account of which TikTok rejects every page after the first `pages`."""
+    with_video_count(tiktok, posted)
+    respond_as_listed = tiktok.listed.respond
 
     def respond(request: Any, context: Any) -> Any:
         if len(tiktok.requests("videos")) > pages:
             context.status_code = 400
-            return refused("never_heard_of", 400)["json"]
-        return good(request, context)
+            return error_response("never_heard_of", 400)["json"]
+        return respond_as_listed(request, context)
 
     tiktok.responds("videos", {"json": respond})
 
 
 def test_failed_sync_emits_the_pages_it_read(tiktok: TikTok, connector: Connector) -> None:
     posted = posts(100, DAY)
-    failing_after(tiktok, 2, posted)
+    fail_after(tiktok, 2, posted)
     outcome = connector.read(config(), "videos")
     assert [failure for failure, _ in outcome.errors[:-1]] == ["system_error"]
     assert times(outcome) == sorted(posted[:39])
@@ -207,10 +206,10 @@ def test_continued_sync_reads_no_lookback(tiktok: TikTok, connector: Connector) 
 
 
 def test_first_second_counts_only_once_it_was_read(tiktok: TikTok, connector: Connector) -> None:
-    """The CDK's first slice claims the start date's first second before anything was read."""
+    """The CDK's first slice includes the start date's first second before anything was read."""
     start = at("2026-01-01")
     posted = [*posts(30, DAY), start]
-    failing_after(tiktok, 1, posted)
+    fail_after(tiktok, 1, posted)
     first = connector.read(config(start_date="2026-01-01"), "videos")
     tiktok.with_videos(*posted)
     second = connector.read(config(start_date="2026-01-01"), "videos", state=first.states[-1])
@@ -218,9 +217,9 @@ def test_first_second_counts_only_once_it_was_read(tiktok: TikTok, connector: Co
 
 
 def test_stopped_incremental_sync_keeps_what_was_read(tiktok: TikTok, connector: Connector) -> None:
-    """Its lookback becomes a gap: what lies before it stays read."""
+    """Its lookback becomes a gap: older videos still count as read."""
     posted = posts(60, 12 * 3600)
-    failing_after(tiktok, 1, posted)
+    fail_after(tiktok, 1, posted)
     state = state_of(NOW_S - 2 * DAY)
     first = connector.read(config(lookback_window_days=20), "videos", state=state)
     begin = NOW_S - 22 * DAY
@@ -232,7 +231,7 @@ def test_stopped_incremental_sync_keeps_what_was_read(tiktok: TikTok, connector:
 
 
 def test_stopped_before_its_first_page_keeps_the_state(tiktok: TikTok, connector: Connector) -> None:
-    failing_after(tiktok, 0, [NOW_S])
+    fail_after(tiktok, 0, [NOW_S])
     for state in (state_of(NOW_S - DAY), ranges_of((NOW_S - 9 * DAY, NOW_S - DAY), newest=NOW_S - DAY)):
         assert connector.read(config(), "videos", state=state).states[-1] == state
     assert connector.read(config(), "videos").states[-1] == state_of(at("2024-01-01"))
@@ -268,7 +267,7 @@ def test_full_refresh_continues_a_stopped_attempt(tiktok: TikTok, connector: Con
 def test_state_is_emitted_every_ten_pages(tiktok: TikTok, connector: Connector) -> None:
     """The CDK emits it every 600 s; a killed sync would start over."""
     posted = posts(600, DAY)
-    with_known_videos(tiktok, posted)
+    with_video_count(tiktok, posted)
     outcome = connector.read(config(), "videos")
     assert (outcome.errors, len(tiktok.bodies())) == ([], 32)
     assert len(outcome.states) == 1 + 3 + 1
@@ -277,12 +276,12 @@ def test_state_is_emitted_every_ten_pages(tiktok: TikTok, connector: Connector) 
 def test_state_is_emitted_after_three_seconds(
     tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
-    with_known_videos(tiktok, posts(100, DAY))
-    good = tiktok.listed.respond
+    with_video_count(tiktok, posts(100, DAY))
+    respond_as_listed = tiktok.listed.respond
 
     def slow(request: Any, context: Any) -> Any:
         clock.tick(3)
-        return good(request, context)
+        return respond_as_listed(request, context)
 
     tiktok.responds("videos", {"json": slow})
     outcome = connector.read(config(), "videos")
@@ -307,10 +306,10 @@ def test_state_claims_only_what_was_emitted(tiktok: TikTok, connector: Connector
 
 
 def test_pinned_post_does_not_advance_the_state(tiktok: TikTok, connector: Connector) -> None:
-    """41 of 399 videos were once lost for good when a pinned post headed each page and one window failed."""
+    """41 of 399 videos were once lost when a pinned post was on top of each page and one window failed."""
     posted = posts(100, DAY)
     pinned = video(NOW_S - 300 * DAY)
-    tiktok.with_an_account(page([pinned, *map(video, posted[:19])], True), refused("never_heard_of", 400))
+    tiktok.with_an_account(page([pinned, *map(video, posted[:19])], True), error_response("never_heard_of", 400))
     outcome = connector.read(config(), "videos")
     assert outcome.states[-1] == ranges_of((posted[18] + 1, NOW_S), newest=NOW_S)
 
@@ -319,7 +318,7 @@ def test_pinned_post_does_not_advance_the_state(tiktok: TikTok, connector: Conne
 def test_post_dated_tomorrow_does_not_advance_the_state(
     count: int, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
-    """The next sync would begin behind what is posted until then."""
+    """The next sync would skip what is posted until then."""
     tomorrow, posted = NOW_S + 20 * 3600, posts(count, DAY)
     tiktok.with_videos(tomorrow, *posted)
     options = config(start_date="2026-01-01", lookback_window_days=0)

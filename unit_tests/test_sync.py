@@ -25,7 +25,7 @@ from examples.sync.warehouse import warehouse_at
 
 APP = {"auth_type": "oauth2.0", "client_key": "key", "client_secret": "secret"}
 CONFIG = {"credentials": {**APP, "refresh_token": "rft.OLD"}}
-RENEWED = {"credentials": {**APP, "refresh_token": "rft.NEW"}}
+REFRESHED = {"credentials": {**APP, "refresh_token": "rft.NEW"}}
 
 
 @pytest.fixture
@@ -83,25 +83,25 @@ def test_at_most_five_missing_rows_are_named() -> None:
 
 def test_stored_config_is_readable_by_its_owner_only(config_file: Path) -> None:
     """Catches a new refresh token that is lost or readable by others, and temporary files left behind."""
-    account_of_file(config_file).keep(RENEWED)
-    assert account_of_file(config_file).config == RENEWED
+    account_of_file(config_file).keep(REFRESHED)
+    assert account_of_file(config_file).config == REFRESHED
     assert config_file.stat().st_mode & 0o777 == 0o600
     assert list(config_file.parent.iterdir()) == [config_file]
 
 
 def test_storing_a_config_follows_links(config_file: Path, tmp_path: Path) -> None:
-    """Catches a link that is replaced by a copy while the real file keeps the used-up token."""
+    """Catches a link that is replaced by a copy while the real file keeps the used token."""
     link = tmp_path / "link.json"
     link.symlink_to(config_file)
-    write_config(link, RENEWED)
+    write_config(link, REFRESHED)
     assert link.is_symlink()
-    assert json.loads(config_file.read_text()) == RENEWED
+    assert json.loads(config_file.read_text()) == REFRESHED
 
 
 def test_unwritable_config_asks_to_reauthenticate(tmp_path: Path) -> None:
-    """Catches a lost token that is noticed only at the next run."""
+    """Catches a lost token that is noticed only in the next run."""
     with pytest.raises(SyncError, match=r"could not be written .* re-authenticate"):
-        write_config(tmp_path / "gone" / "config.json", RENEWED)
+        write_config(tmp_path / "gone" / "config.json", REFRESHED)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_invalid_config_is_rejected_without_quoting_it(config_file: Path, conten
 
 
 def test_config_is_read_as_the_connector_reads_it(config_file: Path) -> None:
-    """Catches an editor's byte order mark that is refused, and a null in place of a lookback of 30 days."""
+    """Catches an editor's byte order mark that is rejected, and a null instead of a lookback of 30 days."""
     text = json.dumps({**CONFIG, "lookback_window_days": None, "start_date": None}, indent=2)
     config_file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     account = account_of_file(config_file)
@@ -132,7 +132,7 @@ def test_config_is_read_as_the_connector_reads_it(config_file: Path) -> None:
 
 
 def test_reading_a_config_prints_nothing(config_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The connector says itself what it finds odd in it, and would then say it twice."""
+    """The connector warns about it, and would then warn twice."""
     config_file.write_text(json.dumps({**CONFIG, "lookback_days": 3}))
     account_of_file(config_file)
     assert capfd.readouterr() == ("", "")
@@ -176,7 +176,7 @@ def test_every_line_is_passed_on_and_counted() -> None:
         "42",
         status,
         _record("user_info", open_id="a", video_count=2),
-        _control(RENEWED),
+        _control(REFRESHED),
         _record("videos", id="1"),
         _record("videos", id="2"),
         _status("SUCCEEDED"),
@@ -186,19 +186,19 @@ def test_every_line_is_passed_on_and_counted() -> None:
     listener = Listener(on_config=configs.append, on_record=lambda: ticks.append(None))
     assert list(listener.read_along(lambda args: iter(lines))(["read"])) == lines
     assert listener.counts == {"user_info": 1, "videos": 2}
-    assert (listener.expected_videos, configs, len(ticks), listener.problem) == (2, [RENEWED], 3, None)
+    assert (listener.expected_videos, configs, len(ticks), listener.problem) == (2, [REFRESHED], 3, None)
 
 
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ([_error("TikTok refused."), _error("Streams did not sync: videos.")], "TikTok refused."),
-        ([_status("FAILED", "'Sign in again.'")], "Sign in again."),
+        ([_error("TikTok rejected it."), _error("Streams did not sync: videos.")], "TikTok rejected it."),
+        ([_status("FAILED", "'Re-authenticate.'")], "Re-authenticate."),
         ([_status("FAILED")], None),
     ],
 )
 def test_first_error_of_a_failure_is_reported(lines: list[str], problem: str | None) -> None:
-    """Catches a demo that only says that the connector failed."""
+    """Catches a demo that does not say why the connector failed."""
     listener = Listener(on_config=lambda config: None)
     for line in lines:
         listener.hear(line)
@@ -206,18 +206,18 @@ def test_first_error_of_a_failure_is_reported(lines: list[str], problem: str | N
 
 
 def test_sync_fails_if_a_token_cannot_be_stored() -> None:
-    """Catches a sync that goes on although its next one cannot work."""
+    """Catches a sync that continues although the next one cannot work."""
 
     def fail(config: dict[str, Any]) -> None:
         raise SyncError("disk full")
 
     listener = Listener(on_config=fail)
     with pytest.raises(SyncError, match="disk full"):
-        list(listener.read_along(lambda: iter([_control(RENEWED)]))())
+        list(listener.read_along(lambda: iter([_control(REFRESHED)]))())
 
 
 def test_records_are_dated_back_by_the_lag() -> None:
-    """Catches 28 days of the sandbox that all land on one."""
+    """Catches 28 days of the sandbox that are all written as one."""
     listener = Listener(on_config=lambda config: None, lag=60.0)
     record = {"stream": "videos", "data": {}, "emitted_at": 90_000}
     dated = json.loads(listener.hear(json.dumps({"type": "RECORD", "record": record})))
@@ -225,7 +225,7 @@ def test_records_are_dated_back_by_the_lag() -> None:
 
 
 def test_listener_knows_which_streams_are_complete() -> None:
-    """Catches a sync that was stopped in mid-way and counts as one that saw everything."""
+    """Catches a stopped sync that counts as complete."""
     listener = Listener(on_config=lambda config: None)
     for stream, status in (("user_info", "COMPLETE"), ("videos", "RUNNING"), ("videos", "INCOMPLETE")):
         found = {"stream_descriptor": {"name": stream}, "status": status}
@@ -248,12 +248,14 @@ STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": st
         ({}, "a", STATE, 1_790_000_000 - 30 * 86_400),
         ({"lookback_window_days": 0}, "a", STATE, 1_790_000_000),
         ({"start_date": "2026-09-15"}, "a", STATE, 1_789_430_400),
-        ({}, "of another person who signed in", STATE, 1_388_534_400),
+        ({}, "of another account", STATE, 1_388_534_400),
         ({}, "a", STOPPED, 1_791_000_001),
     ],
 )
-def test_covered_period_follows_state_and_lookback(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
-    """Catches videos that look gone because the lookback did not reach them."""
+def test_covered_period_follows_state_and_lookback(
+    config: dict[str, Any], open_id: str, state: Any, covers_from: int
+) -> None:
+    """Catches videos that are reported as gone because they are older than the lookback."""
     assert Account("brand", config, keep=lambda changed: None).covers_from(open_id, state) == covers_from
 
 
@@ -268,7 +270,7 @@ def test_full_read_is_due_on_its_day(setting: str, day: int, due: bool) -> None:
 
 
 def test_folder_of_configs_is_read_in_order(config_file: Path) -> None:
-    """Catches a folder that is taken for a file, and other files taken for configs."""
+    """Catches a folder that is treated as a file, and other files treated as configs."""
     (config_file.parent / "another.json").write_text(json.dumps(CONFIG))
     (config_file.parent / "notes.txt").write_text("x")
     (config_file.parent / "tokens").mkdir()
@@ -288,7 +290,7 @@ def test_folder_of_configs_is_read_in_order(config_file: Path) -> None:
 def test_missing_config_says_how_to_sign_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, command: str
 ) -> None:
-    """Catches a beginner who is told of a missing file, and a command that is not in the PATH."""
+    """Catches a message that only names the missing file, and a command that is not on the PATH."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.executable", str(tmp_path / ".venv-demo" / "bin" / "python"))
     (tmp_path / "accounts").mkdir()
@@ -310,7 +312,7 @@ def test_postgres_address_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_connection_options_reach_dbt_and_libpq() -> None:
-    """Catches a connection without TLS where TLS was asked for."""
+    """Catches a connection without TLS although TLS was requested."""
     given = warehouse_at("postgres://ada@db.example/marketing?sslmode=verify-full&sslrootcert=/etc/ca%20file.pem")
     options = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ca file.pem"}
     assert given.libpq == options
@@ -371,7 +373,7 @@ def test_each_warehouse_has_its_own_picture() -> None:
     ids=["password", "at", "none", "options", "percent"],
 )
 def test_cron_line_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, printed: str) -> None:
-    """Catches a password on the screen and in crontab, and a % that cron takes for a line break."""
+    """Catches a password on the screen and in crontab, and a % that cron treats as a line break."""
     monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     line = cron_line(Path("accounts"), to)
     assert line.endswith(f" -m examples.sync --quiet --accounts accounts --to {printed}")
@@ -379,7 +381,7 @@ def test_cron_line_has_no_password(monkeypatch: pytest.MonkeyPatch, to: str, pri
 
 
 def test_token_store_is_used_and_in_the_cron_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a used refresh token where the newest one lies in the token store."""
+    """Catches a used refresh token although the newest one is in the token store."""
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "")
     monkeypatch.delenv("TIKTOK_TOKEN_STORE")
     use_token_store(tmp_path)
@@ -406,7 +408,7 @@ def raised_by(error: BaseException) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (UsageError("wrong"), 2, "wrong\n"),
         (AlreadyRunningError("running"), 3, "running\n"),
@@ -421,29 +423,29 @@ def raised_by(error: BaseException) -> Any:
     ids=["usage", "running", "failed", "disk", "ctrl-c"],
 )
 def test_exit_codes_match_the_page(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, message: str
 ) -> None:
     monkeypatch.setattr("examples.sync.__main__._run", raised_by(error))
     assert main([]) == code
-    assert capsys.readouterr() == ("", said)
+    assert capsys.readouterr() == ("", message)
 
 
 def test_unexpected_error_prints_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Catches a page of Python in cron's mail; the traceback is kept for whoever can read it."""
+    """Catches a traceback in cron's mail; it is written to a log instead."""
     monkeypatch.setattr("examples.sync.__main__._run", raised_by(ZeroDivisionError("division by zero\nmore")))
     assert main(["--accounts", str(tmp_path)]) == 1
     log = tmp_path / ".sync" / "errors.log"
-    said = f"An unexpected error, ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
-    assert capsys.readouterr() == ("", said)
+    message = f"An unexpected error, ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
+    assert capsys.readouterr() == ("", message)
     assert "Traceback (most recent call last)" in log.read_text()
 
 
 def test_any_exception_of_one_account_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Catches a folder of accounts of which none is read after the first; warnings name theirs."""
+    """Catches a folder of accounts that is not read after the first failure; warnings name their account."""
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.json").write_text(json.dumps(CONFIG))
     (tmp_path / "c.json").write_text("{")
@@ -453,7 +455,7 @@ def test_any_exception_of_one_account_leaves_the_others(
         read.append(account.name)
         warn("The refresh token expires in 5 days.")
         if account.name == "a":
-            raise RuntimeError("odd")
+            raise RuntimeError("unusual")
         return Counter(videos=1)
 
     monkeypatch.setattr("examples.sync.__main__.load_pyairbyte", lambda steps, work: None)
@@ -464,7 +466,7 @@ def test_any_exception_of_one_account_leaves_the_others(
 
     assert read == ["a", "b"]
     first, second = problems
-    assert first.startswith("a: An unexpected error, RuntimeError: odd. ")
+    assert first.startswith("a: An unexpected error, RuntimeError: unusual. ")
     assert second.startswith("c: The config file ")
     assert capsys.readouterr().err.splitlines() == [
         "a: The refresh token expires in 5 days.",
@@ -482,7 +484,7 @@ def test_each_warning_is_printed_once() -> None:
 
 
 def test_reasons_are_short_and_one_line() -> None:
-    """Catches SQL with everybody's captions as a message."""
+    """Catches SQL with captions in a message."""
     assert first_line(ValueError("bad value.\nDETAIL: caption")) == "bad value"
     assert first_line(ValueError("x" * 300)) == "x" * 199 + "…"
     assert first_line(ValueError()) == ""

@@ -1,4 +1,4 @@
-"""The example in examples/terraform/: the provider takes it, and no apply can lose a token or a state.
+"""The example in examples/terraform/: the provider accepts it, and no apply can lose a token or a state.
 
 provider_schema.json is an extract of the provider's documentation, as `terraform validate` needs a registry.
 """
@@ -22,7 +22,7 @@ META_ARGUMENTS = {"for_each", "lifecycle"}
 
 
 def plain(value: Any) -> Any:
-    """The value without the quotes and markers that hcl2 leaves in."""
+    """The value without the quotes and markers that hcl2 keeps."""
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items() if not key.startswith("__")}
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def test_streams_match_the_connector() -> None:
         assert stream["cursor_field"] == (cursor and [cursor])
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="NOT TESTED: there is no jq here")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="NOT TESTED: jq is not installed")
 def test_documented_command_collects_the_tokens(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text()
     (function,) = re.findall(r"\$ (tokens\(\) \{.*\})$", page, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Token responses: whatever else is in them, the tokens are emitted first, and no invalid value loses them."""
+"""Token responses: the tokens are emitted first, and no invalid value in a response loses them."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, good
+from unit_tests.tiktok import OAUTH_CONFIG, TOKEN_RESPONSE, USER, TikTok, ok_response
 from unit_tests.token_store_helpers import authenticator_of
 
 MESSAGES = load_manifest()["definitions"]["messages"]
@@ -85,7 +85,7 @@ def test_only_written_properties_change(tiktok: TikTok, connector: Connector) ->
 
 
 def test_refresh_adds_no_key_to_the_config(tiktok: TikTok) -> None:
-    """Other threads walk through it meanwhile, and a dictionary whose size changes would fail them."""
+    """Other threads iterate over it meanwhile, and would fail if its size changed."""
     tiktok.with_an_account()
     config = {"credentials": {**OAUTH_CONFIG["credentials"]}}
     authenticator = authenticator_of(config)
@@ -102,7 +102,7 @@ def test_tokens_are_emitted_before_the_next_request(tiktok: TikTok, connector: C
     def user(*_: Any) -> Any:
         assert isinstance(sys.__stdout__, io.StringIO)
         printed.append(sys.__stdout__.getvalue())
-        return good({"user": USER})["json"]
+        return ok_response({"user": USER})["json"]
 
     tiktok.with_an_account().responds("user", {"json": user})
     connector.read(OAUTH_CONFIG, "user_info")

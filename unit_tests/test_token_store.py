@@ -8,8 +8,8 @@ import pytest
 
 from unit_tests.command_result import FIELDS
 from unit_tests.connector import Connector
-from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_RESPONSE, USER, TikTok, good, recorded, refused
-from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
+from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, TOKEN_RESPONSE, USER, TikTok, error_response, ok_response, recorded
+from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, sent_refresh_tokens, with_rotating_tokens
 
 
 def names(store: Path) -> set[str]:
@@ -25,7 +25,7 @@ def test_without_the_variable_nothing_is_stored(
     with_rotating_tokens(tiktok)
     for _ in range(2):
         assert connector.check(config()).errors == []
-    assert spent(tiktok) == [FIRST, FIRST]
+    assert sent_refresh_tokens(tiktok) == [FIRST, FIRST]
     assert names(tmp_path) == set()
 
 
@@ -35,7 +35,7 @@ def test_one_config_serves_check_and_three_syncs(store: Path, tiktok: TikTok, co
     outcomes = [connector.check(config()), *(connector.read(config()) for _ in range(3))]
 
     assert [(o.exit_code, o.errors, o.warnings) for o in outcomes] == [(0, [], [])] * 4
-    assert spent(tiktok) == [FIRST]
+    assert sent_refresh_tokens(tiktok) == [FIRST]
     assert {*tiktok.bearers("user"), *tiktok.bearers("videos")} == {"act.1"}
     assert [len(o.configs) for o in outcomes] == [1, 0, 0, 0]
 
@@ -47,7 +47,7 @@ def test_each_refresh_of_one_config_uses_the_newest_token(
     for _ in range(3):
         assert connector.read(config()).errors == []
         clock.tick(86_400)
-    assert spent(tiktok) == [FIRST, "rft.1", "rft.2"]
+    assert sent_refresh_tokens(tiktok) == [FIRST, "rft.1", "rft.2"]
 
 
 def test_file_is_readable_by_its_owner_only(store: Path, tiktok: TikTok, connector: Connector) -> None:
@@ -78,7 +78,7 @@ def test_each_earlier_token_leads_to_the_newest(
     outcome = connector.check(config(configured))
 
     assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
-    assert spent(tiktok) == [FIRST, "rft.1", "rft.2", "rft.3"]
+    assert sent_refresh_tokens(tiktok) == [FIRST, "rft.1", "rft.2", "rft.3"]
     assert names(store) == {file_of(store).name, file_of(store).with_suffix(".lock").name}
 
 
@@ -86,11 +86,11 @@ def test_store_works_for_clients_that_store_configs(
     store: Path, tiktok: TikTok, connector: Connector, clock: Any
 ) -> None:
     with_rotating_tokens(tiktok)
-    kept = config()
+    stored_config = config()
     for _ in range(3):
-        (kept,) = connector.check(kept).configs
+        (stored_config,) = connector.check(stored_config).configs
         clock.tick(86_400)
-    assert spent(tiktok) == [FIRST, "rft.1", "rft.2"]
+    assert sent_refresh_tokens(tiktok) == [FIRST, "rft.1", "rft.2"]
     assert [path.name for path in store.glob("*.json")] == [file_of(store).name]
 
 
@@ -99,13 +99,13 @@ def test_new_authorization_gets_its_own_file(store: Path, tiktok: TikTok, connec
     connector.check(config())
     connector.check(config("rft.of_a_new_consent"))
     connector.check(config(client_key="of-another-app"))
-    assert spent(tiktok) == [FIRST, "rft.of_a_new_consent", FIRST]
+    assert sent_refresh_tokens(tiktok) == [FIRST, "rft.of_a_new_consent", FIRST]
     files = [file_of(store), file_of(store, "rft.of_a_new_consent"), file_of(store, client_key="of-another-app")]
     assert {*store.glob("*.json")} == {*files}
 
 
 def test_configured_access_token_is_used_with_an_empty_file(store: Path, tiktok: TikTok, connector: Connector) -> None:
-    """The first run failed before it had one."""
+    """The first run failed before it had a token."""
     with_rotating_tokens(tiktok).responds("token", {"json": {"error": "server_error"}})
     assert connector.check(config()).of("CONNECTION_STATUS")[0]["status"] == "FAILED"
     connector.check(config(access_token="act.typed"))
@@ -119,16 +119,16 @@ def test_bare_access_token_is_not_stored(store: Path, tiktok: TikTok, connector:
 
 
 def test_rejected_token_of_the_store_is_refreshed_once(store: Path, tiktok: TikTok, connector: Connector) -> None:
-    """It is in the store still, and as good as new by its date."""
+    """It is still in the store, and not expired by its date."""
     with_rotating_tokens(tiktok)
     connector.check(config())
-    tiktok.responds("user", refused("access_token_invalid", 401), good({"user": USER}))
+    tiktok.responds("user", error_response("access_token_invalid", 401), ok_response({"user": USER}))
     assert connector.read(config(), "user_info").errors == []
-    assert (spent(tiktok), tiktok.bearers("user")[1:]) == ([FIRST, "rft.1"], ["act.1", "act.2"])
+    assert (sent_refresh_tokens(tiktok), tiktok.bearers("user")[1:]) == ([FIRST, "rft.1"], ["act.1", "act.2"])
 
 
 def test_token_refreshed_by_another_process_is_used(store: Path, tiktok: TikTok, connector: Connector) -> None:
-    """Both had the same one, which was revoked; the other process was first."""
+    """Both had the same token, which was revoked; the other process refreshed it first."""
     with_rotating_tokens(tiktok)
     connector.check(config())
     other = {"access_token": "act.of_another", "refresh_token": "rft.of_another"}
@@ -136,16 +136,16 @@ def test_token_refreshed_by_another_process_is_used(store: Path, tiktok: TikTok,
     def user(*_: Any) -> Any:
         stored = json.loads(file_of(store).read_text())
         file_of(store).write_text(json.dumps({**stored, **other}))
-        return refused("access_token_invalid", 401)["json"]
+        return error_response("access_token_invalid", 401)["json"]
 
-    tiktok.responds("user", {"json": user, "status_code": 401}, good({"user": USER}))
+    tiktok.responds("user", {"json": user, "status_code": 401}, ok_response({"user": USER}))
     outcome = connector.read(config(), "user_info")
-    assert (outcome.errors, spent(tiktok)) == ([], [FIRST])
+    assert (outcome.errors, sent_refresh_tokens(tiktok)) == ([], [FIRST])
     assert tiktok.bearers("user")[1:] == ["act.1", "act.of_another"]
 
 
 def test_file_of_an_earlier_version_is_used(store: Path, tiktok: TikTok, connector: Connector) -> None:
-    """It has the scopes too, which are neither used nor stored any more."""
+    """It has the scopes too, which are no longer used or stored."""
     with_rotating_tokens(tiktok)
     connector.check(config())
     file = file_of(store)
@@ -154,7 +154,7 @@ def test_file_of_an_earlier_version_is_used(store: Path, tiktok: TikTok, connect
 
     outcome = connector.read(config(), "user_info")
 
-    assert (outcome.errors, outcome.warnings, spent(tiktok)) == ([], [], [FIRST])
+    assert (outcome.errors, outcome.warnings, sent_refresh_tokens(tiktok)) == ([], [], [FIRST])
     assert [query["fields"] for query in tiktok.queries("user")] == [FIELDS["user_info"]] * 2
     assert json.loads(file.read_text()) == stored
 
@@ -165,20 +165,20 @@ def test_expired_token_of_the_store_is_a_config_error(
     with_rotating_tokens(tiktok)
     connector.check(config())
     clock.tick(86_400)
-    dead = {"json": recorded("token_invalid_grant.json"), "status_code": 400}
-    tiktok.responds("token", dead)
+    expired = {"json": recorded("token_invalid_grant.json"), "status_code": 400}
+    tiktok.responds("token", expired)
     assert connector.read(config(), "user_info").errors[0][0] == "config_error"
     tiktok.responds("token", {"json": TOKEN_RESPONSE})
     assert connector.read(config("rft.new"), "user_info").errors == []
-    assert spent(tiktok) == [FIRST, "rft.1", "rft.new"]
+    assert sent_refresh_tokens(tiktok) == [FIRST, "rft.1", "rft.new"]
 
 
 def test_stored_tokens_are_masked(store: Path, tiktok: TikTok, connector: Connector, clock: Any) -> None:
     with_rotating_tokens(tiktok)
     connector.check(config())
     clock.tick(86_400)
-    said = {"error": "invalid_grant", "error_description": "not rft.1 nor act.1"}
-    tiktok.responds("token", {"json": said})
+    body = {"error": "invalid_grant", "error_description": "not rft.1 nor act.1"}
+    tiktok.responds("token", {"json": body})
     outcome = connector.read(config(), "user_info")
     assert "invalid_grant" in outcome.logs + str(outcome.messages)
     assert [secret for secret in ("rft.1", "act.1") if secret in json.dumps(outcome.messages) + outcome.stderr] == []

@@ -1,4 +1,4 @@
-"""A token store that is damaged, full or no folder at all."""
+"""A token store that is damaged, full or not a folder."""
 
 import errno
 import json
@@ -9,12 +9,12 @@ import pytest
 
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
-from unit_tests.tiktok import USER, TikTok, good, refused
-from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, spent, with_rotating_tokens
+from unit_tests.tiktok import USER, TikTok, error_response, ok_response
+from unit_tests.token_store_helpers import FIRST, VARIABLE, config, file_of, sent_refresh_tokens, with_rotating_tokens
 
 MESSAGES = load_manifest()["definitions"]["messages"]
 STORED = {"access_token": "act.x", "refresh_token": "rft.x", "token_expiry_date": "", "hashes": []}
-# What others wrote there, or a disk cut off.
+# Files of other programs, or cut off by a full disk.
 DAMAGED = {
     "empty": "",
     "cut_off": json.dumps(STORED)[:-9],
@@ -37,7 +37,7 @@ def test_damaged_file_counts_as_absent(content: str, store: Path, tiktok: TikTok
 
     outcome = connector.read(config())
 
-    assert (outcome.errors, spent(tiktok)) == ([], [FIRST])
+    assert (outcome.errors, sent_refresh_tokens(tiktok)) == ([], [FIRST])
     assert outcome.warnings == [MESSAGES["token_file_damaged"].format(path=file, aside=f"{file.stem}.damaged")]
     assert json.loads(file.read_text())["refresh_token"] == "rft.1"
 
@@ -47,7 +47,7 @@ def test_damaged_file_of_another_account_is_ignored(store: Path, tiktok: TikTok,
     store.mkdir(parents=True)
     (store / "0.json").write_text("{")
     assert [connector.read(config()).errors for _ in range(2)] == [[], []]
-    assert (spent(tiktok), (store / "0.json").read_text()) == ([FIRST], "{")
+    assert (sent_refresh_tokens(tiktok), (store / "0.json").read_text()) == ([FIRST], "{")
 
 
 @pytest.mark.parametrize("obstacle", ["folder", "lock", "file"])
@@ -56,7 +56,7 @@ def test_unusable_store_fails_before_a_token_is_used(
 ) -> None:
     store.parent.mkdir()
     if obstacle == "folder":
-        store.write_text("a file stands here")
+        store.write_text("a file is here")
     else:
         file_of(store).with_suffix({"lock": ".lock", "file": ".json"}[obstacle]).mkdir(parents=True)
     with_rotating_tokens(tiktok)
@@ -69,7 +69,7 @@ def test_unusable_store_fails_before_a_token_is_used(
 
 
 def test_unusable_store_fails_check(store: Path, tiktok: TikTok, connector: Connector) -> None:
-    store.parent.write_text("a file stands here")
+    store.parent.write_text("a file is here")
     outcome = connector.check(config())
     message = unusable(store, os.strerror(errno.ENOTDIR))
     assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": message}]
@@ -88,11 +88,11 @@ def test_full_disk_fails_before_a_token_is_used(
 def test_disk_that_fills_later_loses_no_token(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each look into the store writes it, and so does each renewal: the first of two fails, and the second works."""
+    """Each load of the store writes it, and so does each refresh: the first of two fails, and the second succeeds."""
     with_rotating_tokens(tiktok)
     connector.check(config())
     fill_the_disk(monkeypatch, writes=(3,))
-    tiktok.responds("user", *[refused("access_token_invalid", 401)] * 2, good({"user": USER}))
+    tiktok.responds("user", *[error_response("access_token_invalid", 401)] * 2, ok_response({"user": USER}))
 
     outcome = connector.read(config(), "user_info")
 
@@ -101,21 +101,21 @@ def test_disk_that_fills_later_loses_no_token(
     assert outcome.warnings == [MESSAGES["token_not_stored"].format(folder=store, reason=reason)]
     assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.2", "rft.3"]
     connector.read(config(), "user_info")
-    assert (spent(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
+    assert (sent_refresh_tokens(tiktok), tiktok.bearers("user")[-1]) == ([FIRST, "rft.1", "rft.2"], "act.3")
 
 
 def test_file_keeps_its_tokens_if_a_write_fails(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two writes of a run have the tokens of the file itself; the third, which fails, has those of the renewal."""
+    """Two writes of a run have the tokens of the file; the third, which fails, has those of the refresh."""
     with_rotating_tokens(tiktok)
     connector.check(config())
     fill_the_disk(monkeypatch, writes=(3,))
-    tiktok.responds("user", refused("access_token_invalid", 401), good({"user": USER}))
+    tiktok.responds("user", error_response("access_token_invalid", 401), ok_response({"user": USER}))
 
     outcome = connector.read(config(), "user_info")
 
-    assert (outcome.errors, spent(tiktok)) == ([], [FIRST, "rft.1"])
+    assert (outcome.errors, sent_refresh_tokens(tiktok)) == ([], [FIRST, "rft.1"])
     assert [c["credentials"]["refresh_token"] for c in outcome.configs] == ["rft.2"]
     stored = json.loads(file_of(store).read_text())
     assert (stored["access_token"], stored["refresh_token"]) == ("act.1", "rft.1")
@@ -124,7 +124,7 @@ def test_file_keeps_its_tokens_if_a_write_fails(
 def test_store_is_read_once_by_each_requester(
     store: Path, tiktok: TikTok, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of user_info, of videos and of its parent; the fourth write is the renewal's."""
+    """Those of user_info, of videos and of its parent; the fourth write is that of the refresh."""
     with_rotating_tokens(tiktok).with_videos(*range(1_700_000_000, 1_700_000_100))
     writes = fill_the_disk(monkeypatch, writes=())
     assert len(connector.read(config()).records("videos")) == 100

@@ -1,4 +1,4 @@
-"""Token refresh: a refresh token can be used once, so its successor must be emitted at once, and failures explained."""
+"""Token refresh: a refresh token can be used once, so the next one is emitted at once, and failures are explained."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 from source_tiktok_organic.config import load_manifest
 from unit_tests.connector import Connector
 from unit_tests.tiktok import ACCESS_TOKEN_CONFIG, OAUTH_CONFIG, TOKEN_RESPONSE, TikTok, recorded
-from unit_tests.token_store_helpers import authenticator_of, spent, with_rotating_tokens
+from unit_tests.token_store_helpers import authenticator_of, sent_refresh_tokens, with_rotating_tokens
 
 VALID_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T12:00:01Z"}
 EXPIRED_TOKEN = {"access_token": "act.stored", "token_expiry_date": "2026-11-02T11:59:59Z"}
@@ -118,13 +118,13 @@ def test_stored_access_token_is_used_until_it_expires(
     assert (len(tiktok.forms()), tiktok.bearers("user")) == (refreshes, [bearer])
 
 
-@pytest.mark.parametrize(("lifetime", "kept"), [(7200, "13:59:00"), (25, "12:00:22.500000"), (600, "12:09:00")])
+@pytest.mark.parametrize(("lifetime", "expiry"), [(7200, "13:59:00"), (25, "12:00:22.500000"), (600, "12:09:00")])
 def test_token_is_refreshed_shortly_before_it_expires(
-    lifetime: int, kept: str, tiktok: TikTok, connector: Connector
+    lifetime: int, expiry: str, tiktok: TikTok, connector: Connector
 ) -> None:
     tiktok.with_an_account().responds("token", {"json": {**TOKEN_RESPONSE, "expires_in": lifetime}})
     (config,) = connector.check(OAUTH_CONFIG).configs
-    assert config["credentials"]["token_expiry_date"] == f"2026-11-02T{kept}+00:00"
+    assert config["credentials"]["token_expiry_date"] == f"2026-11-02T{expiry}+00:00"
 
 
 def test_emitted_config_has_the_tokens_of_the_next_sync(
@@ -136,7 +136,7 @@ def test_emitted_config_has_the_tokens_of_the_next_sync(
     for _ in range(3):
         (config,) = connector.read(config, "user_info").configs
         clock.tick(3 * 3_600)
-    assert spent(tiktok) == ["rft.first", "rft.1", "rft.2"]
+    assert sent_refresh_tokens(tiktok) == ["rft.first", "rft.1", "rft.2"]
     assert (config["credentials"]["access_token"], config["credentials"]["refresh_token"]) == ("act.3", "rft.3")
 
 
@@ -184,7 +184,7 @@ def test_every_documented_token_error_has_a_message() -> None:
 def test_token_error_takes_precedence_over_the_status(
     code: str, status: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    """The CDK takes a 200 for success and would continue with the token `None`."""
+    """The CDK treats a 200 as a success and would continue with the token `None`."""
     body = {"error": code, "error_description": "What TikTok says.", "log_id": "2026LOG"}
     tiktok.responds("token", {"json": body, "status_code": status})
 

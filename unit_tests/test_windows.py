@@ -1,4 +1,4 @@
-"""Windows: which periods a sync reads, how a worker splits a window, and that no video is lost between two of them."""
+"""Windows: which periods a sync reads, how a worker splits a window, and that no video is lost between windows."""
 
 from contextlib import nullcontext
 from itertools import pairwise, product
@@ -31,7 +31,7 @@ from unit_tests.video_factory import (
     times,
 )
 
-SMALL = 36 * 20  # so many videos left are read by one worker
+SMALL = 36 * 20  # so many remaining videos are read by one worker
 
 
 def list_of(*create_times: int, **switches: Any) -> VideoList:
@@ -41,7 +41,7 @@ def list_of(*create_times: int, **switches: Any) -> VideoList:
 def assert_complete(reading: Reading, listed: VideoList) -> None:
     """Each video since the start was emitted once, before a state counted it; the last state is a finished sync's."""
     expected = [v for v in listed.videos if v["create_time"] >= reading.start]
-    assert (reading.errors, reading.claimed_too_early) == ([], 0)
+    assert (reading.errors, reading.claimed_before_emitted) == ([], 0)
     assert sorted(reading.ids) == sorted(v["id"] for v in expected)
     newest = max([reading.start, *(v["create_time"] for v in expected if v["create_time"] <= NOW_S)])
     assert reading.state == {"create_time": str(newest)}
@@ -114,7 +114,7 @@ def test_cursor_leaves_every_record_to_the_filter(tiktok: TikTok) -> None:
 
 
 def test_first_requests_start_at_the_ends_of_their_windows(tiktok: TikTok, connector: Connector) -> None:
-    """The newest window's starts at the top of the list, whatever this machine's clock says."""
+    """The newest window's starts at the top of the list, whatever this machine's clock is."""
     posted = [NOW_S - DAY, START + 250, START + 50]
     tiktok.with_videos(*posted)
     state = ranges((START + 100, START + 199), (START + 300, START + 399))
@@ -128,7 +128,7 @@ def test_first_requests_start_at_the_ends_of_their_windows(tiktok: TikTok, conne
 
 
 def test_stopped_sync_keeps_what_earlier_syncs_have_read(tiktok: TikTok, connector: Connector) -> None:
-    """Whatever lies before the lookback was read by the sync that the state is of."""
+    """Videos older than the lookback were read by the sync of the state."""
     new = NOW_S - 60
     same = NOW_S - DAY
     state = NOW_S - 2 * DAY
@@ -156,14 +156,14 @@ def test_gap_is_read_from_its_end(tiktok: TikTok, connector: Connector) -> None:
     assert (period["start"], period["end"]) == (str(START + 4_001), str(NOW_S))
 
 
-# --- what an account costs ---
+# --- how many requests an account needs ---
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (20, 1), (21, 2), (39, 2), (40, 3), (100, 6)])
 def test_small_account_needs_one_request_per_page(
     count: int, requests: int, tiktok: TikTok, connector: Connector
 ) -> None:
-    """Each page but the first brings 19 new videos, as it repeats the last second of the one before."""
+    """Each page but the first has 19 new videos, as it repeats the last second of the previous one."""
     listed = list_of(*posts(count, 40 * DAY))
     listed.serve(tiktok, video_count=count)
 
@@ -177,7 +177,7 @@ def test_small_account_needs_one_request_per_page(
 @pytest.mark.parametrize("every", [60, DAY, 6 * DAY])
 @pytest.mark.parametrize("count", [2, 19, 22, 100, 380, 400, 580, 700, SMALL + 19])
 def test_account_of_one_worker_is_never_split(count: int, every: int) -> None:
-    """How many videos TikTok counts bounds what is left: the density of the last page says nothing then."""
+    """TikTok's video count limits what remains: the density of the last page does not matter then."""
     listed = list_of(*posts(count, every))
     reading = read_list(listed, count)
     assert_complete(reading, listed)
@@ -187,7 +187,7 @@ def test_account_of_one_worker_is_never_split(count: int, every: int) -> None:
 @pytest.mark.parametrize("pinned", [(0,), (0, 1, 2), (5, 6, 7), (-1, -2, -3)])
 @pytest.mark.parametrize("count", [21, 22, 40, 100, 700])
 def test_pinned_posts_do_not_split_a_small_account(count: int, pinned: tuple[int, ...]) -> None:
-    """They are listed twice, but are to be read once."""
+    """They are listed twice, but must be emitted once."""
     listed = list_of(*posts(count, DAY), pinned=pinned)
     reading = read_list(listed, count)
     assert_complete(reading, listed)
@@ -242,7 +242,7 @@ def test_dense_account_needs_few_extra_requests(count: int, every: int, tiktok: 
 
 
 def split_by_first_page(listed: VideoList, video_count: Any = 0, **options: Any) -> list[tuple[int, int]]:
-    """The windows after the first page, oldest first, as (start, end): the newest one is kept by its worker."""
+    """The windows after the first page, oldest first, as (start, end): the newest one stays with its worker."""
     only_first = {"max_extra_requests": 0, **options}
     reading = read_list(listed, video_count, **only_first)
     assert reading.errors == []
@@ -253,7 +253,7 @@ def split_by_first_page(listed: VideoList, video_count: Any = 0, **options: Any)
 
 @pytest.mark.parametrize(("count", "windows"), [(SMALL + 19, 1), (SMALL + 20, 4), (0, 4), (None, 4), ("many", 4)])
 def test_only_more_pages_than_one_worker_reads_are_split(count: Any, windows: int) -> None:
-    """19 videos of the first page are read for good when it has been read."""
+    """19 videos of the first page count as read once it has been read."""
     assert len(split_by_first_page(list_of(*posts(SMALL + 19, DAY)), count)) == windows
 
 
@@ -261,7 +261,7 @@ def test_only_more_pages_than_one_worker_reads_are_split(count: Any, windows: in
     ("pages_ahead", "windows"), [(4.9, 1), (5.1, 2), (9.9, 2), (10.1, 3), (14.9, 3), (15.1, 4), (19.9, 4), (23, 4)]
 )
 def test_window_is_split_every_five_pages(pages_ahead: float, windows: int) -> None:
-    """Of a large account: so many pages like the first one fit into the rest of the window."""
+    """For a large account: so many pages like the first one fit into the rest of the window."""
     every = 3600
     head = 19 * every + 1  # s, of the first page
     start = NOW_S + 1 - head - round(pages_ahead * head)
@@ -270,7 +270,7 @@ def test_window_is_split_every_five_pages(pages_ahead: float, windows: int) -> N
 
 @pytest.mark.parametrize(("count", "windows"), [(9_000, 4), (14_000, 3), (18_000, 3), (22_000, 2), (38_100, 1)])
 def test_windows_of_a_large_account_are_longer(count: int, windows: int) -> None:
-    """19 pages lie ahead; of 38,000 videos, a hundredth is as many."""
+    """19 pages remain; of an account with 38,000 videos, that is a hundredth."""
     head = 19 * 3600 + 1
     listed = list_of(*posts(500, 3600))
     assert len(split_by_first_page(listed, count, start=NOW_S + 1 - 20 * head)) == windows
@@ -289,7 +289,7 @@ def test_split_windows_are_equal_and_touch_each_other() -> None:
 
 @pytest.mark.parametrize("every", [600, 3600, 6 * 3600])
 def test_windows_of_a_young_account_lie_where_its_videos_are(every: int) -> None:
-    """The oldest window takes all the time before them too."""
+    """The oldest window also covers all the time before them."""
     count = 2_000
     windows = split_by_first_page(list_of(*posts(count, every)), count)
     lengths = [end + 1 - start for start, end in windows]
@@ -302,7 +302,7 @@ def test_windows_of_a_young_account_lie_where_its_videos_are(every: int) -> None
 
 
 def test_dense_period_found_later_is_split_later() -> None:
-    """A burst years ago, of which the first pages tell nothing."""
+    """A burst years ago, which the first pages do not show."""
     newest = at("2025-05-05")
     oldest = newest - 60 * 1_500
     listed = list_of(*posts(40, 30 * DAY), *posts(1_500, 60, newest))
@@ -314,7 +314,7 @@ def test_dense_period_found_later_is_split_later() -> None:
 
 @pytest.mark.parametrize("page_number", [2, 5])
 def test_later_page_splits_a_window_too(page_number: int) -> None:
-    """The account posts more often than it lately did: only the page with those posts shows it."""
+    """The account used to post more often: only the page with those posts shows it."""
     sparse = posts(20 * page_number, 300 * 3600)
     listed = list_of(*sparse, *posts(2_000, 300, sparse[-1] - 600))
     reading = read_list(listed, 2_000 + len(sparse), start=at("2025-01-01") - page_number * 250 * DAY)
@@ -325,7 +325,7 @@ def test_later_page_splits_a_window_too(page_number: int) -> None:
 @pytest.mark.parametrize("share", [0, 0.1, 0.5])
 @pytest.mark.parametrize("posted", [BURSTS, ACCOUNTS["series"]], ids=["bursts", "series"])
 def test_splits_are_limited_by_the_pages_read(posted: list[int], share: float) -> None:
-    """Each extra window may cost a request that brings nothing."""
+    """Each extra window may need a request that returns nothing new."""
     listed = list_of(*posted)
     reading = read_list(listed, max_extra_requests=share)
     assert_complete(reading, listed)
@@ -360,7 +360,7 @@ SWITCHES = {
 @pytest.mark.parametrize(("switches", "ahead"), SWITCHES.values(), ids=SWITCHES)
 @pytest.mark.parametrize("every", [600, 6 * 3600])
 def test_empty_first_page_or_wrong_clock_still_splits(every: int, switches: Any, ahead: int) -> None:
-    """Otherwise the whole history is read by one worker, one request after the other."""
+    """Otherwise one worker reads the whole history, one request after the other."""
     listed = list_of(*posts(1_500, every, NOW_S + ahead), **switches)
     reading = read_list(listed, 1_500, workers=8)
     assert_complete(reading, listed)
@@ -434,7 +434,7 @@ def test_split_windows_start_at_their_edges(tiktok: TikTok, connector: Connector
 def test_wrong_clock_misses_no_video(
     ahead: int, tiktok: TikTok, connector: Connector, clock: FrozenDateTimeFactory
 ) -> None:
-    """Neither now nor in the next sync, whose clock is right."""
+    """Neither now nor in the next sync, whose clock is correct."""
     posted = posts(900, 3600, NOW_S + ahead)
     listed = list_of(*posted)
     listed.serve(tiktok)

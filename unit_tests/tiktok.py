@@ -1,6 +1,6 @@
 """A mocked TikTok for unit tests: returns prepared responses in order and records the requests.
 
-Single exchanges are written by the tests; an account is a `VideoList`.
+Tests prepare single responses; an account is a `VideoList`.
 """
 
 import bisect
@@ -36,7 +36,7 @@ TOKEN_RESPONSE = {
     "scope": "user.info.basic,user.info.profile,user.info.stats,video.list",
     "token_type": "Bearer",
 }
-# As many videos as no test has: a smaller number would keep windows whole.
+# 0 counts as unknown: a small number would keep windows from being split.
 USER = {"open_id": "_000account", "display_name": "Some Body", "bio_description": "", "video_count": 0}
 OK = {"code": "ok", "message": "", "log_id": "20261102120000000000000000000000AA"}
 
@@ -48,12 +48,12 @@ def recorded(name: str) -> Any:
     return json.loads((RECORDED / name).read_text())
 
 
-def good(data: Any) -> MockedResponse:
+def ok_response(data: Any) -> MockedResponse:
     """A successful response of a data endpoint."""
     return {"json": {"data": data, "error": OK}}
 
 
-def refused(code: str, status: int) -> MockedResponse:
+def error_response(code: str, status: int) -> MockedResponse:
     """An error response of a data endpoint."""
     error = {"code": code, "message": f"About {code}.", "log_id": "2026110212000000000000000000000ERR"}
     return {"json": {"data": {}, "error": error}, "status_code": status}
@@ -62,7 +62,9 @@ def refused(code: str, status: int) -> MockedResponse:
 def page(videos: Sequence[dict[str, Any]], has_more: bool, cursor: int | None = None) -> MockedResponse:
     """A page of video/list; its cursor (ms) is the second of the last video, as on TikTok."""
     last_second = videos[-1]["create_time"] * 1000 if videos else 0
-    return good({"videos": list(videos), "has_more": has_more, "cursor": last_second if cursor is None else cursor})
+    return ok_response(
+        {"videos": list(videos), "has_more": has_more, "cursor": last_second if cursor is None else cursor}
+    )
 
 
 def video(create_time: int, **fields: Any) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def video(create_time: int, **fields: Any) -> dict[str, Any]:
 
 
 class Adapter(requests_mock.Adapter):
-    """Responses carry the request as it was made, as those of `requests` do; requests_mock's carry a copy."""
+    """Responses have the original request, as in `requests`; those of requests_mock have a copy."""
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Return a prepared response."""
@@ -103,12 +105,12 @@ class TikTok:
         return True
 
     def with_an_account(self, *pages: MockedResponse) -> "TikTok":
-        """Prepare a working sign-in, a profile and these pages of videos, whatever cursor is requested."""
-        self.responds("token", {"json": TOKEN_RESPONSE}).responds("user", good({"user": USER}))
+        """Prepare a token response, a profile and these pages of videos, whatever cursor is requested."""
+        self.responds("token", {"json": TOKEN_RESPONSE}).responds("user", ok_response({"user": USER}))
         return self.responds("videos", *(pages or [page([], False)]))
 
     def with_videos(self, *create_times: int) -> "TikTok":
-        """Prepare an account with these videos (s), and keep their list."""
+        """Prepare an account with videos posted at these times (s), as `listed`."""
         self.listed = VideoList([second * 1000 for second in create_times])
         self.listed.serve(self)
         return self
@@ -136,15 +138,15 @@ class TikTok:
 
 @dataclass
 class VideoList:
-    """TikTok's list of an account's videos; its switches are what is unknown of the paging.
+    """TikTok's list of an account's videos, with switches for undocumented paging.
 
-    It has a paging of its own because the unit tests go to Airbyte's repository without the sandbox.
+    It has its own paging because the unit tests go to Airbyte's repository without the sandbox.
     integration_tests/test_video_list.py compares both, page by page.
 
     Attributes:
-        posted: when the videos were posted (ms). Whole seconds make cursors of whole seconds.
+        posted: when the videos were posted (ms). Full seconds give cursors of full seconds.
         is_inclusive: a page also has the videos at its cursor, however many, and an older one.
-        cuts_times: a page ends at its size, even between two videos of one time. Otherwise it ends before that time,
+        cuts_times: a page has its full size, even if that cuts videos of one time. Otherwise it ends before that time,
             or exceeds its size to complete it.
         page_sizes: the sizes of the pages with `max_count` 20, in turn.
         pinned: the places of videos that are also listed on top of each page.
@@ -171,12 +173,12 @@ class VideoList:
 
     def serve(self, tiktok: TikTok, video_count: Any = 0) -> None:
         """Respond to video/list with this list's pages, and with `video_count` in the profile."""
-        tiktok.with_an_account().responds("user", good({"user": {**USER, "video_count": video_count}}))
+        tiktok.with_an_account().responds("user", ok_response({"user": {**USER, "video_count": video_count}}))
         tiktok.responds("videos", {"json": self.respond})
 
     def respond(self, request: Any, context: Any) -> Any:
         """The body of a response, for requests_mock."""
-        return good(self.page(**request.json()))["json"]
+        return ok_response(self.page(**request.json()))["json"]
 
     def page(self, max_count: int, cursor: int | None = None) -> dict[str, Any]:
         """The `data` of a response."""

@@ -1,4 +1,4 @@
-"""Configs, and the files of a token store that belong to them."""
+"""Configs, and their files in a token store."""
 
 import hashlib
 from pathlib import Path
@@ -34,6 +34,6 @@ def with_rotating_tokens(tiktok: TikTok, lifetime: int = 7200) -> TikTok:
     return tiktok.with_an_account().responds("token", *({"json": {**a, "expires_in": lifetime}} for a in responses))
 
 
-def spent(tiktok: TikTok) -> list[str]:
-    """The refresh tokens posted, in order."""
+def sent_refresh_tokens(tiktok: TikTok) -> list[str]:
+    """The refresh tokens in the posted forms, in order."""
     return [form["refresh_token"] for form in tiktok.forms()]

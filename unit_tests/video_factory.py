@@ -49,17 +49,17 @@ def times(outcome: Any) -> list[int]:
 
 
 def posts(count: int, every: int, last: int = NOW_S) -> list[int]:
-    """When the videos of an account were posted that posts regularly."""
+    """When the videos of a regularly posting account were posted."""
     return [last - every * n for n in range(count)]
 
 
 def pages_of(count: int) -> int:
-    """How many requests an account costs: each page repeats the last second of the one before."""
+    """How many requests an account needs: each page repeats the last second of the previous one."""
     return max(1, -(-(count - 1) // 19))
 
 
 def periods_of(state: Any, start: int = FIRST_POST) -> list[tuple[int, int]]:
-    """What an account's `cursor` in the state counts as read: all before its time, or some periods."""
+    """The periods that an account's `cursor` in the state counts as read: all before its time, or some slices."""
     if "create_time" in state:
         return [(start, int(state["create_time"]) - 1)]
     return [(int(part["start"]), int(part["end"])) for part in state["slices"]]
@@ -71,7 +71,7 @@ def reads(state: Any, second: int) -> bool:
 
 
 def strategy(**changes: Any) -> BackwardCursorPaginationStrategy:
-    """The pagination strategy with the manifest's numbers, or some others."""
+    """The pagination strategy with the manifest's numbers, or others."""
     numbers = {k: v for k, v in DEFINITIONS["pagination_strategy"].items() if not isinstance(v, str)}
     given = {**numbers, "first_post": FIRST_POST, "messages": DEFINITIONS["messages"], **changes}
     return BackwardCursorPaginationStrategy(**given)
@@ -99,7 +99,7 @@ class Reading:
         windows: as (start, end), in the order in which they were started.
         state: the account's `cursor` in the last state.
         times: when the emitted records were posted (s), ascending.
-        claimed_too_early: how many videos the states counted as read before they were emitted.
+        claimed_before_emitted: how many videos the states counted as read before they were emitted.
         pages: how many pages the account counted, and `extra_windows` how many windows were split off.
     """
 
@@ -109,7 +109,7 @@ class Reading:
     windows: list[tuple[int, int]] = field(default_factory=list)
     state: Any = None
     times: list[int] = field(default_factory=list)
-    claimed_too_early: int = 0
+    claimed_before_emitted: int = 0
     pages: int = 0
     extra_windows: int = 0
 
@@ -179,5 +179,5 @@ def _read_window(
             return
         finally:
             for period in periods_of(stream_slice.extra_fields["window"].account.state, reading.start):
-                reading.claimed_too_early += listed.count(*period) - count_between(reading.times, *period)
+                reading.claimed_before_emitted += listed.count(*period) - count_between(reading.times, *period)
         yield

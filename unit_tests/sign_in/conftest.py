@@ -12,24 +12,24 @@ import requests_mock
 
 from source_tiktok_organic.sign_in import command as sign_in
 from unit_tests.sign_in.person import KEY, SECRET, TOKEN_URL, USER_URL, Person, Result
-from unit_tests.tiktok import TOKEN_RESPONSE, good
+from unit_tests.tiktok import TOKEN_RESPONSE, ok_response
 
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Person:
-    someone = Person()
+    user = Person()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIKTOK_CLIENT_KEY", KEY)
     monkeypatch.setenv("TIKTOK_CLIENT_SECRET", SECRET)
-    monkeypatch.setattr("webbrowser.open", someone.open)
-    return someone
+    monkeypatch.setattr("webbrowser.open", user.open)
+    return user
 
 
 @pytest.fixture
 def tiktok() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
         mocker.post(TOKEN_URL, json=TOKEN_RESPONSE)
-        mocker.get(USER_URL, **good({"user": {"display_name": "Some Body", "username": "somebody"}}))
+        mocker.get(USER_URL, **ok_response({"user": {"display_name": "Some Body", "username": "somebody"}}))
         yield mocker
 
 
@@ -37,7 +37,7 @@ def tiktok() -> Iterator[requests_mock.Mocker]:
 def run(person: Person, tiktok: Any, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     def run(*argv: str) -> Result:
         exit_code = sign_in.main(["--timeout", "20", *argv])
-        assert person.at_rest.wait(10)
+        assert person.is_idle.wait(10)
         return Result(exit_code, *capsys.readouterr())
 
     return run
@@ -45,9 +45,9 @@ def run(person: Person, tiktok: Any, capsys: pytest.CaptureFixture[str]) -> Call
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """A person at a terminal who gives these answers; returns the questions, with prompts for secrets in brackets."""
+    """Answers prompts on a terminal; returns the questions, with prompts for secrets in brackets."""
 
-    def sit_down(*answers: str) -> list[str]:
+    def use_terminal(*answers: str) -> list[str]:
         questions: list[str] = []
         given = iter(answers)
 
@@ -61,7 +61,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         return questions
 
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    return sit_down
+    return use_terminal
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ def paste(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], int]]:
     with open(reader) as stdin, open(writer, "wb", buffering=0) as pipe:
         monkeypatch.setattr("sys.stdin", stdin)
         yield pipe.write
-        pipe.close()  # releases a thread that is still reading
+        pipe.close()  # unblocks a thread that is still reading
         for thread in (thread for thread in threading.enumerate() if thread.name == "pasted"):
             thread.join(10)

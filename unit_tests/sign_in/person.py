@@ -1,4 +1,4 @@
-"""The person at the browser in these tests, and the result of a run of the command."""
+"""A simulated user at the browser, and the result of a run of the command."""
 
 import json
 import threading
@@ -40,12 +40,12 @@ class Result:
 
 
 class Person:
-    """The person at the browser, who gets the link to the consent page and follows the redirect."""
+    """A simulated user at the browser, who gets the link to the consent page and follows the redirect."""
 
     def __init__(self) -> None:
         self.link = ""
-        self.at_rest = threading.Event()
-        self.at_rest.set()
+        self.is_idle = threading.Event()
+        self.is_idle.set()
         self.pages: list[tuple[int, str]] = []
         self.before: list[str] = []  # what the browser requests from the listener first
         self.headers: dict[str, str] = {}  # of those requests
@@ -53,11 +53,11 @@ class Person:
         self.state: str | None = None  # None: the correct one; "": none
 
     @property
-    def wish(self) -> dict[str, str]:
+    def consent_query(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.link).query))
 
     def open(self, link: str) -> bool:
-        self.at_rest.clear()
+        self.is_idle.clear()
         self.link = link
         try:
             for path in self.before:
@@ -65,17 +65,16 @@ class Person:
             if self.answer is not None:
                 self.visit(self.redirect())
         finally:
-            self.at_rest.set()
+            self.is_idle.set()
         return True
 
     def redirect(self) -> str:
-        state = self.wish["state"] if self.state is None else self.state
-        return (
-            f"{self.wish['redirect_uri']}?{urlencode({**(self.answer or {}), **({'state': state} if state else {})})}"
-        )
+        state = self.consent_query["state"] if self.state is None else self.state
+        query = {**(self.answer or {}), **({"state": state} if state else {})}
+        return f"{self.consent_query['redirect_uri']}?{urlencode(query)}"
 
     def visit(self, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        address = url if url.startswith("http") else self.wish["redirect_uri"].replace("/callback/", url)
+        address = url if url.startswith("http") else self.consent_query["redirect_uri"].replace("/callback/", url)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(urllib.request.Request(address, headers=dict(headers)), timeout=10) as page:
@@ -85,7 +84,7 @@ class Person:
 
 
 def failure(result: Result, *, exit_code: int = 1) -> str:
-    """What stderr says of a run that failed, wrote nothing and revealed nothing."""
+    """The stderr of a run that failed, wrote no file and printed no secret."""
     assert result.exit_code == exit_code
     assert not DEFAULT_OUTPUT.exists()
     assert [

@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: only the response to this attempt ends it, whatever else reaches the listener."""
+"""`tiktok-organic-sign-in`: only the response to this attempt is accepted, whatever else reaches the listener."""
 
 import html
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from unit_tests.sign_in.person import CODE, CREDENTIALS, Person, failure
-from unit_tests.sign_in.test_refusals import NO_TARGET_USER, OTHER
+from unit_tests.sign_in.test_failures import NOT_A_TARGET_USER, OTHER
 
 IGNORED = "The command ignores this response, as its state is missing or differs, and goes on waiting."
 HINT = "A response without this attempt's state came, and was ignored. If TikTok's page led to it: "
@@ -22,8 +22,8 @@ def test_other_requests_are_ignored_while_waiting(run: Any, person: Person) -> N
 FOREIGN = {
     "wrong state": f"code={CODE}&state=another",
     "no state": f"code={CODE}",
-    "state that is no ASCII": "code=1&state=%C3%A4",
-    "refusal with a wrong state": "error=access_denied&error_description=Call+us&state=another",
+    "non-ASCII state": "code=1&state=%C3%A4",
+    "error with a wrong state": "error=access_denied&error_description=Call+us&state=another",
 }
 
 
@@ -44,18 +44,18 @@ def test_foreign_callback_alone_times_out(run: Any, person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "sentence"),
+    ("query", "message"),
     [
-        ("error=access_denied&error_type=non_sandbox_target&error_description=Call+us", NO_TARGET_USER),
+        ("error=access_denied&error_type=non_sandbox_target&error_description=Call+us", NOT_A_TARGET_USER),
         ("error=Call+us&error_type=Call+us&log_id=Call+us", OTHER),
     ],
 )
-def test_error_without_state_only_prints_a_hint(query: str, sentence: str, run: Any, person: Person) -> None:
-    """TikTok may leave the state out of its errors, and any page can send one."""
+def test_error_without_state_only_prints_a_hint(query: str, message: str, run: Any, person: Person) -> None:
+    """TikTok may omit the state in errors, and any page can send an error."""
     person.before = [f"/callback/?{query}"] * 2
     result = run()
-    assert (result.exit_code, result.out.count(f"{HINT}{sentence}\n")) == (0, 1)
-    assert (person.pages[0][0], f"{sentence} {IGNORED}" in html.unescape(person.pages[0][1])) == (400, True)
+    assert (result.exit_code, result.out.count(f"{HINT}{message}\n")) == (0, 1)
+    assert (person.pages[0][0], f"{message} {IGNORED}" in html.unescape(person.pages[0][1])) == (400, True)
     assert "Call us" not in result.out + person.pages[0][1]
 
 

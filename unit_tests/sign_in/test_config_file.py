@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: how it writes its file, and that it finds out beforehand that it can."""
+"""`tiktok-organic-sign-in`: how it writes its file, and that it checks beforehand that it can."""
 
 import errno
 import json
@@ -50,7 +50,7 @@ def test_force_replaces_a_broken_config(content: bytes, run: Any) -> None:
 
 @pytest.mark.parametrize("depth", [100, 500, 900])
 def test_deeply_nested_settings_lose_no_tokens(depth: int, run: Any) -> None:
-    """Python writes less deeply nested JSON than it reads."""
+    """Python can read JSON that is nested too deeply for it to write."""
     DEFAULT_OUTPUT.parent.mkdir()
     DEFAULT_OUTPUT.write_text('{"a":' * depth + "1" + "}" * depth)
     assert run("--force").config["credentials"] == CREDENTIALS
@@ -78,13 +78,13 @@ def test_settings_changed_during_the_consent_are_kept(
     assert run("--force").config == {"credentials": CREDENTIALS, "start_date": "2024-01-01"}
 
 
-def link_in_a_circle() -> str:
+def link_to_itself() -> str:
     Path("circle").symlink_to("circle")
     return "circle"
 
 
 def link_into_a_read_only_folder() -> str:
-    Path("link").symlink_to("/proc/config.json")  # where nobody, not even root, can make a file
+    Path("link").symlink_to("/proc/config.json")  # where nobody, not even root, can create a file
     return "link"
 
 
@@ -106,7 +106,7 @@ UNWRITABLE: dict[Callable[[], str], str] = {
     below_a_file: "Not a directory",
     folder: "Is a directory",
     device: "Invalid argument",
-    link_in_a_circle: "the link leads to itself",
+    link_to_itself: "the link leads to itself",
     link_into_a_read_only_folder: "No such file or directory",
 }
 
@@ -115,13 +115,13 @@ UNWRITABLE: dict[Callable[[], str], str] = {
 def test_unwritable_output_fails_before_the_consent(make: Any, run: Any, person: Person) -> None:
     output = make()
     text = f"{output} can't be written ({UNWRITABLE[make]}). Name another file with --output."
-    said = failure(run("--output", output)).replace("File exists", "Not a directory")
-    assert said.replace("Too many levels of symbolic links", "the link leads to itself") == text
+    message = failure(run("--output", output)).replace("File exists", "Not a directory")
+    assert message.replace("Too many levels of symbolic links", "the link leads to itself") == text
     assert person.link == ""
 
 
 def test_unreplaceable_file_fails_before_the_consent(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a file that is a mount of its own, which a container has for a single secret."""
+    """Such as a file that is a mount point, as containers have for a single secret."""
 
     def busy(path: Path, to: Path) -> None:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -136,9 +136,7 @@ def test_unreplaceable_file_fails_before_the_consent(run: Any, person: Person, m
     assert list(DEFAULT_OUTPUT.parent.iterdir()) == [DEFAULT_OUTPUT]
 
 
-def test_disk_that_fills_up_leaves_no_partial_file(
-    run: Any, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disk_that_fills_up_leaves_no_partial_file(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Path.replace
 
     def fill_up(path: Path, to: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: what it requests from TikTok, what it shows and what it writes."""
+"""`tiktok-organic-sign-in`: what it requests from TikTok, prints and writes."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ from unit_tests.sign_in.person import (
     USER_URL,
     Person,
 )
-from unit_tests.tiktok import TOKEN_RESPONSE, good, refused
+from unit_tests.tiktok import TOKEN_RESPONSE, error_response, ok_response
 
 
 def test_consent_writes_a_config_ready_for_read(run: Any) -> None:
@@ -36,21 +36,21 @@ def test_consent_writes_a_config_ready_for_read(run: Any) -> None:
 def test_consent_link_has_every_desktop_parameter(run: Any, person: Person, tiktok: Any) -> None:
     run()
     form = dict(parse_qsl(tiktok.request_history[0].text))
-    wish = person.wish
+    query = person.consent_query
     assert person.link.startswith("https://www.tiktok.com/v2/auth/authorize/?")
-    assert wish == {
+    assert query == {
         "client_key": KEY,
         "response_type": "code",
         "scope": "user.info.basic,user.info.profile,user.info.stats,video.list",
-        "redirect_uri": wish["redirect_uri"],
-        "state": wish["state"],
+        "redirect_uri": query["redirect_uri"],
+        "state": query["state"],
         "code_challenge": hashlib.sha256(form["code_verifier"].encode()).hexdigest(),
         "code_challenge_method": "S256",
         "disable_auto_auth": "1",
     }
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback/", wish["redirect_uri"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback/", query["redirect_uri"])
     assert re.fullmatch(r"[A-Za-z0-9\-._~]{43,128}", form["code_verifier"])
-    assert len(wish["state"]) >= 32
+    assert len(query["state"]) >= 32
 
 
 def test_code_is_decoded_once_and_encoded_once(run: Any, person: Person, tiktok: Any) -> None:
@@ -65,15 +65,15 @@ def test_code_is_decoded_once_and_encoded_once(run: Any, person: Person, tiktok:
         "client_secret": SECRET,
         "code": CODE,
         "grant_type": "authorization_code",
-        "redirect_uri": person.wish["redirect_uri"],
+        "redirect_uri": person.consent_query["redirect_uri"],
     }
 
 
 def test_state_and_challenge_are_new_each_time(run: Any, person: Person) -> None:
     run()
-    first = person.wish
+    first = person.consent_query
     run("--force")
-    assert [n for n in ("state", "code_challenge") if person.wish[n] == first[n]] == []
+    assert [n for n in ("state", "code_challenge") if person.consent_query[n] == first[n]] == []
 
 
 SUCCESS = """
@@ -106,7 +106,7 @@ def test_shell_command_keeps_tokens_beside_the_config(run: Any) -> None:
 
 def test_redirect_uri_is_shown_before_the_link(run: Any, person: Person) -> None:
     out = run().out
-    uri = person.wish["redirect_uri"]
+    uri = person.consent_query["redirect_uri"]
     assert 0 < out.index(f"  {uri}\n") < out.index("http://127.0.0.1:*/callback/") < out.index(person.link)
     assert out.count(person.link) == 1
 
@@ -143,15 +143,15 @@ COSTS = {
 def test_denied_scope_is_listed_with_its_lost_columns(
     granted: Any, fields: Any, name: Any, run: Any, tiktok: Any
 ) -> None:
-    """None of its fields is requested either: TikTok would refuse the whole request."""
+    """None of its fields is requested either: TikTok would reject the whole request."""
     user = {n: v for n, v in (("display_name", "Some Body"), ("username", "somebody")) if fields == n}
     tiktok.post(TOKEN_URL, json={**TOKEN_RESPONSE, "scope": ",".join(granted)})
-    tiktok.get(USER_URL, **good({"user": user}))
+    tiktok.get(USER_URL, **ok_response({"user": user}))
 
     result = run()
 
-    told = re.findall(r"^Refused: (\S+); (.*)\.$", result.out, re.MULTILINE)
-    assert told == [(scope, cost) for scope, cost in COSTS.items() if scope not in granted]
+    printed = re.findall(r"^Refused: (\S+); (.*)\.$", result.out, re.MULTILINE)
+    assert printed == [(scope, cost) for scope, cost in COSTS.items() if scope not in granted]
     assert "\nTo grant what was refused, run this command again.\n" in result.out
     assert (f"Authorized as {name}." if name else "Authorized.") in result.out
     assert [r.qs["fields"] for r in tiktok.request_history[1:]] == ([[fields]] if fields else [])
@@ -165,21 +165,21 @@ def test_app_with_two_scopes_requests_only_those(run: Any, person: Person, tikto
 
     result = run("--scopes", "user.info.basic, video.list")
 
-    assert (result.exit_code, person.wish["scope"]) == (0, scopes)
-    told = re.findall(r"^Not requested: (\S+); (.*)\.$", result.out, re.MULTILINE)
-    assert told == [(scope, COSTS[scope]) for scope in ("user.info.profile", "user.info.stats")]
+    assert (result.exit_code, person.consent_query["scope"]) == (0, scopes)
+    printed = re.findall(r"^Not requested: (\S+); (.*)\.$", result.out, re.MULTILINE)
+    assert printed == [(scope, COSTS[scope]) for scope in ("user.info.profile", "user.info.stats")]
     assert "To grant what was refused" not in result.out
     assert result.config == {"credentials": CREDENTIALS}
 
 
-ODD_ACCOUNTS = {
-    "error": refused("internal_error", 500),
+UNUSUAL_ACCOUNT_RESPONSES = {
+    "error": error_response("internal_error", 500),
     "HTML": {"text": "<html>"},
     "list": {"json": []},
     "error that is text": {"json": {"error": "ok"}},
-    "no user": good({}),
-    "user that is text": good({"user": "Some Body"}),
-    "names that are no text": good({"user": {"display_name": 5, "username": ["somebody"]}}),
+    "no user": ok_response({}),
+    "user that is text": ok_response({"user": "Some Body"}),
+    "names that are no text": ok_response({"user": {"display_name": 5, "username": ["somebody"]}}),
     "deep JSON": {"text": "[" * 100_000},
     "endless number": {"text": "1" * 5000},
     "no response": {"exc": requests.exceptions.ConnectTimeout},
@@ -187,7 +187,7 @@ ODD_ACCOUNTS = {
 }
 
 
-@pytest.mark.parametrize("answer", ODD_ACCOUNTS.values(), ids=ODD_ACCOUNTS)
+@pytest.mark.parametrize("answer", UNUSUAL_ACCOUNT_RESPONSES.values(), ids=UNUSUAL_ACCOUNT_RESPONSES)
 def test_nothing_fails_after_tokens_are_stored(answer: Any, run: Any, tiktok: Any) -> None:
     tiktok.get(USER_URL, **answer)
     result = run()
@@ -204,7 +204,7 @@ def test_token_invalid_in_a_header_is_stored(run: Any, tiktok: Any) -> None:
 def test_name_is_escaped_for_an_ascii_terminal(person: Person, tiktok: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr("sys.stdout", terminal)
-    tiktok.get(USER_URL, **good({"user": {"display_name": "Søren\x1b[2J"}}))
+    tiktok.get(USER_URL, **ok_response({"user": {"display_name": "Søren\x1b[2J"}}))
     assert sign_in.main(["--timeout", "20"]) == 0
     assert b"Authorized as S\\xf8ren[2J." in terminal.buffer.getvalue()  # type: ignore[attr-defined]
 
@@ -262,7 +262,7 @@ def test_missing_key_and_secret_are_prompted_for(run: Any, terminal: Any, monkey
     assert questions == ["Client key: ", "[Client secret (not shown): ]"]
 
 
-WRONG_OPTIONS = {
+INVALID_OPTIONS = {
     ("--port", "0"): "0 is not a number from 1 to 65535",
     ("--port", "x"): "x is not a number from 1 to 65535",
     ("--timeout", "0"): "0 is not a number of seconds",
@@ -274,26 +274,26 @@ WRONG_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(("argv", "reason"), WRONG_OPTIONS.items(), ids=map(" ".join, WRONG_OPTIONS))
+@pytest.mark.parametrize(("argv", "reason"), INVALID_OPTIONS.items(), ids=map(" ".join, INVALID_OPTIONS))
 def test_invalid_options_print_the_usage(argv: Any, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sign_in.main(argv)
-    said = capsys.readouterr().err
-    assert (end.value.code, "usage: tiktok-organic-sign-in" in said, reason in said) == (2, True, True)
+    printed = capsys.readouterr().err
+    assert (end.value.code, "usage: tiktok-organic-sign-in" in printed, reason in printed) == (2, True, True)
 
 
 def test_listener_binds_to_127_0_0_1_only(run: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusals = []
+    connect_results = []
 
-    def look_around(link: str) -> bool:
+    def connect_from_elsewhere(link: str) -> bool:
         person.link = link
         with socket.socket() as other:
-            refusals.append(other.connect_ex(("127.0.0.2", urlsplit(person.wish["redirect_uri"]).port)))
+            connect_results.append(other.connect_ex(("127.0.0.2", urlsplit(person.consent_query["redirect_uri"]).port)))
         return person.open(link)
 
-    monkeypatch.setattr("webbrowser.open", look_around)
+    monkeypatch.setattr("webbrowser.open", connect_from_elsewhere)
     assert run().exit_code == 0
-    assert refusals != [0]
+    assert connect_results != [0]
 
 
 def test_pasted_address_counts_as_the_callback(
@@ -315,7 +315,7 @@ def test_base_url_applies_to_page_and_api(
 ) -> None:
     monkeypatch.setenv("TIKTOK_API_BASE_URL", "http://localhost:1/")
     tiktok.post("http://localhost:1/v2/oauth/token/", json=TOKEN_RESPONSE)
-    tiktok.get("http://localhost:1/v2/user/info/", **good({"user": {}}))
+    tiktok.get("http://localhost:1/v2/user/info/", **ok_response({"user": {}}))
     result = run()
     assert result.err == (
         "TIKTOK_API_BASE_URL is set: requests and credentials go to http://localhost:1 instead of TikTok.\n"

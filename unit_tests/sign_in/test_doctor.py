@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in --check`: a line for each thing that must be right, and no refresh token is used up."""
+"""`tiktok-organic-sign-in --check`: one line per check, without using a refresh token."""
 
 import json
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import requests
 
 from source_tiktok_organic.sign_in import command as sign_in
 from unit_tests.sign_in.person import CREDENTIALS, DEFAULT_OUTPUT, SECRET, TOKEN_URL, USER_URL
-from unit_tests.tiktok import TOKEN_RESPONSE, good, refused
+from unit_tests.tiktok import TOKEN_RESPONSE, error_response, ok_response
 
 VIDEO_URL = "https://open.tiktokapis.com/v2/video/list/"
 USER = {"open_id": "_000account", "display_name": "Some Body", "username": "somebody", "follower_count": 5}
-ALL_IS_WELL = """\
+ALL_PASSED = """\
 ✓ Config secrets/config.json: OAuth 2.0
 - Token store: not in use (TIKTOK_TOKEN_STORE); each CONNECTOR_CONFIG must be stored instead
 ✓ TikTok's API: https://open.tiktokapis.com can be reached
@@ -35,7 +35,7 @@ AGAIN = "Run tiktok-organic-sign-in again"
 
 
 class TikTok:
-    """What TikTok responds; each test changes what it is about."""
+    """TikTok's responses; each test changes those it is about."""
 
     def __init__(self, mocker: Any) -> None:
         self.mocker = mocker
@@ -44,7 +44,7 @@ class TikTok:
         self.refresh: dict[str, Any] = TOKEN_RESPONSE
         mocker.post(TOKEN_URL, json=self.token)
         mocker.get(USER_URL, json=self.user)
-        mocker.post(VIDEO_URL, **good({"videos": [], "has_more": False}))
+        mocker.post(VIDEO_URL, **ok_response({"videos": [], "has_more": False}))
 
     def token(self, request: Any, context: Any) -> Any:
         form = dict(parse_qsl(request.text))
@@ -54,8 +54,8 @@ class TikTok:
         fields = request.qs["fields"][0].split(",")
         if set(fields) & set(self.refused_fields):
             context.status_code = 401
-            return refused("scope_not_authorized", 401)["json"]
-        return good({"user": {name: USER[name] for name in fields}})["json"]
+            return error_response("scope_not_authorized", 401)["json"]
+        return ok_response({"user": {name: USER[name] for name in fields}})["json"]
 
     @property
     def refreshes(self) -> int:
@@ -64,7 +64,7 @@ class TikTok:
 
 
 @pytest.fixture
-def doctored(tiktok: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TikTok:
+def api(tiktok: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TikTok:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TIKTOK_TOKEN_STORE", raising=False)
     write({"credentials": CREDENTIALS, "start_date": "2024-01-01"})
@@ -90,38 +90,38 @@ def check(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[s
 
 
 def differing(lines: list[str]) -> list[str]:
-    """The lines that are not those of a sign-in where all is well."""
-    return [line for line in lines if line not in ALL_IS_WELL]
+    """The lines that differ from those of a check that passes."""
+    return [line for line in lines if line not in ALL_PASSED]
 
 
-def test_valid_credentials_pass_without_using_a_token(check: Any, doctored: TikTok) -> None:
+def test_valid_credentials_pass_without_using_a_token(check: Any, api: TikTok) -> None:
     before = DEFAULT_OUTPUT.read_bytes()
-    assert check() == (0, ALL_IS_WELL)
-    assert (doctored.refreshes, DEFAULT_OUTPUT.read_bytes()) == (0, before)
+    assert check() == (0, ALL_PASSED)
+    assert (api.refreshes, DEFAULT_OUTPUT.read_bytes()) == (0, before)
 
 
-def test_wrong_client_secret_is_found_with_a_valid_token(check: Any, doctored: TikTok) -> None:
+def test_wrong_client_secret_is_found_with_a_valid_token(check: Any, api: TikTok) -> None:
     """Airbyte's check would pass, and the first sync two hours later would fail."""
-    doctored.app_error = {"error": "invalid_client", "error_description": "Client key or secret is incorrect."}
+    api.app_error = {"error": "invalid_client", "error_description": "Client key or secret is incorrect."}
     text = "TikTok rejects the client key or client secret. Copy both from your app's page on TikTok for Developers"
-    expected = [*ALL_IS_WELL]
+    expected = [*ALL_PASSED]
     expected[APP] = f"✗ Client key and client secret: {text}."
     assert check() == (1, expected)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "code"),
     [({"error": "moon_phase"}, "moon_phase"), ({}, "no error code"), ({"error": {}}, "no error code")],
 )
-def test_unknown_token_error_is_reported_as_not_checked(body: Any, said: str, check: Any, doctored: TikTok) -> None:
-    doctored.app_error = body
+def test_unknown_token_error_is_reported_as_not_checked(body: Any, code: str, check: Any, api: TikTok) -> None:
+    api.app_error = body
     exit_code, lines = check()
-    text = f"- Client key and client secret: not checked, as TikTok responds with {said}"
+    text = f"- Client key and client secret: not checked, as TikTok responds with {code}"
     assert (exit_code, differing(lines)) == (0, [text])
 
 
-def test_unreadable_token_response_is_reported_as_not_checked(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.post(TOKEN_URL, text="<html>", status_code=502)
+def test_unreadable_token_response_is_reported_as_not_checked(check: Any, api: TikTok) -> None:
+    api.mocker.post(TOKEN_URL, text="<html>", status_code=502)
     exit_code, lines = check()
     assert exit_code == 0
     assert differing(lines) == [
@@ -129,9 +129,9 @@ def test_unreadable_token_response_is_reported_as_not_checked(check: Any, doctor
     ]
 
 
-def test_missing_scopes_are_listed_with_their_lost_columns(check: Any, doctored: TikTok) -> None:
-    doctored.refused_fields = ["username", "follower_count"]
-    doctored.mocker.post(VIDEO_URL, **refused("scope_not_authorized", 401))
+def test_missing_scopes_are_listed_with_their_lost_columns(check: Any, api: TikTok) -> None:
+    api.refused_fields = ["username", "follower_count"]
+    api.mocker.post(VIDEO_URL, **error_response("scope_not_authorized", 401))
     advice = f"{AGAIN} and grant it, if the app has it"
     profile = "bio_description, profile_deep_link, username, is_verified"
     stats = "follower_count, following_count, likes_count, video_count"
@@ -145,34 +145,34 @@ def test_missing_scopes_are_listed_with_their_lost_columns(check: Any, doctored:
     ]
 
 
-def test_account_without_a_readable_name_passes(check: Any, doctored: TikTok) -> None:
-    doctored.refused_fields = ["open_id", "display_name", "username"]
+def test_account_without_a_readable_name_passes(check: Any, api: TikTok) -> None:
+    api.refused_fields = ["open_id", "display_name", "username"]
     _, lines = check()
     assert "✓ Access token: accepted, valid until 2026-11-02 13:59 UTC" in lines
     assert "✓ Account: its name is not readable with these scopes" in lines
 
 
-def test_expired_access_token_leaves_the_rest_unchecked(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.get(USER_URL, **refused("access_token_invalid", 401))
+def test_expired_access_token_leaves_the_rest_unchecked(check: Any, api: TikTok) -> None:
+    api.mocker.get(USER_URL, **error_response("access_token_invalid", 401))
     exit_code, lines = check()
     text = (
         "- Access token: expired; the connector will refresh it. Account and scopes are not checked: add --refresh, "
         "which uses up the refresh token and stores the next one in this file"
     )
-    assert (exit_code, lines) == (0, [*ALL_IS_WELL[:ACCESS], text, ALL_IS_WELL[RATE]])
+    assert (exit_code, lines) == (0, [*ALL_PASSED[:ACCESS], text, ALL_PASSED[RATE]])
 
 
-def test_refresh_on_demand_stores_the_next_tokens(check: Any, doctored: TikTok) -> None:
+def test_refresh_on_demand_stores_the_next_tokens(check: Any, api: TikTok) -> None:
     exit_code, lines = check("--refresh")
-    assert (exit_code, doctored.refreshes) == (0, 1)
+    assert (exit_code, api.refreshes) == (0, 1)
     assert differing(lines) == ["✓ Refresh token: accepted, and the next one is stored, expires on 2027-05-01"]
     assert json.loads(DEFAULT_OUTPUT.read_text()) == {"credentials": CREDENTIALS, "start_date": "2024-01-01"}
-    assert doctored.mocker.request_history[-1].headers["Authorization"] == "Bearer act.fresh"
+    assert api.mocker.request_history[-1].headers["Authorization"] == "Bearer act.fresh"
 
 
-def test_refresh_response_may_lack_all_but_the_token(check: Any, doctored: TikTok) -> None:
+def test_refresh_response_may_lack_all_but_the_token(check: Any, api: TikTok) -> None:
     """Until mid-2026 it could also repeat the refresh token."""
-    doctored.refresh = {"access_token": "act.newer"}
+    api.refresh = {"access_token": "act.newer"}
     _, lines = check("--refresh")
     assert "✓ Refresh token: accepted, and the next one is stored" in lines
     stored = json.loads(DEFAULT_OUTPUT.read_text())["credentials"]
@@ -188,8 +188,8 @@ def test_refresh_response_may_lack_all_but_the_token(check: Any, doctored: TikTo
         ({"access_token": 5}, "TikTok's token endpoint returned no valid response."),
     ],
 )
-def test_expired_refresh_token_is_found_with_refresh(body: Any, text: str, check: Any, doctored: TikTok) -> None:
-    doctored.refresh = body
+def test_expired_refresh_token_is_found_with_refresh(body: Any, text: str, check: Any, api: TikTok) -> None:
+    api.refresh = body
     exit_code, lines = check("--refresh")
     (line,) = differing(lines)
     assert (exit_code, line.startswith(f"✗ Refresh token: {text}")) == (1, True)
@@ -198,7 +198,7 @@ def test_expired_refresh_token_is_found_with_refresh(body: Any, text: str, check
 
 
 def test_refresh_is_skipped_if_it_cannot_be_stored(
-    check: Any, doctored: TikTok, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    check: Any, api: TikTok, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def busy(path: Path, to: Path) -> None:
         raise OSError(16, "Device or resource busy")
@@ -206,7 +206,7 @@ def test_refresh_is_skipped_if_it_cannot_be_stored(
     monkeypatch.setattr(Path, "replace", busy)
     assert sign_in.main(["--check", "--refresh"]) == 1
     assert "can't be written (Device or resource busy)" in capsys.readouterr().err
-    assert doctored.refreshes == 0
+    assert api.refreshes == 0
 
 
 @pytest.mark.parametrize(
@@ -218,14 +218,14 @@ def test_refresh_is_skipped_if_it_cannot_be_stored(
         ("2026-12-01T00:00:00", "- Refresh token: expires on 2026-12-01; not tried:"),
     ],
 )
-def test_refresh_tokens_expiry_date_is_printed(date: Any, text: str, check: Any, doctored: TikTok) -> None:
+def test_refresh_tokens_expiry_date_is_printed(date: Any, text: str, check: Any, api: TikTok) -> None:
     write({"credentials": {**CREDENTIALS, "refresh_token_expiry_date": date}})
     exit_code, lines = check()
     assert (exit_code, lines[REFRESH].startswith(text)) == (int(text[0] == "✗"), True)
 
 
-def test_rate_limit_is_reported(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.post(VIDEO_URL, **refused("rate_limit_exceeded", 429))
+def test_rate_limit_is_reported(check: Any, api: TikTok) -> None:
+    api.mocker.post(VIDEO_URL, **error_response("rate_limit_exceeded", 429))
     exit_code, lines = check()
     assert exit_code == 1
     assert differing(lines) == [
@@ -234,40 +234,40 @@ def test_rate_limit_is_reported(check: Any, doctored: TikTok) -> None:
     ]
 
 
-def test_unreachable_tiktok_stops_the_check(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.get(USER_URL, exc=requests.exceptions.ProxyError)
+def test_unreachable_tiktok_stops_the_check(check: Any, api: TikTok) -> None:
+    api.mocker.get(USER_URL, exc=requests.exceptions.ProxyError)
     text = "https://open.tiktokapis.com can't be reached (ProxyError). Check the network and HTTPS_PROXY."
-    assert check() == (1, [*ALL_IS_WELL[:NETWORK], f"✗ TikTok's API: {text}"])
+    assert check() == (1, [*ALL_PASSED[:NETWORK], f"✗ TikTok's API: {text}"])
 
 
-def test_gateway_error_is_reported_as_not_checked(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.get(USER_URL, text="<html>", status_code=502)
+def test_gateway_error_is_reported_as_not_checked(check: Any, api: TikTok) -> None:
+    api.mocker.get(USER_URL, text="<html>", status_code=502)
     exit_code, lines = check()
     text = "- Access token: not checked, as TikTok responds with HTTP 502"
-    assert (exit_code, lines) == (0, [*ALL_IS_WELL[:ACCESS], text, ALL_IS_WELL[RATE]])
+    assert (exit_code, lines) == (0, [*ALL_PASSED[:ACCESS], text, ALL_PASSED[RATE]])
 
 
-def test_access_token_alone_is_checked_too(check: Any, doctored: TikTok) -> None:
+def test_access_token_alone_is_checked_too(check: Any, api: TikTok) -> None:
     write({"credentials": {"auth_type": "access_token", "access_token": "act.x"}})
     exit_code, lines = check()
     kind = "✓ Config secrets/config.json: an access token alone, which is never refreshed"
-    expected = [kind, ALL_IS_WELL[NETWORK], "✓ Access token: accepted", *ALL_IS_WELL[ACCESS + 1 :]]
+    expected = [kind, ALL_PASSED[NETWORK], "✓ Access token: accepted", *ALL_PASSED[ACCESS + 1 :]]
     assert (exit_code, lines) == (0, expected)
 
 
-def test_expired_access_token_alone_fails(check: Any, doctored: TikTok) -> None:
+def test_expired_access_token_alone_fails(check: Any, api: TikTok) -> None:
     write({"credentials": {"auth_type": "access_token", "access_token": "act.x"}})
-    doctored.mocker.get(USER_URL, **refused("access_token_invalid", 401))
+    api.mocker.get(USER_URL, **error_response("access_token_invalid", 401))
     exit_code, lines = check()
     assert (exit_code, lines[2].startswith("✗ Access token: The access token has expired")) == (1, True)
 
 
-NO_KIND = "credentials.auth_type must be oauth2.0 or access_token"
+INVALID_AUTH_TYPE = "credentials.auth_type must be oauth2.0 or access_token"
 BROKEN: dict[str, tuple[Any, str]] = {
     "nothing": ([], "there is no such file, or no JSON object in it"),
-    "no credentials": ({"start_date": "2024-01-01"}, NO_KIND),
-    "text for credentials": ({"credentials": "rft.x"}, NO_KIND),
-    "unknown kind": ({"credentials": {"auth_type": "key"}}, NO_KIND),
+    "no credentials": ({"start_date": "2024-01-01"}, INVALID_AUTH_TYPE),
+    "text for credentials": ({"credentials": "rft.x"}, INVALID_AUTH_TYPE),
+    "unknown auth_type": ({"credentials": {"auth_type": "key"}}, INVALID_AUTH_TYPE),
     "no client key": ({"credentials": {**CREDENTIALS, "client_key": " "}}, "credentials.client_key is missing"),
     "refresh token is a number": (
         {"credentials": {**CREDENTIALS, "refresh_token": 5}},
@@ -277,23 +277,23 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("config", "text"), BROKEN.values(), ids=BROKEN)
-def test_malformed_config_is_reported_without_a_request(config: Any, text: str, check: Any, doctored: TikTok) -> None:
+def test_malformed_config_is_reported_without_a_request(config: Any, text: str, check: Any, api: TikTok) -> None:
     write(config)
     assert check() == (1, [f"✗ Config secrets/config.json: {text}. {AGAIN}."])
-    assert doctored.mocker.request_history == []
+    assert api.mocker.request_history == []
 
 
-def test_pasted_line_breaks_are_stripped(check: Any, doctored: TikTok) -> None:
+def test_pasted_line_breaks_are_stripped(check: Any, api: TikTok) -> None:
     write({"credentials": {name: f"{value}\n" for name, value in CREDENTIALS.items()}})
-    assert check() == (0, ALL_IS_WELL)
+    assert check() == (0, ALL_PASSED)
 
 
-def test_user_that_is_not_an_object_has_no_name(check: Any, doctored: TikTok) -> None:
-    doctored.mocker.get(USER_URL, **good({"user": ["Some Body"]}))
+def test_user_that_is_not_an_object_has_no_name(check: Any, api: TikTok) -> None:
+    api.mocker.get(USER_URL, **ok_response({"user": ["Some Body"]}))
     assert differing(check()[1]) == ["✓ Account: its name is not readable with these scopes"]
 
 
-def test_checked_file_may_have_another_name(check: Any, doctored: TikTok) -> None:
+def test_checked_file_may_have_another_name(check: Any, api: TikTok) -> None:
     DEFAULT_OUTPUT.rename("mine.json")
     assert check("--output", "mine.json")[1][0] == "✓ Config mine.json: OAuth 2.0"
 
@@ -301,7 +301,7 @@ def test_checked_file_may_have_another_name(check: Any, doctored: TikTok) -> Non
 # --- the token store ---
 
 
-def test_unused_token_store_beside_the_config_is_found(check: Any, doctored: TikTok) -> None:
+def test_unused_token_store_beside_the_config_is_found(check: Any, api: TikTok) -> None:
     Path("secrets/tokens").mkdir()
     exit_code, lines = check()
     assert exit_code == 1
@@ -311,31 +311,29 @@ def test_unused_token_store_beside_the_config_is_found(check: Any, doctored: Tik
     ]
 
 
-def test_token_store_of_this_file_is_in_use(check: Any, doctored: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_store_of_this_file_is_in_use(check: Any, api: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "secrets/tokens")
     exit_code, lines = check()
     assert (exit_code, differing(lines)) == (0, ["✓ Token store: secrets/tokens, has the tokens of this file"])
     assert len(list(Path("secrets/tokens").glob("*.json"))) == 1
 
 
-def test_refresh_with_a_token_store_is_stored_in_both(
-    check: Any, doctored: TikTok, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refresh_with_a_token_store_is_stored_in_both(check: Any, api: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "secrets/tokens")
-    doctored.refresh = {**TOKEN_RESPONSE, "access_token": "act.next", "refresh_token": "rft.next"}
+    api.refresh = {**TOKEN_RESPONSE, "access_token": "act.next", "refresh_token": "rft.next"}
     _, lines = check("--refresh")
     assert "✓ Refresh token: accepted, and the next one is stored, expires on 2027-05-01" in lines
     (stored,) = Path("secrets/tokens").glob("*.json")
     assert json.loads(stored.read_text())["refresh_token"] == "rft.next"
     assert json.loads(DEFAULT_OUTPUT.read_text())["credentials"]["refresh_token"] == "rft.next"
 
-    write({"credentials": CREDENTIALS})  # as a client has it that stores nothing
+    write({"credentials": CREDENTIALS})  # as of a client that stores nothing
     exit_code, lines = check()
     assert (exit_code, differing(lines)) == (0, ["✓ Token store: secrets/tokens, newer than this file"])
-    assert doctored.mocker.request_history[-1].headers["Authorization"] == "Bearer act.next"
+    assert api.mocker.request_history[-1].headers["Authorization"] == "Bearer act.next"
 
 
-def test_unusable_token_store_says_what_to_do(check: Any, doctored: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_token_store_says_what_to_do(check: Any, api: TikTok, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("file").touch()
     monkeypatch.setenv("TIKTOK_TOKEN_STORE", "file")
     exit_code, lines = check("--refresh")

@@ -1,4 +1,4 @@
-"""`tiktok-organic-sign-in`: one sentence for everything that can go wrong, and no secret in any of them."""
+"""`tiktok-organic-sign-in`: one message for each failure, and no secret in any of them."""
 
 import html
 import io
@@ -42,7 +42,7 @@ def test_config_is_kept_without_a_terminal(run: Any, monkeypatch: pytest.MonkeyP
 
 
 DENIED = "Access was denied. Run the command again and choose Authorize on TikTok's page."
-NO_TARGET_USER = (
+NOT_A_TARGET_USER = (
     "This TikTok account isn't a target user of your app's sandbox. On TikTok for Developers, open Sandbox settings, "
     "add the account under Target users, wait up to an hour, and run the command again."
 )
@@ -60,9 +60,9 @@ ANSWERS: dict[str, tuple[dict[str, str], str]] = {
         {"error": "access_denied", "error_description": "The user denied\x1b the request."},
         f"{DENIED} (TikTok says: error=access_denied; The user denied the request.)",
     ),
-    "no target user": (
+    "not a target user": (
         {"error": "access_denied", "error_type": "non_sandbox_target"},
-        f"{NO_TARGET_USER} (TikTok says: error=access_denied; error_type=non_sandbox_target)",
+        f"{NOT_A_TARGET_USER} (TikTok says: error=access_denied; error_type=non_sandbox_target)",
     ),
     "scope": (
         {"error": "invalid_scope", "error_type": "scope"},
@@ -167,7 +167,7 @@ def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
         )
         assert failure(run("--port", str(port))) == text
     assert run("--port", str(port)).exit_code == 0
-    assert person.wish["redirect_uri"] == f"http://127.0.0.1:{port}/callback/"
+    assert person.consent_query["redirect_uri"] == f"http://127.0.0.1:{port}/callback/"
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"https://www.tiktok.com/?a=b\n", b"\xff?\n", CODE.encode() + b"\n"])
@@ -175,7 +175,7 @@ def test_chosen_port_must_be_free(run: Any, person: Person) -> None:
 def test_invalid_pasted_line_says_what_to_paste(
     argv: Any, line: bytes, run: Any, paste: Any, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the next line is read."""
+    """The next line is then read."""
     monkeypatch.setattr("webbrowser.open", lambda url: False)
     paste(line + line)
     result = run(*argv, "--timeout", "0.3")
@@ -186,20 +186,20 @@ def test_invalid_pasted_line_says_what_to_paste(
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         (f"code={CODE}&state=another", "That address belongs to another attempt."),
         (
             "error=access_denied&error_type=non_sandbox_target",
-            f"{NO_TARGET_USER} That address belongs to another attempt.",
+            f"{NOT_A_TARGET_USER} That address belongs to another attempt.",
         ),
     ],
 )
-def test_pasted_address_of_another_attempt_is_ignored(query: str, said: str, run: Any, paste: Any) -> None:
+def test_pasted_address_of_another_attempt_is_ignored(query: str, message: str, run: Any, paste: Any) -> None:
     paste(f"http://127.0.0.1:1/callback/?{query}\n".encode())
     result = run("--no-browser", "--timeout", "0.3")
     assert "No response within" in failure(result)
-    assert f"\n{said} Open the link above, and paste where it leads:\n" in result.out
+    assert f"\n{message} Open the link above, and paste where it leads:\n" in result.out
 
 
 def test_last_line_of_stdin_needs_no_line_break(run: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
