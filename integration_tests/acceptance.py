@@ -1,6 +1,6 @@
 """The sandbox and the files that `acceptance-test-config.yml` is written for.
 
-python -m integration_tests.acceptance    writes expected_records.jsonl anew
+python -m integration_tests.acceptance    rewrites expected_records.jsonl
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ EXPECTED = FOLDER / "expected_records.jsonl"
 # The newest (a photo post), one without a caption, a long caption, one at the edge of the first page, the oldest.
 CHOSEN = (0, 3, 13, 18, 59)
 NOW = 1_767_225_600  # epoch s
-# Everything the same in each run, as the configs, the state and the expected records are kept in files. The configs are
-# used many times over, so a refresh token has to work more than once.
+# Each run is the same, as the configs, the state and the expected records are stored in files. The configs are used
+# many times, so a refresh token has to work more than once.
 SETTINGS = Settings(fixed_tokens=True, rotate_refresh_tokens=False, now=NOW, videos=60, years=2.0)
 
 
 def acceptance_sandbox() -> Sandbox:
-    """The sandbox for the kept configs."""
+    """The sandbox for the stored configs."""
     return Sandbox(SETTINGS)
 
 
-def kept(path: str) -> Any:
-    """The content of a kept JSON file, named from this folder."""
+def stored_json(path: str) -> Any:
+    """The content of a JSON file, by its path in this folder."""
     return json.loads((FOLDER / path).read_text())
 
 
 def expected_records() -> str:
-    """The user and some videos of the acceptance sandbox as record messages, one a line."""
+    """The user and some videos of the acceptance sandbox as record messages, one per line."""
     account = acceptance_sandbox().account
     videos = account.videos
     rows = [("videos", {**videos[place], "open_id": account.open_id}) for place in CHOSEN]
@@ -46,7 +46,7 @@ def _record(stream: str, data: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write expected_records.jsonl anew."""
+    """Rewrite expected_records.jsonl."""
     write(EXPECTED, expected_records())
 
 

@@ -1,4 +1,4 @@
-"""The button of Airbyte's form: its templates, rendered, its token request, and where the response is stored.
+"""The OAuth button of Airbyte's form: its rendered templates, its token request, and where the response is stored.
 
 Sources, of August 2026: DeclarativeOAuthFlow and DeclarativeOAuthSpecHandler of the server.
 """
@@ -24,7 +24,7 @@ class Button:
     """The button for one spec.
 
     Args:
-        spec: as the connector prints it.
+        spec: as the connector emits it.
         app: client key and client secret.
         redirect_uri: the platform's.
     """
@@ -57,7 +57,7 @@ class Button:
         return {"url": self._render(self._input["access_token_url"]), "data": params, "headers": headers}
 
     def config(self, callback: str, base_url: str) -> dict[str, Any]:
-        """The form after the callback with this address; the tokens come from another host than TikTok's."""
+        """The config after a callback to this address; the tokens are requested from `base_url`, not from TikTok."""
         request = self.token_request(dict(parse_qsl(urlsplit(callback).query))["code"])
         url = request.pop("url").replace(API, base_url)
         response = requests.post(url, **request, timeout=10).json()

@@ -1,4 +1,4 @@
-"""A real browser without a window, worked by keyboard alone."""
+"""A real headless browser, used by keyboard alone."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
-    "NOT TESTED: both browser sign-ins, as no Chromium is here. Install it: apt-get install chromium chromium-driver"
+    "NOT TESTED: both browser authorizations, as Chromium is not installed: apt-get install chromium chromium-driver"
 )
 FLAGS = (
     "--headless=new",
@@ -39,7 +39,7 @@ class Browser:
 
     @property
     def address(self) -> str:
-        """What stands in the address bar."""
+        """The URL in the address bar."""
         return str(self._driver.current_url)
 
     @property
@@ -66,13 +66,13 @@ class Browser:
                 return
         raise AssertionError(f"the tab key does not lead to {text!r}")
 
-    def refuse(self, scope: str) -> None:
+    def deny(self, scope: str) -> None:
         """Switch a scope off."""
         self.press_on(scope, Keys.SPACE)
         assert self.switches()[scope] is False
 
     def wait_for(self, page: str) -> str:
-        """Wait until this page has been called with a query; returns the whole address.
+        """Wait until this page has been called with a query; returns the complete address.
 
         The consent page names the page it leads to in its own query, so a query does not count as an address.
         """
@@ -81,7 +81,7 @@ class Browser:
 
     @contextmanager
     def cut_off_from(self, pattern: str) -> Iterator[None]:
-        """Let addresses of this pattern lead nowhere."""
+        """Block addresses that match this pattern."""
         self._driver.execute_cdp_cmd("Network.enable", {})
         self._driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [pattern]})
         try:
@@ -90,7 +90,7 @@ class Browser:
             self._driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
     def picture(self, name: str) -> None:
-        """Save the page as it looks, where the environment variable PICTURES says so."""
+        """Save a screenshot of the page into the folder that the environment variable PICTURES names."""
         folder = os.environ.get("PICTURES")
         if folder:
             self._driver.save_screenshot(str(Path(folder, f"{name}.png")))
@@ -98,7 +98,7 @@ class Browser:
 
 @contextmanager
 def start_browser(profile: Path) -> Iterator[Browser]:
-    """Start Chromium with an empty profile, or skip the test where there is none."""
+    """Start Chromium with an empty profile, or skip the test if it is not installed."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if not (found and driver):

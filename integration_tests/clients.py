@@ -1,4 +1,4 @@
-"""Runs other people's programs, each in a virtual environment of its own, and compares what they wrote."""
+"""Runs third-party programs, each in its own virtual environment, and compares what they wrote."""
 
 import json
 import os
@@ -18,7 +18,7 @@ DAY_S = 86_400
 
 
 def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str) -> str:
-    """Run a program in a folder to its good end; returns its stdout."""
+    """Run a program in a folder; it must succeed. Returns its stdout."""
     finished = finish(sandbox, folder, *command, **environment)
     assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-6000:]
     return finished.stdout
@@ -27,7 +27,7 @@ def run(sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str
 def finish(
     sandbox: Sandbox, folder: Path, *command: str | Path, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program in a folder to its end."""
+    """Run a program in a folder until it exits."""
     env = {**variables(sandbox, folder), **environment}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
 
@@ -35,7 +35,7 @@ def finish(
 def config_of(sandbox: Sandbox, account: Any = None) -> dict[str, Any]:
     """A config for programs that validate it against the spec, which requires an access token.
 
-    It is empty, so that each day costs a refresh.
+    It is empty, so that each day needs a refresh.
     """
     config = sandbox.config(account=account)
     config["credentials"].setdefault("access_token", "")
@@ -43,7 +43,7 @@ def config_of(sandbox: Sandbox, account: Any = None) -> dict[str, Any]:
 
 
 def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """The environment of a program, which must use the sandbox and leave everything else alone."""
+    """The environment of a program, which must use the sandbox and nothing else."""
     (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
     path = f"{PYAIRBYTE.parent}{os.pathsep}{os.environ['PATH']}"
     ours = {
@@ -58,8 +58,8 @@ def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
-def overnight(sandbox: Sandbox) -> None:
-    """The next day: each account has a video more, and the one before it new likes."""
+def advance_a_day(sandbox: Sandbox) -> None:
+    """Advance to the next day: each account has one more video, and the previous one more likes."""
     sandbox.advance(DAY_S)
     for account in sandbox.accounts:
         liked = account.videos[0]
@@ -68,18 +68,18 @@ def overnight(sandbox: Sandbox) -> None:
 
 
 def rows(records: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    """What the videos are compared by, in the order of their ids."""
+    """The compared columns of the videos, in the order of their ids."""
     return sorted([record[column] for column in COLUMNS] for record in records)
 
 
 def true_rows(sandbox: Sandbox, account: Any = None) -> list[list[Any]]:
-    """The same of what the account holds now."""
+    """The same rows of the account as it is now."""
     account = account or sandbox.account
     return rows([{**video, "open_id": account.user["open_id"]} for video in account.videos])
 
 
 def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str, python: Path = PYAIRBYTE) -> list[list[Any]]:
-    """The same of the one DuckDB database in a folder or below it."""
+    """The same rows of the one DuckDB database in a folder or below it."""
     query = (
         "import duckdb, json, sys\n"
         "with duckdb.connect(sys.argv[1], read_only=True) as database:\n"
@@ -91,7 +91,7 @@ def duckdb_rows(sandbox: Sandbox, folder: Path, schema: str, python: Path = PYAI
 
 
 def postgres_rows(sandbox: Sandbox, folder: Path, port: int, schema: str) -> list[list[Any]]:
-    """The same of a table in PostgreSQL."""
+    """The same rows of a table in PostgreSQL."""
     query = (
         "import json, sqlalchemy, sys\n"
         "with sqlalchemy.create_engine(sys.argv[1]).connect() as database:\n"

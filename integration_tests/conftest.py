@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: a sandbox, the command pointed at it, and brief reports of failures."""
+"""Fixtures of the integration tests: a sandbox, the command pointed at it, and short failure reports."""
 
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -13,11 +13,11 @@ from unit_tests.connector import Command, Connector, InProcess
 from unit_tests.skipped_time import run_ahead
 
 LONGEST = tuple(f"integration_tests/test_{name}.py" for name in ("properties", "process", "shell"))
-LAST_LINES = 5  # of what a failed test shows of a run
+LAST_LINES = 5  # that the report of a failed test shows of a run
 LONGEST_LINE = 300
 StartSandbox = Callable[..., Sandbox]
 
-run_ahead()  # before the sandboxes of whole modules start
+run_ahead()  # before module-scoped sandboxes start
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def proof_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_port() -> Iterator[int]:
-    """A Postgres of the tests' own."""
+    """A Postgres server for the tests."""
     with postgres_server() as port:
         yield port
 
@@ -73,13 +73,13 @@ def _nothing_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests come first, so that no worker is left with one when the others have nothing more to do."""
+    """Run the longest tests first, so that no worker is left with one when the others have finished."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
-    """Show of a failed test what its last runs came to, instead of all that the connector logged in this process."""
+    """Report the outcomes of a failed test's last runs instead of everything the connector logged in this process."""
     report = yield
     report.sections = [(name, text) for name, text in report.sections if not name.startswith("Captured log")]
     if report.failed and hasattr(report.longrepr, "addsection"):
@@ -89,7 +89,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
 
 
 def summary(outcome: Outcome) -> str:
-    """What a person needs to see of an outcome: exit code, first error, warnings, the last lines of the log."""
+    """A short summary of an outcome: exit code, first error, warnings, the last lines of the log."""
     first = outcome.errors[0] if outcome.errors else outcome.of("CONNECTION_STATUS") or "no error trace"
     logged = [log["message"].partition("\n")[0] for log in outcome.of("LOG")][-LAST_LINES:]
     counts = {stream: len(outcome.records(stream)) for stream in ("user_info", "videos")}

@@ -1,4 +1,4 @@
-"""The errors that a user reads in the end, as the manifest words them: (failure type, message)."""
+"""The errors shown to users, as worded in the manifest: (failure type, message)."""
 
 from source_tiktok_organic.config import load_manifest
 
@@ -19,25 +19,25 @@ UNKNOWN = (_FILTERS[-1]["failure_type"], _FILTERS[-1]["error_message"])
 
 
 def of_code(code: str) -> tuple[str, str]:
-    """Of a code of the data endpoints, or one of the connector's own: `unreadable`, `incomplete`."""
+    """The error for a code of the data endpoints, or one of the connector's own: `unreadable`, `incomplete`."""
     (chosen,) = [f for f in _FILTERS if f"'{code}'" in f.get("predicate", "")]
     return _final(chosen)
 
 
 def of_status(status: int) -> tuple[str, str]:
-    """Of a response with this HTTP status and a code that nobody knows."""
+    """The error for a response with this HTTP status and an unknown code."""
     (chosen,) = [f for f in _FILTERS if status in f.get("http_codes", ())]
     return _final(chosen)
 
 
 def of_token_error(code: str) -> tuple[str, str]:
-    """Of an `error` of the token endpoint, or one of the connector's own: `no_valid_response`, `unknown`."""
+    """The error for an `error` of the token endpoint, or one of the connector's own: `no_valid_response`, `unknown`."""
     known = _DEFINITIONS["authenticator"]["token_errors"][code]
     return known["failure_type"], known["message"]
 
 
 def of_missing_scope(stream: str) -> tuple[str, str]:
-    """Of a stream whose keys need a scope that was not granted."""
+    """The error of a stream whose key needs a scope that was not granted."""
     scope = {"user_info": "user.info.basic", "videos": "video.list"}[stream]
     return CONFIG, MESSAGES["key_scope_missing"].format(stream=stream, scope=scope)
 
@@ -48,12 +48,12 @@ def closing(stream: str, error: tuple[str, str]) -> tuple[str, str]:
 
 
 def in_check(error: tuple[str, str]) -> str:
-    """The message of the same error in a `check`, which gives up sooner."""
+    """The message of the same error in a `check`, which gives up earlier."""
     return error[1].replace(GAVE_UP, GAVE_UP_IN_CHECK)
 
 
 def _final(chosen: dict[str, str]) -> tuple[str, str]:
-    """The error at the end of a filter's retries."""
+    """The error of a filter once its retries are exhausted."""
     if chosen["action"] == "RETRY":
         return TRANSIENT, f"{chosen['error_message']} {GAVE_UP}"
     return chosen.get("failure_type", TRANSIENT), chosen["error_message"]

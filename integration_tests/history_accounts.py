@@ -1,4 +1,4 @@
-"""Accounts that are read day by day, as Airbyte syncs them, and what every model must make of these readings."""
+"""Accounts that are read day by day, as Airbyte syncs them, and the expected rows of every model for these readings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Landed(NamedTuple):
 
     Attributes:
         syncs: the rows of `tiktok_syncs`, which only `make sync` writes.
-        source_relation: the name of the schema that they are in, where there are several.
+        source_relation: the name of the schema that they are in, if there are several.
     """
 
     user_info: Sequence[Row]
@@ -48,7 +48,7 @@ class Landed(NamedTuple):
 
 @dataclass
 class Days:
-    """What the warehouse gets.
+    """What is loaded into the warehouse.
 
     Attributes:
         now: seconds since START.
@@ -71,7 +71,7 @@ class Days:
         self.day += 1
 
     def read(self, account: Any) -> None:
-        """A complete sync; what landed must be what the account held at that time."""
+        """A complete sync; the rows must match the account at that time."""
         before = len(self.user_info), len(self.videos)
         self.sync(account)
         assert [_without_meta(row) for row in self.user_info[before[0] :]] == [account.user]
@@ -80,7 +80,7 @@ class Days:
         assert sorted(landed, key=_by_id) == sorted(truth, key=_by_id)
 
     def sync(self, account: Any, *, share: float = 1.0, retry_of: int | None = None, full: bool = False) -> int:
-        """One attempt of a sync; with a `share` it is killed after this part of its messages. Returns its number."""
+        """One attempt of a sync; with a `share` it is killed after that part of its messages. Returns its number."""
         config = self.configs.get(account.open_id) or self.sandbox.config(account=account)
         config = {**config, "lookback_window_days": self.lookback}
         state = None if full else self.states.get(account.open_id)
@@ -113,8 +113,8 @@ class Days:
         return Landed(self.user_info, self.videos)
 
 
-def live(days: Days, rng: random.Random, taken: int) -> None:
-    """What happens in the accounts on one day: posts, other counts, followers; every `taken` days a video is gone."""
+def change_accounts(days: Days, rng: random.Random, taken: int) -> None:
+    """Change the accounts as on one day: posts, counts, followers; every `taken` days a video is deleted."""
     for account in days.sandbox.accounts:
         account.add_videos(rng.randrange(3))
         account.change_user(follower_count=max(0, account.user["follower_count"] + rng.randrange(-20, 100)))
@@ -125,21 +125,21 @@ def live(days: Days, rng: random.Random, taken: int) -> None:
 
 
 def read_daily(sandbox: Sandbox, days: int, rng: random.Random, taken: int) -> Days:
-    """Days on each of which every account is read in full, and then lives on."""
-    lived = Days(sandbox)
+    """Days on each of which every account is read in full and then changes."""
+    history = Days(sandbox)
     for _ in range(days):
         for account in sandbox.accounts:
-            lived.read(account)
-        lived.next()
-        live(lived, rng, taken)
-    return lived
+            history.read(account)
+        history.next()
+        change_accounts(history, rng, taken)
+    return history
 
 
-# --- what the models must be, worked out row by row ---
+# --- the expected rows of the models, calculated row by row ---
 
 
 def expected(landed: Landed, zone: str = "UTC") -> dict[str, list[Row]]:
-    """The rows of each model, by its name without the prefix; a day is one of the time zone."""
+    """The rows of each model, by its name without the prefix; days are those of the time zone."""
     readings = _readings_of_videos(landed)
     profiles = _readings_of_profiles(landed)
     complete = expected_readings(landed)
@@ -174,13 +174,13 @@ def _number(value: Any) -> float | None:
 
 
 def _comparable(row: Row) -> Row:
-    """Each warehouse rounds a half in its own way."""
+    """Warehouses round halves differently."""
     close = {name: pytest.approx(row[name], abs=1.1e-6) for name in DECIMALS if row.get(name) is not None}
     return {**row, **close}
 
 
 def _readings_of_videos(landed: Landed) -> dict[Key, list[Row]]:
-    """What was read of each video, in order of time: counts that were missing are those of the reading before."""
+    """The readings of each video in order of time; missing counts are those of the previous reading."""
     by_video: dict[Key, list[Row]] = {}
     for row in sorted(_usable(landed.videos, "id"), key=_when):
         by_video.setdefault((row["open_id"], row["id"]), []).append(_reading(row))
@@ -249,7 +249,7 @@ def _rate(video: Row) -> float | None:
 
 
 def _days_of_a_video(key: Key, readings: list[Row], zone: str) -> list[Row]:
-    """The last reading of each day, beside that of the day before it in the table."""
+    """The last reading of each day, compared with that of the previous day in the table."""
     rows = []
     before: tuple[date, Row] | None = None
     counted: date | None = None
@@ -297,7 +297,7 @@ def _video(key: Key, readings: list[Row]) -> Row:
 
 
 def _rank(videos: list[Row], by: str, name: str) -> None:
-    """1 and one for each video of the account that has more."""
+    """Rank the videos of each account: 1 plus the number of its videos that have more."""
     for video in videos:
         others = [other[by] for other in videos if other["open_id"] == video["open_id"] and other[by] is not None]
         # To six decimals, as the models have it.
@@ -367,14 +367,14 @@ def _gone(videos: Iterable[Row], complete: list[Row], zone: str) -> list[Row]:
 
 
 def _account_days(profiles: dict[str, list[Row]], daily: list[Row], gone: list[Row], zone: str) -> list[Row]:
-    """The profile last read on each day, and the views of all videos that are public, each as last read."""
+    """The profile last read on each day, and the views of all public videos, each as last read."""
     accounts = {**{row["open_id"]: [] for row in daily}, **profiles}
     rows = []
     for open_id, readings in accounts.items():
         own = [row for row in daily if row["open_id"] == open_id]
         lost = {row["video_id"]: row["missing_since_day"] for row in gone if row["open_id"] == open_id}
         days = [(str(day), reading) for day, reading in _last_of_each_day(readings, zone)]
-        if not readings:  # where the profile is never read
+        if not readings:  # the profile was never read
             latest = {row["date_day"]: row["read_at"] for row in sorted(own, key=lambda row: row["read_at"])}
             days = [(day, {**NO_PROFILE, "read_at": at}) for day, at in sorted(latest.items())]
         rows += _days_of_an_account(open_id, days, own, lost)
@@ -415,7 +415,7 @@ def _days_between(first: str, last: str) -> int:
 
 
 def _rollup(videos: Iterable[Row], accounts: Iterable[Row]) -> list[Row]:
-    """A row for each video, by the names of Fivetran's social media reporting."""
+    """A row for each video, with the column names of Fivetran's social media reporting."""
     names = {row["open_id"]: row["display_name"] or row["username"] for row in accounts}
     return [
         {
@@ -437,7 +437,7 @@ def _rollup(videos: Iterable[Row], accounts: Iterable[Row]) -> list[Row]:
 
 
 def expected_odd_rows(landed: Landed) -> list[Row]:
-    """A row for each value that cannot be taken as it landed."""
+    """A row for each value that cannot be used as it is."""
     odd = []
     for stream, rows in (("videos", landed.videos), ("user_info", landed.user_info)):
         for row in rows:
@@ -475,7 +475,7 @@ def _time(row: Row) -> datetime:
 
 
 def _moment(text: str) -> datetime:
-    """A time in UTC, without time zone; it may come with one."""
+    """A time in UTC, without time zone; the text may have one."""
     time = datetime.fromisoformat(text)
     return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
 

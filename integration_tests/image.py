@@ -1,6 +1,6 @@
-"""Builds the connector's image and runs it without a Docker engine: with buildah, on the real base or on a stand-in.
+"""Builds the connector's image and runs it without a Docker engine: with buildah, on the real base or a stand-in.
 
-buildah and debootstrap are Debian packages; both want to be root. Nothing outside buildah's storage is changed.
+buildah and debootstrap are Debian packages; both need root. Nothing outside buildah's storage is changed.
 """
 
 import json
@@ -16,10 +16,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 STAND_IN = "localhost/connector-stand-in-base"
 IMAGE = "localhost/source-tiktok-organic:test"
-# vfs and chroot need nothing of the kernel, so that this runs in a container as well.
+# vfs and chroot need no kernel features, so this runs in a container as well.
 ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-# Stands in for `docker run` where there is no engine; the rest of docker's options have the names that buildah has.
+# Replaces `docker run` where there is no engine; the other options have the same names in buildah.
 DOCKER = """#!/bin/bash
 set -eu
 test "$1" = run; shift
@@ -42,7 +42,7 @@ def buildah(*argv: str) -> str:
     """Run buildah and return what it prints.
 
     Raises:
-        AssertionError: with the end of its log, when it fails.
+        AssertionError: with the end of its log, if it fails.
     """
     done = subprocess.run(["buildah", *argv], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, f"buildah {argv[0]} failed:\n{(done.stdout + done.stderr)[-3000:]}"
@@ -50,7 +50,7 @@ def buildah(*argv: str) -> str:
 
 
 def missing_tools() -> list[str]:
-    """What has to be installed first."""
+    """The required tools that are not installed."""
     needed = ["buildah"] if "BASE_IMAGE" in os.environ else ["buildah", "debootstrap"]
     return [tool for tool in needed if shutil.which(tool) is None]
 
@@ -94,7 +94,7 @@ def size(image: str) -> float:
 
 
 def settings(image: str) -> dict[str, Any]:
-    """What the image says of itself: Labels, Entrypoint, Env, User, WorkingDir."""
+    """The image's configuration: Labels, Entrypoint, Env, User, WorkingDir."""
     found: dict[str, Any] = json.loads(buildah("inspect", "--type", "image", image))["OCIv1"]["config"]
     return found
 
@@ -119,7 +119,7 @@ class Container:
         )
 
     def writable(self) -> set[str]:
-        """All files and folders that the user may change, but for what every system has for that."""
+        """All files and folders that the user may write, except those that are writable on every system."""
         free = ["/proc", "/sys", "/dev", "/tmp", "/var/tmp", "/run", "/config", "/secrets"]
         prune = " -o ".join(f"-path {path}" for path in free)
         found = self.run("sh", "-c", f"find / \\( {prune} \\) -prune -o ! -type l -writable -print")
@@ -128,7 +128,7 @@ class Container:
 
 @contextmanager
 def container(image: str) -> Iterator[Container]:
-    """A container of an image, for a while."""
+    """A container of an image, which is removed afterwards."""
     name = buildah("from", image)
     try:
         yield Container(name)

@@ -17,42 +17,42 @@ QUICK = tuple(entry for entry in probes.ALL if entry.name != "proof")  # the con
 _monotonic = time.monotonic
 
 
-class Probed:
-    """What all probes but the proof find.
+class ProbeRun:
+    """A run of all probes but the proof, and its findings.
 
     Attributes:
-        kept: each config that was written, in order.
+        stored_configs: each config that was written, in order.
     """
 
     def __init__(self, sandbox: Sandbox, config: Json | None = None, budget: int = BUDGET, **options: Any) -> None:
         self._sandbox, self._ahead = sandbox, 0.0
-        self.kept: list[Json] = []
+        self.stored_configs: list[Json] = []
         self.findings: dict[str, Finding] = {}
         self.records = Records()
         self.config = deepcopy(config) if config else sandbox.config()
         api = Api(sandbox.base_url, budget=budget, clock=self._clock, sleep=self._sleep, watch=self.records.add)
-        keep = lambda changed: self.kept.append(deepcopy(changed))  # noqa: E731
+        keep = lambda changed: self.stored_configs.append(deepcopy(changed))  # noqa: E731
         self.live = Live(api, SignIn(api, self.config, keep), **options)
 
-    def run(self) -> Probed:
-        """Ask them."""
+    def run(self) -> ProbeRun:
+        """Run the probes."""
         probes.begin(self.live)
         ask_all(self.live, QUICK, lambda entry: None, lambda entry, found: self.findings.update({entry.name: found}))
         return self
 
     @property
     def switches(self) -> Json:
-        """The settings that are not the sandbox's defaults."""
+        """The settings that differ from the sandbox's defaults."""
         return merged(self.findings.values())
 
     @property
     def differing(self) -> set[str]:
-        """The probes that see something else than the sandbox does by default."""
+        """The probes whose findings differ from the sandbox's defaults."""
         return {name for name, finding in self.findings.items() if finding.differs}
 
     @property
     def not_seen(self) -> set[str]:
-        """The probes that cannot tell."""
+        """The probes without a result."""
         return {name for name, finding in self.findings.items() if finding.seen.startswith("not seen: ")}
 
     def _clock(self) -> float:

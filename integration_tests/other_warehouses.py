@@ -1,10 +1,10 @@
-"""The models as BigQuery and Snowflake get them: compiled by dbt's adapters for them, and run on DuckDB by sqlglot.
+"""The models for BigQuery and Snowflake: compiled by dbt's adapters for them, and run on DuckDB by sqlglot.
 
     python integration_tests/other_warehouses.py bigquery|snowflake <file.duckdb>
 
-Neither of the two is at hand. The file holds what Airbyte writes and the models that dbt has built for DuckDB, both in
-`main`; the script prints which of the models differ when they are built from the SQL of the other warehouse instead.
-sqlglot knows what that SQL means there, and says it in DuckDB's words; what it gets wrong, this cannot find.
+Neither warehouse is available here. The file has Airbyte's tables and the models that dbt has built for DuckDB, both in
+`main`. The script prints which models differ when they are built from the SQL of the other warehouse instead.
+sqlglot translates that SQL to DuckDB; this cannot find its mistakes.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def columns_at(path: str) -> dict[str, list[str]]:
 
 
 def compiled(dialect: str, columns: dict[str, list[str]]) -> dict[str, str]:
-    """The SQL of each model, those that others need first."""
+    """The SQL of each model, in the order of their dependencies."""
     adapter = importlib.import_module(f"dbt.adapters.{dialect}").Plugin.adapter
-    # They would ask the warehouse.
+    # They would query the warehouse.
     adapter.get_relation = lambda self, database, schema, identifier: (
         self.Relation.create(database=database, schema=schema, identifier=identifier) if identifier in columns else None
     )
@@ -77,10 +77,10 @@ def compiled(dialect: str, columns: dict[str, list[str]]) -> dict[str, str]:
 
 
 def translated(sql: str, dialect: str) -> str:
-    """The same query in DuckDB's words."""
+    """The same query in DuckDB's dialect."""
     tree = sqlglot.parse_one(sql, read=dialect)
     for call in tree.find_all(sqlglot.exp.RegexpExtractAll):
-        # Both find what the group in the pattern matched; sqlglot forgets that DuckDB has to be told.
+        # Both return what the group in the pattern matched; sqlglot omits the argument that DuckDB needs for it.
         call.set("group", sqlglot.exp.Literal.number(1))
     for kind in tree.find_all(sqlglot.exp.DataType):
         if dialect == "bigquery" and kind.is_type("decimal") and not kind.expressions:
@@ -90,7 +90,7 @@ def translated(sql: str, dialect: str) -> str:
 
 
 def rows(connection: Any, schema: str, name: str) -> list[str]:
-    """A model's rows as text, sorted; decimals without the zeros that a warehouse's own type adds."""
+    """A model's rows as text, sorted; decimals without the trailing zeros of a warehouse's type."""
     found = connection.execute(f"select * from tiktok.{schema}.{name}").fetchall()
     return sorted(str([float(value) if isinstance(value, Decimal) else value for value in row]) for row in found)
 

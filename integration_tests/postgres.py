@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for a test: `apt-get install postgresql` brings the programs."""
+"""A PostgreSQL server for one test; `apt-get install postgresql` installs the programs."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def postgres() -> Iterator[int]:
 
 
 def _owner() -> tuple[str | int, str | int]:
-    """Of the server: it refuses to run as root."""
+    """The owner of the server, which refuses to run as root."""
     return ("postgres", "postgres") if os.geteuid() == 0 else (os.geteuid(), os.getegid())
 
 

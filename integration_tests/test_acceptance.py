@@ -1,4 +1,4 @@
-"""What Airbyte's older Connector Acceptance Tests ask beyond FAST, with the files of `acceptance-test-config.yml`.
+"""What Airbyte's older Connector Acceptance Tests check beyond FAST, with the files of `acceptance-test-config.yml`.
 
 Certified connectors must still pass those tests, which need a container engine. integration_tests/airbyte runs them
 unchanged.
@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from integration_tests.acceptance import FOLDER, SETTINGS, acceptance_sandbox, kept
+from integration_tests.acceptance import FOLDER, SETTINGS, acceptance_sandbox, stored_json
 from source_tiktok_organic.config import load_manifest
 from unit_tests.command_result import Outcome
 from unit_tests.connector import InProcess
 
 ROOT = FOLDER.parent
 SECTIONS = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text())["acceptance_tests"]
-CONFIG = kept("configs/valid_config.json")
+CONFIG = stored_json("configs/valid_config.json")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def full_refresh(run: InProcess, discovered: dict[str, Any]) -> Outcome:
 
 
 def configured(name: str, discovered: dict[str, Any]) -> dict[str, Any]:
-    """A stored catalog with the streams as `discover` describes them: Airbyte's tests read with that."""
-    streams = kept(f"catalogs/{name}.json")["streams"]
+    """A stored catalog with the streams from `discover`, as Airbyte's tests use it."""
+    streams = stored_json(f"catalogs/{name}.json")["streams"]
     return {"streams": [{**chosen, "stream": discovered[chosen["stream"]["name"]]} for chosen in streams]}
 
 
@@ -77,7 +77,7 @@ def test_acceptance_config_names_existing_files() -> None:
 
 def test_stored_catalogs_match_discover(discovered: dict[str, Any]) -> None:
     for name in ("full_refresh", "incremental"):
-        for chosen in kept(f"catalogs/{name}.json")["streams"]:
+        for chosen in stored_json(f"catalogs/{name}.json")["streams"]:
             stream = {**chosen["stream"], "json_schema": None}
             assert stream.items() <= {**discovered[stream["name"]], "json_schema": None}.items()
             assert chosen["sync_mode"] in stream["supported_sync_modes"]
@@ -113,9 +113,9 @@ def test_second_full_refresh_repeats_the_records(
 
 
 def test_future_state_is_treated_as_now_with_a_warning(run: InProcess, discovered: dict[str, Any]) -> None:
-    """The older tests want no records here, so `acceptance-test-config.yml` leaves out their test."""
-    whole_lookback = {**CONFIG, "lookback_window_days": 3650}
-    outcome = read(run, configured("incremental", discovered), kept("states/future_state.json"), config=whole_lookback)
+    """The older tests expect no records here, so `acceptance-test-config.yml` skips their test."""
+    options = {**CONFIG, "lookback_window_days": 3650}
+    outcome = read(run, configured("incremental", discovered), stored_json("states/future_state.json"), config=options)
 
     assert len(outcome.records("videos")) == SETTINGS.videos
     (warning,) = outcome.warnings

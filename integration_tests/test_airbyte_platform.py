@@ -1,4 +1,4 @@
-"""The button of Airbyte's form sends TikTok what Login Kit wants; unit_tests/test_oauth_spec.py has its spec."""
+"""The OAuth button of Airbyte's form sends what Login Kit requires; unit_tests/test_oauth_spec.py tests its spec."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -7,7 +7,7 @@ import requests
 
 from integration_tests.airbyte_platform import API, STATE, TIKTOK, Button
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox import ALL_SCOPES, Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from source_tiktok_organic.sign_in.login_kit import Attempt, Consent
@@ -15,7 +15,7 @@ from unit_tests.connector import InProcess
 
 REDIRECT_URI = "https://airbyte.example/auth_flow"
 APP = {"client_key": Sandbox.client_key, "client_secret": Sandbox.client_secret}
-# The command `tiktok-organic-sign-in` speaks Login Kit as a desktop app, which alone has these.
+# The command `tiktok-organic-sign-in` uses Login Kit for desktop apps, where these are required.
 PKCE = {"code_challenge", "code_challenge_method", "code_verifier"}
 DESKTOP = Attempt(**APP, redirect_uri=REDIRECT_URI, state=STATE)
 
@@ -65,5 +65,5 @@ def test_tokens_from_the_button_work_in_a_sync(button: Button, start_sandbox: St
     assert query_of(callback)["state"] == STATE
     assert config["credentials"].keys() == {"auth_type", *APP, "access_token", "refresh_token", "token_expiry_date"}
     assert (check.of("CONNECTION_STATUS"), check.configs) == ([{"status": "SUCCEEDED"}], [])
-    assert (read.errors, video_ids(read)) == ([], ids_there_are(sandbox))
+    assert (read.errors, video_ids(read)) == ([], expected_ids(sandbox))
     assert len(sandbox.requests_to(TOKEN)) == 1

@@ -49,7 +49,7 @@ def button(connector: Command) -> Button:
 
 
 class SignIn:
-    """The command in a process of its own; BROWSER names a program that only records the link it is given."""
+    """The command as a process; BROWSER names a program that only records the link it is given."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, *argv: str) -> None:
         self._folder = folder
@@ -86,7 +86,7 @@ class SignIn:
             time.sleep(0.05)
         raise AssertionError("no browser was opened")
 
-    def end(self, stdin: str | None = None) -> tuple[int, str, str]:
+    def finish(self, stdin: str | None = None) -> tuple[int, str, str]:
         """Exit code and everything on stdout and stderr."""
         out, err = self.process.communicate(stdin, timeout=120)
         return self.process.returncode, self.out + out, err
@@ -107,8 +107,8 @@ def sign_in(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., SignIn]]
             one.process.communicate()
 
 
-def told(sandbox: Sandbox, err: str) -> str:
-    """Stderr without the warning that this is not TikTok."""
+def printed_error(sandbox: Sandbox, err: str) -> str:
+    """Stderr without the warning about the sandbox's address."""
     warning = f"TIKTOK_API_BASE_URL is set: requests and credentials go to {sandbox.base_url} instead of TikTok.\n"
     assert err.startswith(warning)
     return err.removeprefix(warning).strip()
@@ -135,7 +135,7 @@ def test_scope_denied_by_button_nulls_its_columns(
     browser: Browser, button: Button, sandbox: Sandbox, connector: Command
 ) -> None:
     browser.open(button.consent_url().replace(TIKTOK, sandbox.base_url))
-    browser.refuse("user.info.stats")
+    browser.deny("user.info.stats")
     browser.press_on("Authorize", Keys.ENTER)
     config = button.config(browser.wait_for(PLATFORM_REDIRECT), sandbox.base_url)
 
@@ -156,9 +156,9 @@ def test_consent_by_command_passes_check(
     browser.wait_for("/callback/")
     browser.picture("callback")
 
-    exit_code, out, err = run.end()
+    exit_code, out, err = run.finish()
 
-    assert (exit_code, told(sandbox, err)) == (0, "")
+    assert (exit_code, printed_error(sandbox, err)) == (0, "")
     assert browser.heading == "TikTok's response has arrived"
     user = sandbox.account.user
     assert f"Authorized as {user['display_name']} @{user['username']}." in out
@@ -172,13 +172,13 @@ def test_command_lists_denied_scopes_and_lost_columns(
 ) -> None:
     run = sign_in("--no-browser")
     browser.open(run.link())
-    browser.refuse("user.info.profile")
-    browser.refuse("video.list")
+    browser.deny("user.info.profile")
+    browser.deny("video.list")
     browser.press_on("Authorize", Keys.ENTER)
 
-    exit_code, out, err = run.end()
+    exit_code, out, err = run.finish()
 
-    assert (exit_code, told(sandbox, err)) == (0, "")
+    assert (exit_code, printed_error(sandbox, err)) == (0, "")
     assert re.findall(r"^Refused: (\S+);", out, re.MULTILINE) == ["user.info.profile", "video.list"]
     assert f"Authorized as {sandbox.account.user['display_name']}." in out
     outcome = connector.check(json.loads((tmp_path / "secrets/config.json").read_text()))
@@ -197,12 +197,12 @@ def test_cancel_is_reported_as_denied_access(
     browser.open(run.link_in_browser())
     browser.press_on("Cancel", Keys.ENTER)
     browser.wait_for("/callback/")
-    browser.picture("refused")
+    browser.picture("denied")
 
-    exit_code, _, err = run.end()
+    exit_code, _, err = run.finish()
 
     assert browser.heading == "The authorization failed"
-    assert (exit_code, told(sandbox, err)) == (
+    assert (exit_code, printed_error(sandbox, err)) == (
         1,
         "Access was denied. Run the command again and choose Authorize on TikTok's page. "
         "(TikTok says: error=access_denied; The user denied the request.)",
@@ -210,42 +210,42 @@ def test_cancel_is_reported_as_denied_access(
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
-def test_non_target_user_gets_its_own_error(
-    browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox
-) -> None:
+def test_non_target_user_gets_its_own_error(browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
     run = sign_in()
     browser.open(run.link_in_browser())
     browser.press_on("no target user", Keys.ENTER)
     browser.wait_for("/callback/")
 
-    exit_code, _, err = run.end()
+    exit_code, _, err = run.finish()
 
     assert exit_code == 1
-    assert told(sandbox, err).startswith("This TikTok account isn't a target user of your app's sandbox.")
+    assert printed_error(sandbox, err).startswith("This TikTok account isn't a target user of your app's sandbox.")
     assert "error_type=non_sandbox_target" in err
 
 
-def test_app_with_two_scopes_authorizes_with_those(browser: Browser, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_app_with_two_scopes_authorizes_with_those(
+    browser: Browser, start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
     scopes = ("user.info.basic", "video.list")
     sandbox = start_sandbox(videos=5, app_scopes=scopes)
-    refused = SignIn(tmp_path, sandbox)
-    browser.open(refused.link_in_browser())
+    rejected = SignIn(tmp_path, sandbox)
+    browser.open(rejected.link_in_browser())
     browser.wait_for("/callback/")
-    exit_code, _, err = refused.end()
-    assert (exit_code, "--scopes user.info.basic,video.list" in told(sandbox, err)) == (1, True)
+    exit_code, _, err = rejected.finish()
+    assert (exit_code, "--scopes user.info.basic,video.list" in printed_error(sandbox, err)) == (1, True)
 
     granted = SignIn(tmp_path, sandbox, "--no-browser", "--scopes", ",".join(scopes))
     browser.open(granted.link())
     browser.press_on("Authorize", Keys.ENTER)
-    exit_code, out, err = granted.end()
-    assert (exit_code, told(sandbox, err)) == (0, "")
+    exit_code, out, err = granted.finish()
+    assert (exit_code, printed_error(sandbox, err)) == (0, "")
     assert re.findall(r"^Not requested: (\S+);", out, re.MULTILINE) == ["user.info.profile", "user.info.stats"]
 
 
 def test_callbacks_from_other_pages_are_ignored(
     browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox
 ) -> None:
-    """Embedded ones are not even looked at: Chromium says in Sec-Fetch-Dest what they are for."""
+    """Embedded requests are rejected by their Sec-Fetch-Dest header, which Chromium sends."""
     run = sign_in("--no-browser")
     link = run.link()
     (callback,) = parse_qs(urlsplit(link).query)["redirect_uri"]
@@ -256,10 +256,10 @@ def test_callbacks_from_other_pages_are_ignored(
     browser.open(link)
     browser.press_on("Authorize", Keys.ENTER)
 
-    exit_code, out, err = run.end()
+    exit_code, out, err = run.finish()
 
     assert heading == "This response belongs to another attempt"
-    assert (exit_code, told(sandbox, err), "was ignored" in out) == (0, "", False)
+    assert (exit_code, printed_error(sandbox, err), "was ignored" in out) == (0, "", False)
 
 
 def test_address_pasted_from_another_machine_is_accepted(
@@ -271,18 +271,18 @@ def test_address_pasted_from_another_machine_is_accepted(
         browser.press_on("Authorize", Keys.ENTER)
         address = browser.wait_for("/callback/")
 
-    exit_code, _, err = run.end(stdin=f"{address}\n")
+    exit_code, _, err = run.finish(stdin=f"{address}\n")
 
-    assert (exit_code, told(sandbox, err)) == (0, "")
+    assert (exit_code, printed_error(sandbox, err)) == (0, "")
     outcome = connector.check(json.loads((tmp_path / "secrets/config.json").read_text()))
     assert outcome.of("CONNECTION_STATUS")[0]["status"] == "SUCCEEDED"
 
 
 def test_ctrl_c_exits_with_130(sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
-    # A shell starts background jobs with SIGINT ignored, and child processes inherit that.
+    # Shells start background jobs with SIGINT ignored, and child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run = sign_in("--no-browser")
     run.link()
     run.process.send_signal(signal.SIGINT)
-    exit_code, _, err = run.end()
-    assert (exit_code, told(sandbox, err)) == (130, "Stopped. Run the command again.")
+    exit_code, _, err = run.finish()
+    assert (exit_code, printed_error(sandbox, err)) == (130, "Stopped. Run the command again.")

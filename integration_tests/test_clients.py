@@ -1,6 +1,6 @@
 """The programs of docs/clients.md, run with the page's own blocks for three days each: `make clients-test`.
 
-They drop each CONNECTOR_CONFIG; with one config, unchanged, and a token store, each day costs one refresh.
+They drop each CONNECTOR_CONFIG. With one unchanged config and a token store, each day needs one refresh.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from integration_tests.clients import (
     CLIENTS,
     PYAIRBYTE,
     ROOT,
+    advance_a_day,
     config_of,
     duckdb_rows,
     finish,
-    overnight,
     rows,
     run,
     true_rows,
@@ -46,34 +46,33 @@ source = ab.get_source(name, config=CONFIG, local_executable=name, streams="*")
 source.check()
 source.read()
 """
-Play = Callable[..., None]
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> dict[str, str]:
-    """The one variable that a user sets."""
+    """The one environment variable that a user sets."""
     return {"TIKTOK_TOKEN_STORE": str(tmp_path / "tokens")}
 
 
 @pytest.fixture
 def sandbox(start_sandbox: StartSandbox, tmp_path: Path) -> Sandbox:
-    """An account of three pages, with its config where the page has it."""
+    """An account of three pages, with its config where the page expects it."""
     started = start_sandbox(videos=45, years=1)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(config_of(started)))
     return started
 
 
-def play_three_days(
-    sandbox: Sandbox, once: Callable[[], str], landed: Callable[[], list[list[Any]]], besides: int = 0
+def run_three_days(
+    sandbox: Sandbox, run_once: Callable[[], str], landed: Callable[[], list[list[Any]]], besides: int = 0
 ) -> None:
-    """All is as it is in TikTok. A day costs one refresh and, after the first one, one page, `besides` others."""
+    """The rows match TikTok. Each day needs one refresh and, after the first day, one page plus `besides`."""
     pages = []
     for day in range(3):
         if day:
-            overnight(sandbox)
+            advance_a_day(sandbox)
         before = len(sandbox.requests_to(VIDEO_LIST_PATH))
-        once()
+        run_once()
         pages.append(len(sandbox.requests_to(VIDEO_LIST_PATH)) - before)
         assert landed() == true_rows(sandbox)
     assert pages == [3 + besides, 1 + besides, 1 + besides]
@@ -86,7 +85,7 @@ def newest(records: list[dict[str, Any]]) -> list[list[Any]]:
 
 
 def with_credentials(text: str, sandbox: Sandbox) -> str:
-    """A configuration of the page with credentials of the sandbox in the place of the ellipses."""
+    """A configuration of the page with credentials of the sandbox instead of the ellipses."""
     for name in ("client_key", "client_secret", "refresh_token"):
         text, count = re.subn(rf"(?<={name}: )[^,}}]*", sandbox.config()["credentials"][name], text)
         assert count == 1
@@ -95,12 +94,12 @@ def with_credentials(text: str, sandbox: Sandbox) -> str:
 
 def test_pyairbytes_quickstart_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
     script = QUICKSTART.replace("CONFIG", str(config_of(sandbox)))
-    once = lambda: run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store)  # noqa: E731
-    play_three_days(sandbox, once, lambda: duckdb_rows(sandbox, tmp_path, "main"), besides=1)  # for the check
+    run_once = lambda: run(sandbox, tmp_path, PYAIRBYTE, "-c", script, **store)  # noqa: E731
+    run_three_days(sandbox, run_once, lambda: duckdb_rows(sandbox, tmp_path, "main"), besides=1)  # for the check
 
 
 def test_pyairbyte_get_records_needs_a_variable(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
-    """When this fails because it gets them without one too, the page has to be changed."""
+    """If this fails because it works without one too, change the page."""
     titles = [video["title"] for video in sandbox.account.videos if video["title"]]
     nameless = TITLES.replace('videos = source.get_records("videos")\n', "").replace(
         "in videos:", 'in source.get_records("videos"):'
@@ -115,8 +114,8 @@ def test_pyairbyte_get_records_needs_a_variable(sandbox: Sandbox, tmp_path: Path
 def test_dlt_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
     (tmp_path / "pipeline.py").write_text(DLT)
     environment = {**store, "DLT_DATA_DIR": str(tmp_path / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
-    once = lambda: run(sandbox, tmp_path, CLIENTS / "dlt/bin/python", "pipeline.py", **environment)  # noqa: E731
-    play_three_days(sandbox, once, lambda: duckdb_rows(sandbox, tmp_path, "tiktok", CLIENTS / "dlt/bin/python"))
+    run_once = lambda: run(sandbox, tmp_path, CLIENTS / "dlt/bin/python", "pipeline.py", **environment)  # noqa: E731
+    run_three_days(sandbox, run_once, lambda: duckdb_rows(sandbox, tmp_path, "tiktok", CLIENTS / "dlt/bin/python"))
     sandbox.expire_refresh_tokens()
     sandbox.revoke_access_tokens()
     failed = finish(sandbox, tmp_path, CLIENTS / "dlt/bin/python", "pipeline.py", **environment)
@@ -147,16 +146,16 @@ def test_orchestrators_run_three_days(
     for name in ("dagster", "prefect"):
         (tmp_path / name).mkdir()
     homes = {"DAGSTER_HOME": str(tmp_path / "dagster"), "PREFECT_HOME": str(tmp_path / "prefect")}
-    # Prefect starts a server for each run, which takes half a minute beside other tests; its own limit is 20 s.
-    patience = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
-    environment = {**store, **homes, **patience, "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    # Prefect starts a server for each run, which takes half a minute beside other tests; its default limit is 20 s.
+    server_timeout = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    environment = {**store, **homes, **server_timeout, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     program = (CLIENTS / command[0], *command[1:])
 
-    play_three_days(
+    run_three_days(
         sandbox, lambda: run(sandbox, tmp_path, *program, **environment), lambda: newest(messages(tmp_path / "tiktok"))
     )
 
-    # A failed run fails the orchestrator's, and the next one continues from its file.
+    # A failed run fails the orchestrator's run, and the next one continues from its file.
     account = sandbox.account.videos
     sandbox.fail(VIDEO_LIST_PATH, *["without_id"] * attempts)
     failed = finish(sandbox, tmp_path, *program, **environment)
@@ -167,12 +166,12 @@ def test_orchestrators_run_three_days(
 
 
 def test_airbyte_serverless_runs_with_one_config(sandbox: Sandbox, tmp_path: Path, store: dict[str, str]) -> None:
-    """`print` keeps no state, so each run reads everything."""
+    """`print` stores no state, so each run reads everything."""
     (tmp_path / "connections").mkdir()
     (tmp_path / "connections" / "brand.yaml").write_text(with_credentials(CONNECTION, sandbox))
     path = f"{CLIENTS / 'serverless' / 'bin'}:{PYAIRBYTE.parent}:/usr/bin:/bin"
     for _ in range(2):
-        overnight(sandbox)
+        advance_a_day(sandbox)
         printed = run(sandbox, tmp_path, "bash", "-c", ABS, **store, PATH=path)
         data = [
             json.loads(json.loads(line)["_airbyte_data"]) for line in printed.splitlines() if line.startswith('{"_')
@@ -181,7 +180,7 @@ def test_airbyte_serverless_runs_with_one_config(sandbox: Sandbox, tmp_path: Pat
     assert [request.status for request in sandbox.requests_to(TOKEN_PATH)] == [200] * 2
 
     sandbox.expire_refresh_tokens()
-    overnight(sandbox)
+    advance_a_day(sandbox)
     alone = finish(sandbox, tmp_path, "abs", "run", "brand", **store, PATH=path)
     checked = finish(sandbox, tmp_path, "bash", "-c", ABS, **store, PATH=path)
     assert (alone.returncode, checked.returncode) == (0, 1)
@@ -203,5 +202,5 @@ def test_meltano_runs_three_days(sandbox: Sandbox, tmp_path: Path, store: dict[s
         (path,) = tmp_path.rglob("videos.jsonl")
         return newest([json.loads(line) for line in path.read_text().splitlines()])
 
-    once = lambda: run(sandbox, tmp_path, meltano, "run", "tap-tiktok-organic", "target-jsonl", **environment)  # noqa: E731
-    play_three_days(sandbox, once, landed)
+    run_once = lambda: run(sandbox, tmp_path, meltano, "run", "tap-tiktok-organic", "target-jsonl", **environment)  # noqa: E731
+    run_three_days(sandbox, run_once, landed)

@@ -1,10 +1,10 @@
-"""The installed command over real HTTP: each record exactly once, nothing but messages on stdout."""
+"""The installed command over real HTTP: each record exactly once, and only messages on stdout."""
 
 from collections import Counter
 from typing import Any
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import videos, videos_there_are
+from integration_tests.truth import expected_videos, videos
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_FIELDS, VIDEO_FIELDS
 from sandbox.facts import USER_INFO_PATH as USER
@@ -46,7 +46,7 @@ def test_thousands_of_videos_are_read_exactly_once(start_sandbox: StartSandbox, 
 
     assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert videos(outcome) == videos_there_are(sandbox)
+    assert videos(outcome) == expected_videos(sandbox)
     assert {m["type"] for m in outcome.messages} <= TYPES
     assert len(sandbox.requests_to(TOKEN)) == 1
     assert {r.status for r in sandbox.requests} == {200}

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from integration_tests import postgres
-from integration_tests.clients import PYAIRBYTE, ROOT, config_of, duckdb_rows, overnight, postgres_rows, run, true_rows
+from integration_tests.clients import (
+    PYAIRBYTE,
+    ROOT,
+    advance_a_day,
+    config_of,
+    duckdb_rows,
+    postgres_rows,
+    run,
+    true_rows,
+)
 from integration_tests.conftest import StartSandbox
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
@@ -24,7 +33,7 @@ Landed = Callable[[str], list[list[Any]]]
 
 
 def with_cache(script: str, other: str) -> str:
-    """A script with the imports and the `cache_for` of another one in the place of its own, as the page says."""
+    """A script with the imports and the `cache_for` of another one instead of its own, as the page says."""
     ours, theirs = ([ast.get_source_segment(text, node) for node in ast.parse(text).body] for text in (script, other))
     (own,) = [part for part in ours if "def cache_for" in part]
     *imports, new = theirs
@@ -35,8 +44,8 @@ def token(path: Path) -> Any:
     return json.loads(path.read_text())["credentials"]["refresh_token"]
 
 
-def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed, **environment: str) -> None:
-    """Each day all is as it is in TikTok; a day costs each account one renewal, and fewer pages than the first one."""
+def run_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed, **environment: str) -> None:
+    """Each day the rows match TikTok; each account needs one refresh a day, and fewer pages than on the first day."""
     (folder / "accounts").mkdir()
     paths = [folder / "accounts" / f"brand-{n}.json" for n in range(len(sandbox.accounts))]
     for path, account in zip(paths, sandbox.accounts, strict=True):
@@ -44,7 +53,7 @@ def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed,
     (folder / "sync.py").write_text(script)
     issued, pages = {token(path) for path in paths}, []
     for day in range(3):
-        overnight(sandbox) if day else None
+        advance_a_day(sandbox) if day else None
         before = len(sandbox.requests_to(LIST))
         run(sandbox, folder, PYAIRBYTE, "sync.py", **environment)
         pages.append(len(sandbox.requests_to(LIST)) - before)
@@ -59,7 +68,7 @@ def play_three_days(sandbox: Sandbox, folder: Path, script: str, landed: Landed,
 
 def test_duckdb_script_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = start_sandbox(accounts=2, videos=120, years=2)
-    play_three_days(sandbox, tmp_path, DUCKDB, lambda schema: duckdb_rows(sandbox, tmp_path, schema))
+    run_three_days(sandbox, tmp_path, DUCKDB, lambda schema: duckdb_rows(sandbox, tmp_path, schema))
 
 
 def test_postgres_script_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
@@ -68,7 +77,7 @@ def test_postgres_script_runs_three_days(start_sandbox: StartSandbox, tmp_path: 
         script = with_cache(DUCKDB, POSTGRES).replace("port=5432", f"port={port}")
         password = {"POSTGRES_PASSWORD": postgres.PASSWORD}
         landed = lambda schema: postgres_rows(sandbox, tmp_path, port, f"tiktok_{schema}")  # noqa: E731
-        play_three_days(sandbox, tmp_path, script, landed, **password)
+        run_three_days(sandbox, tmp_path, script, landed, **password)
 
 
 def test_readme_recipe_runs_three_days(start_sandbox: StartSandbox, tmp_path: Path) -> None:
@@ -76,14 +85,14 @@ def test_readme_recipe_runs_three_days(start_sandbox: StartSandbox, tmp_path: Pa
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "config.json").write_text(json.dumps(config_of(sandbox)))
     for day in range(3):
-        overnight(sandbox) if day else None
+        advance_a_day(sandbox) if day else None
         run(sandbox, tmp_path, PYAIRBYTE, "-c", RECIPE)
         assert duckdb_rows(sandbox, tmp_path, "main") == true_rows(sandbox)
     assert [request.status for request in sandbox.requests_to(TOKEN)] == [200] * 3
 
 
 def test_bigquery_script_matches_pyairbytes_arguments(start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    """No BigQuery is here, so this is as far as that script can be tried."""
+    """BigQuery is not available here, so the script cannot be run."""
     calls = [node for node in ast.walk(ast.parse(BIGQUERY)) if isinstance(node, ast.Call)]
     (call,) = [call for call in calls if ast.unparse(call.func) == "BigQueryCache"]
     given = {keyword.arg for keyword in call.keywords}

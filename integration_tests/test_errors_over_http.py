@@ -12,7 +12,7 @@ import requests
 from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
 from integration_tests.expected_messages import ATTEMPTS, ATTEMPTS_IN_CHECK, TRANSIENT, closing
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
@@ -22,14 +22,14 @@ from unit_tests.connector import InProcess
 
 STREAMS = {USER: "user_info", LIST: "videos"}
 SCOPE_ERRORS = ["scope_not_authorized", "scope_permission_missed"]
-LASTING = [*SCOPE_ERRORS, "invalid_params"]
-PASSING = ["access_token_invalid", "rate_limit_exceeded", "internal_error"]
+NOT_RETRIED = [*SCOPE_ERRORS, "invalid_params"]
+RETRIED = ["access_token_invalid", "rate_limit_exceeded", "internal_error"]
 STATUSES = pytest.mark.parametrize("status", [None, 200], ids=["own_status", "status_200"])
 ENDPOINTS = pytest.mark.parametrize("path", [USER, LIST], ids=["user_info", "videos"])
 
 
-def refusals(sandbox: Any, path: str) -> list[Any]:
-    """The refused requests to a path."""
+def rejected_requests(sandbox: Any, path: str) -> list[Any]:
+    """The rejected requests to a path."""
     return [r for r in sandbox.requests_to(path) if r.error_code]
 
 
@@ -43,12 +43,12 @@ def requested_for(path: str, code: str) -> list[tuple[bool, bool, bool]]:
 
 
 def test_every_documented_code_is_tested_here() -> None:
-    assert set(DATA_ERRORS) == {*LASTING, *PASSING}
+    assert set(DATA_ERRORS) == {*NOT_RETRIED, *RETRIED}
 
 
 @ENDPOINTS
 @STATUSES
-@pytest.mark.parametrize("code", LASTING)
+@pytest.mark.parametrize("code", NOT_RETRIED)
 def test_persistent_rejection_fails_after_fewer_fields(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
@@ -71,7 +71,7 @@ def test_persistent_rejection_fails_after_fewer_fields(
 
 @ENDPOINTS
 @STATUSES
-@pytest.mark.parametrize("code", PASSING)
+@pytest.mark.parametrize("code", RETRIED)
 def test_single_transient_error_loses_no_record(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
@@ -82,23 +82,23 @@ def test_single_transient_error_loses_no_record(
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert video_ids(outcome) == ids_there_are(sandbox)
-    assert [r.status for r in refusals(sandbox, path)] == [status or DATA_ERRORS[code][0]]
+    assert video_ids(outcome) == expected_ids(sandbox)
+    assert [r.status for r in rejected_requests(sandbox, path)] == [status or DATA_ERRORS[code][0]]
     assert len(sandbox.requests_to(TOKEN)) == (2 if code == "access_token_invalid" else 1)
 
 
 @STATUSES
 @pytest.mark.parametrize("times", [2, 3])
 def test_repeated_revocation_loses_no_record(times: int, status: int | None, start_sandbox: StartSandbox) -> None:
-    """The access token of one request is revoked, and so is that with which it is sent again."""
+    """The access token of a request is revoked, and so is the token of its retry."""
     sandbox = start_sandbox(videos=5, data_error_status=status)
     sandbox.fail(LIST, *["access_token_invalid"] * times)
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
-    assert video_ids(outcome) == ids_there_are(sandbox)
-    assert (len(refusals(sandbox, LIST)), len(sandbox.requests_to(TOKEN))) == (times, times + 1)
+    assert video_ids(outcome) == expected_ids(sandbox)
+    assert (len(rejected_requests(sandbox, LIST)), len(sandbox.requests_to(TOKEN))) == (times, times + 1)
 
 
 def test_rejected_optional_field_drops_its_column_only(start_sandbox: StartSandbox) -> None:
@@ -108,7 +108,7 @@ def test_rejected_optional_field_drops_its_column_only(start_sandbox: StartSandb
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [FIELD_REFUSED])
     assert [video for video in outcome.records("videos") if "is_aigc" in video] == []
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert [r.status for r in sandbox.requests_to(LIST)].count(400) == 1
 
 
@@ -121,17 +121,17 @@ def test_transient_rejection_drops_the_optional_column(code: str, start_sandbox:
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [FIELD_REFUSED])
-    assert video_ids(outcome) == ids_there_are(sandbox)
-    assert len(refusals(sandbox, LIST)) == 1
+    assert video_ids(outcome) == expected_ids(sandbox)
+    assert len(rejected_requests(sandbox, LIST)) == 1
 
 
 @ENDPOINTS
 @STATUSES
-@pytest.mark.parametrize("code", PASSING)
+@pytest.mark.parametrize("code", RETRIED)
 def test_persistent_error_fails_after_the_last_retry(
     code: str, status: int | None, path: str, start_sandbox: StartSandbox
 ) -> None:
-    """Rate-limited requests have waits of their own, as many as the others."""
+    """Rate-limited requests have their own waits, and as many retries as the others."""
     sandbox = start_sandbox(videos=5, data_error_status=status)
     sandbox.fail(path, *[code] * 30)
     stream = STREAMS[path]
@@ -141,7 +141,7 @@ def test_persistent_error_fails_after_the_last_retry(
     error = expected_messages.of_code(code)
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing(stream, error)])
     assert (outcome.records(stream), outcome.statuses(stream)[-1]) == ([], "INCOMPLETE")
-    assert len(refusals(sandbox, path)) == len(sandbox.requests_to(path)) == ATTEMPTS
+    assert len(rejected_requests(sandbox, path)) == len(sandbox.requests_to(path)) == ATTEMPTS
     assert len(sandbox.requests_to(TOKEN)) == (ATTEMPTS if code == "access_token_invalid" else 1)
 
 
@@ -161,15 +161,15 @@ def test_token_error_prevents_every_other_request(code: str, status: int, start_
 
 
 def test_workers_share_one_refresh(start_sandbox: StartSandbox) -> None:
-    """A refresh token works once: a second, simultaneous refresh would send one that is already used up."""
+    """A refresh token works once: a simultaneous second refresh would send one that is already used."""
     sandbox = start_sandbox(videos=2000, latency=0.05)
     sandbox.fail_on(LIST, dict.fromkeys(range(20, 32), "token_expired"))
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert video_ids(outcome) == ids_there_are(sandbox)
-    assert len(refusals(sandbox, LIST)) == 12
+    assert video_ids(outcome) == expected_ids(sandbox)
+    assert len(rejected_requests(sandbox, LIST)) == 12
     assert {r.status for r in sandbox.requests_to(TOKEN)} == {200}
     assert 2 <= len(sandbox.requests_to(TOKEN)) < 12
 
@@ -177,7 +177,7 @@ def test_workers_share_one_refresh(start_sandbox: StartSandbox) -> None:
 @pytest.mark.parametrize("command", ["check", "read"])
 @pytest.mark.parametrize("kind", ["access_token", "oauth2.0"])
 def test_unresolvable_host_fails_in_bounded_time(kind: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody waits for a check, so that has fewer retries; with OAuth the first request is the token's."""
+    """A person waits for a check, so it has fewer retries. With OAuth the first request is the token refresh."""
 
     def unresolved(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -194,8 +194,8 @@ def test_unresolvable_host_fails_in_bounded_time(kind: str, command: str, monkey
     attempts = ATTEMPTS_IN_CHECK if command == "check" else ATTEMPTS
     assert connector.long_waits == waits[: attempts - 1]
     if command == "check":
-        said = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE_IN_CHECK
-        assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": said[1]}]
+        error = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE_IN_CHECK
+        assert outcome.of("CONNECTION_STATUS") == [{"status": "FAILED", "message": error[1]}]
     else:
-        said = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE
-        assert (outcome.exit_code, outcome.errors) == (1, [said, closing("user_info", said)])
+        error = expected_messages.NO_TOKEN_RESPONSE if kind == "oauth2.0" else expected_messages.NO_RESPONSE
+        assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])

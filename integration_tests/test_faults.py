@@ -1,4 +1,4 @@
-"""What can go wrong between TikTok and here: passing faults cost no records, lasting ones fail in bounded time.
+"""Faults between TikTok and the connector: transient ones lose no record, persistent ones fail in bounded time.
 
 The bar: 600 videos under twelve kinds of faults, each exactly once, in under 90 s of real time.
 """
@@ -15,7 +15,7 @@ import pytest
 from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
 from integration_tests.expected_messages import NO_RESPONSE, NO_TOKEN_RESPONSE, closing
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
@@ -41,7 +41,7 @@ MIXED = dict(zip(range(1, 36, 3), [*TWELVE[1:], TWELVE[0]], strict=True))
 
 
 def short_read_timeout(manifest: dict[str, Any]) -> None:
-    """A change of the manifest: a timeout that a test can wait for."""
+    """Lower the read timeout in the manifest, so that a test can wait for it."""
     manifest["definitions"]["requester"]["read_timeout_in_seconds"] = 0.3
 
 
@@ -56,7 +56,7 @@ def test_single_fault_needs_one_more_request(fault: str, path: str, start_sandbo
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     usual = {USER: 2, LIST: 2}
     wait = WAITS.get(fault, 1)
     assert {p: len(sandbox.requests_to(p)) for p in usual} == {**usual, path: usual[path] + (wait > 0)}
@@ -70,7 +70,7 @@ def test_single_token_endpoint_fault_loses_no_record(fault: str, start_sandbox: 
     sandbox = start_sandbox(videos=30, rotate_refresh_tokens=False)
     sandbox.fail(TOKEN, fault)
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
-    assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
+    assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], expected_ids(sandbox))
     assert len(sandbox.requests_to(TOKEN)) == 2
 
 
@@ -123,7 +123,7 @@ def test_twelve_kinds_of_faults_take_under_90_seconds(
     assert time.monotonic() - started < 90
     assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert {r.fault for r in sandbox.requests_to(LIST)} == {None, *TWELVE}
 
 
@@ -145,7 +145,7 @@ def test_persistent_fault_fails_after_seven_attempts(fault: str, path: str, star
 @pytest.mark.parametrize("offset", [3600, -3600], ids=["fast", "slow"])
 @pytest.mark.parametrize("lookback", [0, 30])
 def test_clock_an_hour_off_skips_no_video(offset: int, lookback: int, start_sandbox: StartSandbox) -> None:
-    """The second sync runs a day later with a correct clock: what was posted since must not be skipped."""
+    """The second sync runs a day later with a correct clock: videos posted since must not be skipped."""
     now = int(time.time()) - 30 * 86_400
     sandbox = start_sandbox(videos=40, now=now, years=1)
     posted = {sandbox.account.post(now - age)["id"] for age in (1, 1800, 3599, 3601)}
@@ -160,11 +160,11 @@ def test_clock_an_hour_off_skips_no_video(offset: int, lookback: int, start_sand
     assert (first.errors, second.errors) == ([], [])
     assert posted <= set(video_ids(first))
     assert late <= set(video_ids(second))
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox)
 
 
 def test_failed_stream_leaves_the_other_complete(start_sandbox: StartSandbox) -> None:
-    """The next sync requests only the pages that the first one did not read."""
+    """The next sync requests only the pages that the first one has not read."""
     sandbox = start_sandbox(videos=600)
     sandbox.fail_on(LIST, {20: "scope_not_authorized"})
     connector = InProcess(sandbox.base_url)
@@ -177,7 +177,7 @@ def test_failed_stream_leaves_the_other_complete(start_sandbox: StartSandbox) ->
     error = expected_messages.of_missing_scope("videos")
     assert (first.exit_code, first.errors) == (1, [error, closing("videos", error)])
     assert (second.exit_code, second.errors) == (0, [])
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox)
     assert len(video_ids(first)) > 300
     assert len(video_ids(first)) + len(video_ids(second)) <= 603  # one second is read again
     assert len(sandbox.requests_to(LIST)) <= 20 + 14
@@ -192,7 +192,7 @@ def test_videos_are_complete_without_the_profile(start_sandbox: StartSandbox) ->
     error = expected_messages.of_code("invalid_params")
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("user_info", error)])
     assert (outcome.statuses("user_info")[-1], outcome.statuses("videos")[-1]) == ("INCOMPLETE", "COMPLETE")
-    assert (outcome.records("user_info"), video_ids(outcome)) == ([], ids_there_are(sandbox))
+    assert (outcome.records("user_info"), video_ids(outcome)) == ([], expected_ids(sandbox))
     newest = max(video["create_time"] for video in sandbox.account.videos)
     assert outcome.states[-1]["states"][0]["cursor"] == {"create_time": str(newest)}
 
@@ -213,7 +213,7 @@ def clock_at(second: int) -> Any:
 def test_failed_refresh_is_not_retried_by_each_worker(
     fault: str, waits: list[int], error: tuple[str, str], start_sandbox: StartSandbox
 ) -> None:
-    """Otherwise they would retry in turn, 21 s each, and post a used-up token dozens of times."""
+    """Otherwise they would retry in turn, 21 s each, and post a used token dozens of times."""
     sandbox = start_sandbox(videos=3000, years=11, latency=0.15, access_token_lifetime=2)
     sandbox.fail(TOKEN, *[fault] * 99)
     connector, config = InProcess(sandbox.base_url), sandbox.config()
@@ -223,12 +223,12 @@ def test_failed_refresh_is_not_retried_by_each_worker(
 
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("videos", error)])
     assert len(sandbox.requests_to(TOKEN)) == len(waits) + 1
-    assert [wait for wait in connector.waits if wait in (4, 16)] == waits[1:]  # refused requests wait for 1 s too
+    assert [wait for wait in connector.waits if wait in (4, 16)] == waits[1:]  # rejected requests wait for 1 s too
     assert outcome.states != []
 
 
 def test_outage_causes_one_error_per_stream(start_sandbox: StartSandbox) -> None:
-    """Not 54 errors and 371 requests: windows that are not under way when the first request gives up send none."""
+    """Not 54 errors and 371 requests: windows that have not started when the first request gives up send none."""
     sandbox = start_sandbox(videos=2000, latency=0.02)
     sandbox.fail(LIST, *[None] * 20, *["http_503"] * 400)
 
@@ -254,14 +254,14 @@ def test_sync_after_an_outage_reads_only_the_rest(start_sandbox: StartSandbox) -
 
     assert (first.exit_code, first.errors) == (1, [UNREADABLE, closing("videos", UNREADABLE)])
     assert (second.exit_code, second.errors) == (0, [])
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox)
     assert len(set(video_ids(first))) == len(video_ids(first)) > 1000
-    # Of each window, the last second that was read.
+    # The last second read of each window is read again.
     assert len(video_ids(first)) + len(video_ids(second)) < 2000 + 60
 
 
 def traces(outcome: Outcome) -> list[dict[str, Any]]:
-    """The error traces, whole."""
+    """The complete error traces."""
     return [trace["error"] for trace in outcome.of("TRACE") if trace["type"] == "ERROR"]
 
 

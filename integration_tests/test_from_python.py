@@ -1,4 +1,4 @@
-"""The source in one Python process, as Airbyte's own runner and tests use it: made without a config."""
+"""The source in one Python process, created without a config, as Airbyte's runner and tests do."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ def ids_and_states(messages: Iterable[AirbyteMessage]) -> tuple[list[str], list[
 def test_source_without_config_uses_each_calls_config(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refresh token that `check` renewed is in the caller's config afterwards."""
+    """`check` stores its new refresh token in the caller's config."""
     sandbox = start_sandbox(videos=30, accounts=2)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
     source = SourceTiktokOrganic()
@@ -59,7 +59,7 @@ def test_source_without_config_uses_each_calls_config(
 def test_source_without_config_cleans_each_calls_config(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In place, as the caller looks for renewed tokens there."""
+    """In place, as the caller looks for refreshed tokens there."""
     sandbox = start_sandbox(videos=30)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
     token = sandbox.grant().access_token
@@ -81,7 +81,7 @@ def test_invalid_config_in_a_call_is_a_config_error(credentials: dict[str, str])
 
 
 def test_stopped_reader_leaves_no_thread_behind(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers wait to put records on a full queue; those that have not begun must not begin."""
+    """Workers wait to put records on a full queue; those that have not started must not start."""
     sandbox = start_sandbox(videos=2000)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
     config = sandbox.config(num_workers=2)
@@ -92,14 +92,14 @@ def test_stopped_reader_leaves_no_thread_behind(start_sandbox: StartSandbox, mon
     wait_for(source._concurrent_source._queue.full, 20)
     threading.Thread(target=messages.close, daemon=True).start()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("workerpool")], 20)
-    assert len(sandbox.requests_to(VIDEO_LIST_PATH)) < 50  # of 100 pages: two windows are read on, two never begin
+    assert len(sandbox.requests_to(VIDEO_LIST_PATH)) < 50  # of 100 pages: two windows are read on, two never start
 
 
-# --- other people's threads ---
+# --- the caller's threads ---
 
 
 def in_new_thread(function: Callable[[], Result]) -> Result:
-    """The result of a function in a thread of its own, which must end in time."""
+    """The result of a function in a new thread, which must finish in time."""
     results: list[Result] = []
     thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
     thread.start()
@@ -109,7 +109,7 @@ def in_new_thread(function: Callable[[], Result]) -> Result:
 
 
 def in_loop(function: Callable[[], Result]) -> Result:
-    """The result of a function in a thread of an event loop, which must end in time."""
+    """The result of a function in a thread of an event loop, which must finish in time."""
     return in_new_thread(lambda: asyncio.run(asyncio.to_thread(function)))
 
 
@@ -123,7 +123,7 @@ def in_turns(messages: Iterator[AirbyteMessage]) -> Iterator[AirbyteMessage]:
 
 
 class SlowReader(logging.Handler):
-    """Stands for a reader so slow that the queue is full whenever a stream ends.
+    """Simulates a reader so slow that the queue is full whenever a stream finishes.
 
     The CDK logs this line just before it emits the stream's last state, in the thread that reads.
     """
@@ -144,7 +144,7 @@ class SlowReader(logging.Handler):
 def slow_source(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[SourceTiktokOrganic, dict[str, Any], list[str]]]:
-    """A source whose queue is full when `user_info` ends, its config, and the ids of its videos, sorted.
+    """A source whose queue is full when `user_info` finishes, its config, and the ids of its videos, sorted.
 
     Without their scopes, `user_info` takes four requests and the account of `videos` two: videos are read meanwhile.
     """
@@ -158,7 +158,7 @@ def slow_source(
     yield source, config, sorted(video["id"] for video in sandbox.account.videos)
     logger.removeHandler(reader)
     queue = source._concurrent_source._queue
-    with queue.not_full:  # a thread that hangs must not keep pytest from its end
+    with queue.not_full:  # a thread that hangs must not keep pytest from exiting
         queue.maxsize = sys.maxsize
         queue.not_full.notify_all()
     assert len(reader.full_at) == 1
@@ -173,7 +173,7 @@ READERS = {
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_source_made_in_another_thread_never_hangs(read: Callable[[Any], Any], slow_source: Any) -> None:
-    """The CDK takes the thread of the constructor for the one that reads, and blocks all others on a full queue."""
+    """The CDK assumes that the constructor's thread reads, and blocks all other threads on a full queue."""
     source, config, ids = slow_source
     read_ids, states = read(source.read(LOGGER, config, CATALOG, []))
     assert read_ids == ids
@@ -188,8 +188,10 @@ def test_check_works_in_an_event_loop(start_sandbox: StartSandbox, monkeypatch: 
     assert in_loop(lambda: source.check(LOGGER, config)).status.value == "SUCCEEDED"
 
 
-def test_no_record_follows_the_state_emitted_on_a_signal(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process ends right after it: whatever is emitted later would be read again."""
+def test_no_record_follows_the_state_emitted_on_a_signal(
+    start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process exits right after it: whatever is emitted later would be read again."""
     sandbox = start_sandbox(videos=300, latency=0.1)
     monkeypatch.setenv("TIKTOK_API_BASE_URL", sandbox.base_url)
     source = SourceTiktokOrganic(CATALOG, sandbox.config(), [])

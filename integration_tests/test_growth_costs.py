@@ -1,4 +1,4 @@
-"""docs/growth.md: rows and requests of a day, by sync mode and lookback, for 1,500 videos of three years."""
+"""docs/growth.md: rows and requests per day, by sync mode and lookback, for 1,500 videos of three years."""
 
 from __future__ import annotations
 

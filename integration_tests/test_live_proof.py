@@ -1,4 +1,4 @@
-"""The proof of `make live`: what the connector reads, against the plain list, and what a report keeps of responses."""
+"""The proof of `make live`: what the connector reads, against the plain list, and the anonymized responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from integration_tests.live.probe import NotSeenError
 from integration_tests.live.proof import compared, proof
 from integration_tests.live.records import differences
 from integration_tests.live.stand_ins import StandIns
-from integration_tests.live_runs import Probed
+from integration_tests.live_runs import ProbeRun
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_FIELDS, VIDEO_LIST_PATH
 
@@ -42,17 +42,17 @@ pytestmark = pytest.mark.usefixtures("proof_in_process")
             MORE.format(99),
         ),
     ],
-    ids=["default", "empty", "inclusive", "milliseconds", "odd_pages", "is_aigc", "split"],
+    ids=["default", "empty", "inclusive", "milliseconds", "unusual_pages", "is_aigc", "split"],
 )
 def test_proof_reports_what_was_read(settings: dict[str, Any], seen: str) -> None:
     with Sandbox(now=NOW, **settings) as sandbox:
-        assert (proof(live := Probed(sandbox).live).seen, proof(live).agrees) == (seen, True)
+        assert (proof(live := ProbeRun(sandbox).live).seen, proof(live).agrees) == (seen, True)
 
 
 def test_large_account_is_compared_within_the_budget() -> None:
     with Sandbox(now=NOW, videos=1500) as sandbox:
-        probed = Probed(sandbox).run()
-        found = proof(probed.live)
+        probe_run = ProbeRun(sandbox).run()
+        found = proof(probe_run.live)
         first_day = found.seen.split()[9]
         newer = [video for video in sandbox.account.videos if video["create_time"] >= _time(first_day)]
 
@@ -66,9 +66,9 @@ def test_large_account_is_compared_within_the_budget() -> None:
 @pytest.mark.parametrize("limit", [7, 30])
 @pytest.mark.parametrize("videos", [700, 1500])
 def test_low_rate_limit_stays_within_the_budget(videos: int, limit: int) -> None:
-    """What the limit refuses counts too, and so do the connector's requests."""
+    """Rate-limited requests count too, and so do the connector's."""
     with Sandbox(now=NOW, videos=videos, rate_limit=limit) as sandbox:
-        found = proof(Probed(sandbox).run().live)
+        found = proof(ProbeRun(sandbox).run().live)
         assert (len(sandbox.requests) <= BUDGET, found.agrees, found.seen.startswith(READ)) == (True, True, True)
         assert 429 in {request.status for request in sandbox.requests}
     assert BUDGET == 150
@@ -80,7 +80,7 @@ def _time(day: str) -> float:
 
 def test_connector_failure_is_a_finding() -> None:
     with Sandbox(now=NOW) as sandbox:
-        live = Probed(sandbox).live
+        live = ProbeRun(sandbox).live
         assert len(live.listing.videos) == 100
         sandbox.fail(VIDEO_LIST_PATH, *["invalid_params"] * 9)
         found = proof(live)
@@ -89,7 +89,7 @@ def test_connector_failure_is_a_finding() -> None:
 
 def test_transient_connector_failure_is_not_seen() -> None:
     with Sandbox(now=NOW) as sandbox:
-        live = Probed(sandbox).live
+        live = ProbeRun(sandbox).live
         assert len(live.listing.videos) == 100
         sandbox.fail(VIDEO_LIST_PATH, *["html_502"] * 30)
         with pytest.raises(NotSeenError, match="transient_error"):
@@ -99,7 +99,7 @@ def test_transient_connector_failure_is_not_seen() -> None:
 @pytest.mark.parametrize("fault", ["token_expired", "html_502", "reset_before", "rate_limited"])
 def test_transient_fault_does_not_affect_the_proof(fault: str) -> None:
     with Sandbox(now=NOW) as sandbox:
-        live = Probed(sandbox).live
+        live = ProbeRun(sandbox).live
         before = len(live.listing.pages)
         sandbox.fail_on(VIDEO_LIST_PATH, {before + 4: fault})
         assert (proof(live).seen, proof(live).agrees) == (SAME.format(100), True)
@@ -108,19 +108,19 @@ def test_transient_fault_does_not_affect_the_proof(fault: str) -> None:
 
 def test_proof_stops_when_the_budget_is_used_up() -> None:
     with Sandbox(now=NOW, videos=400) as sandbox:
-        probed = Probed(sandbox, budget=60)
-        assert probed.live.listing.complete
-        used = probed.live.api.used
-        probed.live.api.budget = used + 10
+        probe_run = ProbeRun(sandbox, budget=60)
+        assert probe_run.live.listing.complete
+        used = probe_run.live.api.used
+        probe_run.live.api.budget = used + 10
         sandbox.fail(VIDEO_LIST_PATH, *["http_500"] * 6)
         with pytest.raises(LiveError, match=f"the {used + 10} requests"):
-            proof(probed.live)
+            proof(probe_run.live)
         assert len(sandbox.requests) == used + 10
 
 
 def test_proof_needs_the_video_list_scope() -> None:
     with Sandbox(videos=3) as sandbox:
-        live = Probed(sandbox, sandbox.config(scopes=("user.info.basic",))).live
+        live = ProbeRun(sandbox, sandbox.config(scopes=("user.info.basic",))).live
         with pytest.raises(NotSeenError):
             proof(live)
         assert {request.error_code for request in sandbox.requests_to(VIDEO_LIST_PATH)} == {"scope_not_authorized"}
@@ -166,9 +166,9 @@ def test_stand_ins_keep_only_the_form() -> None:
         "error": {"code": "ok", "message": "Hello mine 7", "log_id": "202602AB"},
     }
 
-    kept = StandIns({"mine 7"}).of(body)
+    replaced = StandIns({"mine 7"}).of(body)
 
-    first, second = kept["data"].pop("videos")
+    first, second = replaced["data"].pop("videos")
     time = first["create_time"]
     lags = [time - (int(number["id"]) >> 32) for number in (first, second)]
     assert (time != 1_700_000_007, 3 <= min(lags) <= max(lags) < 60) == (True, True)
@@ -176,7 +176,7 @@ def test_stand_ins_keep_only_the_form() -> None:
     assert first == {"id": first["id"], "create_time": time, "title": "", "duration": 0}
     assert isinstance(first["id"], str)
     assert second == {**first, "id": int(second["id"]), "title": "x" * 60, "like_count": 1, "duration": 40}
-    assert kept == {
+    assert replaced == {
         "data": {
             "cursor": time * 1000,
             "has_more": True,
@@ -187,7 +187,7 @@ def test_stand_ins_keep_only_the_form() -> None:
 
 
 def test_times_keep_their_order_but_not_their_gaps() -> None:
-    """Whoever knows when an account posted must not find its times again: not by one shift, nor by the gaps."""
+    """Who knows when an account posted must not recognize its times, neither by one offset nor by the gaps."""
     times = [1_700_000_000 - 86_400 * n for n in (0, 1, 1, 2, 9)]
     body = {"data": {"videos": [{"id": str(n), "create_time": time} for n, time in enumerate(times)]}}
 
@@ -218,8 +218,8 @@ def test_links_and_tokens_keep_their_format() -> None:
 
 def test_written_records_match_the_responses(tmp_path: Path) -> None:
     with Sandbox(now=NOW, rate_limit=9) as sandbox:
-        probed = Probed(sandbox).run()
-    probed.records.write(tmp_path, probed.live.sign_in.secrets)
+        probe_run = ProbeRun(sandbox).run()
+    probe_run.records.write(tmp_path, probe_run.live.sign_in.secrets)
 
     written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
     assert set(written) == {
@@ -228,7 +228,7 @@ def test_written_records_match_the_responses(tmp_path: Path) -> None:
         "rate_limit_exceeded.429",
         *("video_list.200", "video_list_after_the_end.200", "video_query.200", "video_query_unknown_id.200"),
     }
-    assert differences(written, probed.records.bodies()) == []
+    assert differences(written, probe_run.records.bodies()) == []
     assert len(written["video_list.200"]["data"]["videos"]) == 3
     assert set(written["video_list.200"]["data"]["videos"][0]) == set(VIDEO_FIELDS)
 

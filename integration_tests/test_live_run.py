@@ -1,4 +1,4 @@
-"""`make live` as a person runs it: it loses no token, shows no secret, and stops when it is told to."""
+"""`make live` as a person runs it: it loses no token, prints no secret, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from integration_tests.live import ask_last, probes
 from integration_tests.live.api import GAP_S, WINDOW_S, Api, UnansweredError
 from integration_tests.live.probe import Finding, ask_all
 from integration_tests.live.sign_in import SignIn
-from integration_tests.live_runs import QUICK, Probed
+from integration_tests.live_runs import QUICK, ProbeRun
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.client import Client
@@ -42,7 +42,7 @@ def write_config(path: Path, config: Any) -> None:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a value that is long enough to mean something, and each number that could be an id or a time."""
+    """Every text in a value that could be a secret or personal, and each number that could be an id or a time."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -54,13 +54,13 @@ def texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def works(sandbox: Sandbox, config: Any) -> bool:
-    """Whether the refresh token of a config is a valid one; uses it up."""
+def is_valid(sandbox: Sandbox, config: Any) -> bool:
+    """Whether the refresh token of a config is valid; uses it."""
     with Client(sandbox) as client:
         return client.refresh(config["credentials"]["refresh_token"]).status_code == 200
 
 
-# --- the whole command ---
+# --- the complete command ---
 
 
 def test_run_stores_the_token_and_prints_no_secret(
@@ -75,22 +75,24 @@ def test_run_stores_the_token_and_prints_no_secret(
         exit_code = command.main(["--config", str(config_file), "--out", str(tmp_path / "live"), "--spend-token"])
 
         after = json.loads(config_file.read_text())
-        said = capfd.readouterr()
+        printed = capfd.readouterr()
         written = [path.read_text() for path in (tmp_path / "live").rglob("*") if path.is_file()]
         tokens = [request.body for request in sandbox.requests_to(TOKEN_PATH) if isinstance(request.body, dict)]
         account = [sandbox.account.user, sandbox.account.videos]
-        assert (exit_code, said.err, works(sandbox, after)) == (0, "", True)
+        assert (exit_code, printed.err, is_valid(sandbox, after)) == (0, "", True)
     assert {**after, "credentials": before["credentials"]} == before
     assert sorted(after["credentials"]) == sorted([*before["credentials"], "access_token", "token_expiry_date"])
     assert (config_file.stat().st_mode & 0o777, len(written)) == (0o600, 13)
-    assert "The connector read the same 60 videos as the plain list, each once." in written[0] + written[-1] + said.out
+    assert (
+        "The connector read the same 60 videos as the plain list, each once." in written[0] + written[-1] + printed.out
+    )
     own = {text for text in texts([before["credentials"], after["credentials"], tokens, account]) if text not in KNOWN}
-    everything = "\n".join([said.out, *written])
+    everything = "\n".join([printed.out, *written])
     assert len(own) > 300
     assert [text for text in own if text in everything or quote(text, safe="") in everything] == []
 
 
-# What a config and a token request hold besides secrets.
+# What a config and a token request contain besides secrets.
 KNOWN = {"oauth2.0", "refresh_token", "made-up", "user.info.basic,user.info.profile,user.info.stats,video.list"}
 
 
@@ -132,7 +134,7 @@ def test_report_names_the_switches_to_set(
         '{"credentials": {"auth_type": "oauth2.0", "client_key": "a", "client_secret": "b"}}',
         '{"credentials": {"auth_type": "access_token", "access_token": "act.a b"}}',
     ],
-    ids=["empty", "list", "no_credentials", "unknown_kind", "no_refresh_token", "no_word"],
+    ids=["empty", "list", "no_credentials", "unknown_kind", "no_refresh_token", "not_one_word"],
 )
 def test_invalid_config_fails_in_one_line(
     content: str, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -165,7 +167,7 @@ def test_rejected_token_leaves_the_file_unchanged(
 
 def test_finding_never_contains_a_secret() -> None:
     with Sandbox() as sandbox:
-        live = Probed(sandbox).live
+        live = ProbeRun(sandbox).live
         former, token = live.sign_in.former, live.tokens.body["access_token"]
         secrets = [former, token, sandbox.client_secret]
         entry = replace(probes.ALL[0], ask=lambda _: Finding(f"seen: {secrets}"))
@@ -174,7 +176,7 @@ def test_finding_never_contains_a_secret() -> None:
     assert found == ["seen: ['****', '****', '****']"]
 
 
-# --- the end, at any moment ---
+# --- stopped at any moment ---
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_finding_never_contains_a_secret() -> None:
         (signal.SIGINT, VIDEO_LIST_PATH, 130),
         (signal.SIGTERM, TOKEN_PATH, 143),
     ],
-    ids=["killed", "ctrl_c", "while_renewing"],
+    ids=["killed", "ctrl_c", "during_refresh"],
 )
 def test_config_file_stays_valid_when_the_run_is_stopped(
     number: signal.Signals, moment: str, exit_code: int, config_file: Path, tmp_path: Path
@@ -199,9 +201,9 @@ def test_config_file_stays_valid_when_the_run_is_stopped(
             wait_for(lambda: sandbox.requests_to(moment))
             process.send_signal(number)
             process.communicate(timeout=30)
-        asked = len(sandbox.requests_to(moment))
-        assert (process.returncode, works(sandbox, json.loads(config_file.read_text()))) == (exit_code, True)
-    assert asked < 10
+        sent = len(sandbox.requests_to(moment))
+        assert (process.returncode, is_valid(sandbox, json.loads(config_file.read_text()))) == (exit_code, True)
+    assert sent < 10
     report = tmp_path / "live" / "report.md"
     assert report.exists() is (number == signal.SIGINT)
     assert not report.exists() or "Does a refresh token rotate?" in report.read_text()
@@ -209,15 +211,15 @@ def test_config_file_stays_valid_when_the_run_is_stopped(
 
 def test_new_token_is_stored_before_the_next_request() -> None:
     with Sandbox() as sandbox:
-        probed = Probed(sandbox, spend_token=True)
-        kept_after: list[int] = []
-        sign_in = SignIn(probed.live.api, probed.config, lambda _: kept_after.append(len(sandbox.requests)))
-        live = replace(probed.live, sign_in=sign_in)
+        probe_run = ProbeRun(sandbox, spend_token=True)
+        stored_after: list[int] = []
+        sign_in = SignIn(probe_run.live.api, probe_run.config, lambda _: stored_after.append(len(sandbox.requests)))
+        live = replace(probe_run.live, sign_in=sign_in)
         ask_all(live, QUICK, lambda _: None, lambda *_: None)
         codes = [(request.path, request.status) for request in sandbox.requests]
-    renewed = [place for place, code in enumerate(codes, 1) if code == (TOKEN_PATH, 200)]
-    assert kept_after == renewed
-    assert len(renewed) == 2
+    refreshed = [place for place, code in enumerate(codes, 1) if code == (TOKEN_PATH, 200)]
+    assert stored_after == refreshed
+    assert len(refreshed) == 2
 
 
 def test_unwritable_config_file_stops_the_run(
@@ -239,19 +241,19 @@ def test_unwritable_config_file_stops_the_run(
 
 def test_lost_token_response_is_retried() -> None:
     with Sandbox() as sandbox:
-        probed = Probed(sandbox)
+        probe_run = ProbeRun(sandbox)
         sandbox.fail(TOKEN_PATH, "reset_before")
-        tokens = probed.live.tokens
-        assert (tokens.code, len(sandbox.requests_to(TOKEN_PATH)), len(probed.kept)) == ("ok", 2, 1)
+        tokens = probe_run.live.tokens
+        assert (tokens.code, len(sandbox.requests_to(TOKEN_PATH)), len(probe_run.stored_configs)) == ("ok", 2, 1)
 
 
 @pytest.mark.parametrize("lifetime", [None, -1, "7200", 10**30], ids=["missing", "negative", "text", "endless"])
 def test_invalid_lifetime_does_not_lose_the_token(lifetime: Any) -> None:
     with Sandbox() as sandbox:
         sandbox.token_response(expires_in=lifetime)
-        probed = Probed(sandbox).run()
-        assert probed.kept[0]["credentials"]["token_expiry_date"] == ""
-        assert works(sandbox, probed.kept[0])
+        probe_run = ProbeRun(sandbox).run()
+        assert probe_run.stored_configs[0]["credentials"]["token_expiry_date"] == ""
+        assert is_valid(sandbox, probe_run.stored_configs[0])
 
 
 # --- requests ---
@@ -272,27 +274,27 @@ def test_requests_are_throttled_and_follow_no_redirect() -> None:
 
 def test_rate_limit_is_waited_out_twice_at_most() -> None:
     with Sandbox() as sandbox:
-        probed = Probed(sandbox)
+        probe_run = ProbeRun(sandbox)
         sandbox.fail(USER_INFO_PATH, *["rate_limited"] * 5)
         waits: list[float] = []
-        probed.live.api.sleep = waits.append
+        probe_run.live.api.sleep = waits.append
 
         with pytest.raises(UnansweredError):
-            probed.live.user(["open_id"])
+            probe_run.live.user(["open_id"])
 
         assert waits == [WINDOW_S] * 2
-        assert len(sandbox.requests_to(USER_INFO_PATH)) == probed.live.api.refused == 3
+        assert len(sandbox.requests_to(USER_INFO_PATH)) == probe_run.live.api.refused == 3
 
 
 def test_rate_limit_is_reported_with_numbers_and_headers() -> None:
-    """Of headers, only numbers are kept: nobody knows what else they may say."""
+    """Only numbers of headers are reported: their other values are unknown."""
     now = [0.0]
     api = Api(TIKTOK, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     good = {"json": {"data": {"user": {}}, "error": {"code": "ok"}}}
     headers = {"Retry-After": "30", "X-RateLimit-Key": "secret", "Date": "today"}
-    refusal = {"status_code": 429, "text": "", "headers": headers}
+    rejection = {"status_code": 429, "text": "", "headers": headers}
     with requests_mock.Mocker() as mocked:
-        mocked.get(TIKTOK + USER_INFO_PATH, [good] * 70 + [refusal] * 2 + [good])
+        mocked.get(TIKTOK + USER_INFO_PATH, [good] * 70 + [rejection] * 2 + [good])
         for _ in range(71):
             api.send("GET", USER_INFO_PATH, query="fields=username")
 

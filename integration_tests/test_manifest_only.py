@@ -1,7 +1,7 @@
-"""The connector as the two files of a manifest-only one, in the CDK's own runner and in the Connector Builder's.
+"""The connector as the two files of a manifest-only connector, in the CDK's runner and in the Connector Builder's.
 
-The runner is this environment's, and that of Airbyte's base image: `make manifest-only` installs its CDK. Of `LOST` in
-airbyte/manifest_only.py, tests assert the emitted config, the windows and the state.
+The runner is that of this environment, and that of Airbyte's base image, whose CDK `make manifest-only` installs. Of
+`LOST` in airbyte/manifest_only.py, the tests assert the emitted config, the windows and the state.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from integration_tests.airbyte.manifest_only import BASE_CDK, BASE_IMAGE, write
 from integration_tests.clients import config_of
 from integration_tests.conftest import StartSandbox
 from integration_tests.expected_messages import of_token_error
-from integration_tests.truth import videos, videos_there_are
+from integration_tests.truth import expected_videos, videos
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.command_result import Outcome
@@ -32,8 +32,8 @@ MODULES = ("components", "source_declarative_manifest.components")
 
 
 RUNNER = "source-declarative-manifest"
-HERE = Path(sys.executable).with_name(RUNNER)
-IN_THE_BASE_IMAGE = ROOT / ".venv-manifest-only" / "bin" / RUNNER
+OWN_RUNNER = Path(sys.executable).with_name(RUNNER)
+BASE_IMAGE_RUNNER = ROOT / ".venv-manifest-only" / "bin" / RUNNER
 
 
 class ManifestOnly(Command):
@@ -48,8 +48,8 @@ Runner = Callable[[Sandbox], ManifestOnly]
 
 @pytest.fixture
 def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Runner:
-    """The runner for a sandbox, whose address takes that of TikTok in the manifest."""
-    program = getattr(request, "param", HERE)
+    """The runner for a sandbox, whose address replaces TikTok's in the manifest."""
+    program = getattr(request, "param", OWN_RUNNER)
 
     def runner(sandbox: Sandbox) -> ManifestOnly:
         monkeypatch.setenv(CUSTOM_CODE, "true")
@@ -61,9 +61,9 @@ def manifest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pyte
     return runner
 
 
-# The base image's CDK is another program: `make clients-test` installs it and runs these.
-BASE = pytest.param(IN_THE_BASE_IMAGE, id="base_image", marks=pytest.mark.clients)
-both = pytest.mark.parametrize("manifest_only", [pytest.param(HERE, id="here"), BASE], indirect=True)
+# The base image has another version of the CDK: `make clients-test` installs it and runs these tests.
+BASE = pytest.param(BASE_IMAGE_RUNNER, id="base_image", marks=pytest.mark.clients)
+both = pytest.mark.parametrize("manifest_only", [pytest.param(OWN_RUNNER, id="here"), BASE], indirect=True)
 
 
 @both
@@ -74,13 +74,13 @@ def test_two_files_read_both_streams(start_sandbox: StartSandbox, manifest_only:
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert videos(outcome) == videos_there_are(sandbox)
-    # What is lost: a state after each few pages, and windows that several workers share.
+    assert videos(outcome) == expected_videos(sandbox)
+    # Not available in this form: a state after every few pages, and windows split between workers.
     newest = str(max(video["create_time"] for video in sandbox.account.videos))
     assert {state["states"][0]["cursor"]["create_time"] for state in outcome.states} == {newest}
     cursors = [request.body["cursor"] for request in sandbox.requests_to(LIST)[1:]]
     assert cursors == sorted(cursors, reverse=True)
-    # And a config that has nothing but the config.
+    # Nor an emitted config without the manifest in it.
     assert [set(config) for config in outcome.configs] == [{"credentials", "__injected_declarative_manifest"}]
 
 
@@ -112,7 +112,7 @@ def test_two_files_report_a_rejected_token(start_sandbox: StartSandbox, manifest
 @pytest.mark.clients
 def test_base_image_has_the_named_cdk() -> None:
     command = "import importlib.metadata as m; print(m.version('airbyte-cdk'))"
-    printed = subprocess.run([IN_THE_BASE_IMAGE.with_name("python"), "-c", command], capture_output=True, text=True)
+    printed = subprocess.run([BASE_IMAGE_RUNNER.with_name("python"), "-c", command], capture_output=True, text=True)
     assert printed.stdout.strip() == BASE_CDK
     assert BASE_IMAGE.endswith(f":{BASE_CDK}")
 
@@ -123,7 +123,7 @@ def test_connector_builder_reads_two_files(
 ) -> None:
     sandbox = start_sandbox(videos=30)
     manifest_only(sandbox)
-    for module in MODULES:  # which the CDK registers for good
+    for module in MODULES:  # which the CDK registers permanently
         monkeypatch.setitem(sys.modules, module, ModuleType(module))
     code = (tmp_path / "components.py").read_text()
     config = {
@@ -139,12 +139,12 @@ def test_connector_builder_reads_two_files(
 
     read = response["record"]["data"]
     found = [record for part in read["slices"] for page in part["pages"] for record in page["records"]]
-    there_are = {"user_info": [sandbox.account.user], "videos": videos_there_are(sandbox)}[stream]
-    assert ([row for row in there_are if row not in found], len(found)) == ([], len(there_are))
+    expected = {"user_info": [sandbox.account.user], "videos": expected_videos(sandbox)}[stream]
+    assert ([row for row in expected if row not in found], len(found)) == ([], len(expected))
 
 
 def test_two_files_need_no_package(tmp_path: Path) -> None:
-    """The tests above would not notice: the package is installed here."""
+    """The tests above would not notice an import of the package, which is installed here."""
     write(tmp_path)
     assert {path.name: "source_tiktok_organic" in path.read_text() for path in tmp_path.iterdir()} == {
         "components.py": False,

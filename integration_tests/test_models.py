@@ -1,4 +1,4 @@
-"""dbt's models over rows in append mode, against what the sandbox's accounts held day by day; `make sync-test`."""
+"""dbt's models over rows in append mode, against the sandbox's accounts day by day; `make sync-test`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.history_accounts import START, Days, Landed, comparable, expected, live, read_daily
+from integration_tests.history_accounts import START, Days, Landed, change_accounts, comparable, expected, read_daily
 from integration_tests.warehouse import ROOT, Row, Warehouse, duckdb
 from sandbox import Sandbox
 from unit_tests.markdown import code_blocks
@@ -67,7 +67,7 @@ def test_each_column_of_each_day_is_correct(warehouse: Warehouse) -> None:
 
 
 def assert_sql_of_the_page(days: Days, warehouse: Warehouse) -> None:
-    """The SQL for those without dbt gives the models' curve."""
+    """The SQL for users without dbt gives the same growth as the models."""
     sql = page_sql("from videos\n")
     rows = by_key(warehouse.run(f"set search_path = '{warehouse.schema}'", sql), "id", "day")
     curve = by_key(expected(days.landed)["video_daily"], "video_id", "date_day")
@@ -77,21 +77,21 @@ def assert_sql_of_the_page(days: Days, warehouse: Warehouse) -> None:
 
 
 def test_day_follows_the_time_zone_and_has_its_last_reading(warehouse: Warehouse) -> None:
-    """Read at 5:00, 13:00 and 22:30 UTC, the last of which is half past midnight in Berlin."""
+    """Read at 5:00, 13:00 and 22:30 UTC, which is half past midnight in Berlin."""
     rng = random.Random(7)
     with Sandbox(accounts=1, videos=60, years=1, now=START, growing=True) as sandbox:
         days = Days(sandbox)
         for hours in (8, 9.5, 6.5) * 4:
             days.read(sandbox.accounts[0])
             days.next(int(hours * 3600))
-            live(days, rng, taken=2)
+            change_accounts(days, rng, taken=2)
     days.store(warehouse, "--vars", "{tiktok_organic_timezone: Europe/Berlin}")
     assert_models(warehouse, days.landed, zone="Europe/Berlin")
     assert len(warehouse.rows("tiktok_organic__account_daily")) == 5  # of twelve readings; in UTC they are four days
 
 
 def test_another_project_can_use_the_package(warehouse: Warehouse) -> None:
-    """With Airbyte's tables in a schema, the models in another, and a model of its own on top."""
+    """With Airbyte's tables in one schema, the models in another, and its own model on top."""
     with Sandbox(accounts=1, videos=30, years=1, now=START) as sandbox:
         days = Days(sandbox)
         days.read(sandbox.accounts[0])
@@ -123,14 +123,14 @@ def build_as_a_package(warehouse: Warehouse) -> list[Row]:
     return warehouse.run("select * from analytics.mine")
 
 
-# --- readings that were cut short ---
+# --- incomplete readings ---
 
 
 def gone(warehouse: Warehouse) -> set[str]:
     return {row["video_id"] for row in warehouse.rows("tiktok_organic__gone_videos")}
 
 
-def really_gone(days: Days) -> set[str]:
+def actually_gone(days: Days) -> set[str]:
     public = {video["id"] for account in days.sandbox.accounts for video in account.videos}
     return {row["id"] for row in days.videos} - public
 
@@ -142,25 +142,25 @@ def two_accounts() -> Iterator[Days]:
 
 
 def test_killed_sync_reports_no_video_as_gone(two_accounts: Days, warehouse: Warehouse) -> None:
-    """28 days; each day a sync is killed somewhere and, but for every third day, run again from its state."""
+    """28 days; each day a sync is killed at a random point and, except every third day, resumed from its state."""
     days, rng = two_accounts, random.Random(5)
     for account in days.sandbox.accounts:
         days.sync(account)
     for _ in range(28):
         days.next()
-        live(days, rng, taken=3)
+        change_accounts(days, rng, taken=3)
         for account in days.sandbox.accounts:
             number = days.sync(account, share=rng.random())
             if days.day % 3:
                 days.sync(account, retry_of=number)
         if days.day % 4 == 0:
             days.store(warehouse)
-            assert gone(warehouse) <= really_gone(days)
+            assert gone(warehouse) <= actually_gone(days)
     days.next()
     for account in days.sandbox.accounts:
         days.sync(account, full=True)
     days.store(warehouse)
-    assert gone(warehouse) == really_gone(days) != set()
+    assert gone(warehouse) == actually_gone(days) != set()
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +181,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
 def test_sql_for_other_warehouses_gives_the_same_rows(dialect: str, built: Warehouse) -> None:
-    """As sqlglot understands it: neither of the two is at hand."""
+    """As translated by sqlglot: neither warehouse is available here."""
     command = [ROOT / ".venv-demo" / "bin" / "python", OTHER_WAREHOUSES, dialect, built.url]
     process = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=built.folder)
     assert process.returncode == 0, process.stderr[-3000:]
-    said = json.loads(process.stdout.splitlines()[-1])
-    assert {f"tiktok_organic__{model}" for model in KEYS} <= {*said["models"]}
-    assert said["differing"] == []
+    result = json.loads(process.stdout.splitlines()[-1])
+    assert {f"tiktok_organic__{model}" for model in KEYS} <= {*result["models"]}
+    assert result["differing"] == []

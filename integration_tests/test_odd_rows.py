@@ -1,4 +1,4 @@
-"""dbt's models over rows as they should not be, and over schemas, prefixes and columns as people choose them."""
+"""dbt's models over invalid rows, and over several schemas, prefixes and deselected columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from integration_tests.history_accounts import START, Days, Landed, expected, live
+from integration_tests.history_accounts import START, Days, Landed, change_accounts, expected
 from integration_tests.test_models import assert_models
 from integration_tests.warehouse import Row, Warehouse
 from sandbox import Sandbox
@@ -21,13 +21,13 @@ def days() -> Iterator[Days]:
     """Six days of two accounts, read in full on each."""
     rng = random.Random(11)
     with Sandbox(accounts=2, videos=30, years=1, now=START, growing=True) as sandbox:
-        lived = Days(sandbox)
+        history = Days(sandbox)
         for _ in range(6):
             for account in sandbox.accounts:
-                lived.read(account)
-            lived.next()
-            live(lived, rng, taken=2)
-        yield lived
+                history.read(account)
+            history.next()
+            change_accounts(history, rng, taken=2)
+        yield history
 
 
 def readings_of(days: Days, video_id: str) -> list[Row]:
@@ -42,7 +42,7 @@ def oldest_of_each_account(days: Days) -> list[str]:
 
 
 def test_missing_count_repeats_the_previous_one(days: Days, warehouse: Warehouse) -> None:
-    """Readings of 100, none and 110 are 100 views and then 10, not a lifetime twice."""
+    """Readings of 100, null and 110 are 100 views and then 10, not the lifetime total twice."""
     first, second = oldest_of_each_account(days)
     readings_of(days, first)[2]["view_count"] = None
     for column in ("view_count", "like_count", "comment_count", "share_count"):
@@ -83,8 +83,8 @@ def test_missing_count_repeats_one_of_the_same_day(warehouse: Warehouse) -> None
 # --- odd rows ---
 
 
-def spoil(days: Days) -> None:
-    """Rows as TikTok, an older connector or a person's own program has left them in the tables."""
+def corrupt(days: Days) -> None:
+    """Invalid rows from TikTok, an older connector or other programs."""
     first, second = oldest_of_each_account(days)
     in_ms, negative = days.sandbox.accounts[0].videos[2:4]
     for row in readings_of(days, first):
@@ -108,11 +108,11 @@ def spoil(days: Days) -> None:
 
 
 def test_odd_rows_are_listed_and_the_rest_is_correct(days: Days, warehouse: Warehouse) -> None:
-    """Catches one row that keeps every account from its numbers, for ever, as it stays in the table."""
-    spoil(days)
+    """Catches one invalid row that fails the models of every account for good, as it stays in the table."""
+    corrupt(days)
     warehouse.fill(user_info=days.user_info, videos=days.videos)
-    said = warehouse.build(may_warn=True)
-    assert "WARN=1 ERROR=0 SKIP=0" in said
+    printed = warehouse.build(may_warn=True)
+    assert "WARN=1 ERROR=0 SKIP=0" in printed
     assert_models(warehouse, days.landed)
     odd = warehouse.rows("tiktok_organic__odd_rows")
     assert {row["column_name"] for row in odd} == {
@@ -159,7 +159,7 @@ def test_several_schemas_are_combined(days: Days, warehouse: Warehouse) -> None:
 
 
 def test_prefix_and_deselected_columns_are_allowed(days: Days, warehouse: Warehouse) -> None:
-    """Catches models that are red because nobody asked for shares, links or names."""
+    """Catches models that fail because shares, links or names are deselected."""
     for row in days.videos:
         for name in ("share_count", "share_url", "title", "duration"):
             row[name] = None
@@ -178,16 +178,16 @@ def test_prefix_and_deselected_columns_are_allowed(days: Days, warehouse: Wareho
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "message"),
     [
         ("alter table {schema}.videos drop column open_id", "needs the columns id, open_id, _airbyte_extracted_at"),
         ("drop table {schema}.videos; drop table {schema}.user_info", "has no table videos or user_info"),
     ],
     ids=["column", "tables"],
 )
-def test_missing_column_or_table_is_named(warehouse: Warehouse, statement: str, said: str) -> None:
+def test_missing_column_or_table_is_named(warehouse: Warehouse, statement: str, message: str) -> None:
     warehouse.fill()
     warehouse.run(*statement.format(schema=warehouse.schema).split("; "))
     process = warehouse.dbt("build")
     assert process.returncode == 1
-    assert said in process.stdout
+    assert message in process.stdout

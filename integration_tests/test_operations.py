@@ -1,7 +1,7 @@
-"""The commands of docs/operations.md, run as they are written: they change what they name in Airbyte, and nothing else.
+"""The commands of docs/operations.md, run as written: they change what they name in Airbyte, and nothing else.
 
 Airbyte's API is a stand-in with the calls that the page makes. Its PATCH merges as Airbyte's does: what it doesn't name
-stays, tokens among it.
+stays, including tokens.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from unit_tests import markdown
 from unit_tests.connector import InProcess
 from unit_tests.test_messages import OPERATIONS, alerts
@@ -32,7 +32,7 @@ STORED = {"auth_type": "oauth2.0", "client_key": "key", "client_secret": "old", 
 
 
 def merge(stored: Json, patch: Json) -> None:
-    """Change what a patch names, and nothing else."""
+    """Apply a patch, and change nothing else."""
     for name, value in patch.items():
         if isinstance(stored.get(name), dict):
             merge(stored[name], value)
@@ -47,7 +47,7 @@ class Airbyte:
         sources: by id.
         connections: by id.
         statuses: of the connections of TikTok's sources, after each change.
-        running: how many more times the API says that a sync is under way.
+        running: how many more times the API reports a running sync.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Airbyte:
         self._server.server_close()
 
     def respond(self, method: str, path: str, body: Json) -> Json:
-        """What the API says."""
+        """The API's response."""
         kind, _, name = path.strip("/").partition("/")
         if kind == "applications":
             return {"access_token": f"token of {body['client_id']}"}
@@ -135,7 +135,7 @@ def test_rotation_changes_only_our_sources_secret(airbyte: Airbyte, tmp_path: Pa
 
     assert airbyte.sources == expected
     assert airbyte.statuses == ["inactive"] * 2 + ["active"] * 2
-    assert airbyte.running < 0, "the script did not wait for the syncs under way"
+    assert airbyte.running < 0, "the script did not wait for running syncs"
 
 
 def test_pause_leaves_other_connectors_active(airbyte: Airbyte, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_pause_leaves_other_connectors_active(airbyte: Airbyte, tmp_path: Path) 
 
 
 def test_replaced_tokens_are_used_by_the_sync(airbyte: Airbyte, start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    """The file is that of tiktok-organic-sign-in; everything else of the source stays."""
+    """The file is that of tiktok-organic-sign-in; the source's other settings are unchanged."""
     sandbox = start_sandbox(videos=30)
     source = airbyte.sources["brand-0"]["configuration"]
     source["credentials"] |= sandbox.config()["credentials"] | {"refresh_token": "rft.used", "access_token": "act.old"}
@@ -161,7 +161,7 @@ def test_replaced_tokens_are_used_by_the_sync(airbyte: Airbyte, start_sandbox: S
     assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (
         0,
         [],
-        ids_there_are(sandbox, since=1_704_067_200),
+        expected_ids(sandbox, since=1_704_067_200),
     )
     assert source["start_date"] == "2024-01-01"
     assert airbyte.sources["brand-1"]["configuration"]["credentials"] == STORED

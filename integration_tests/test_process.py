@@ -1,4 +1,4 @@
-"""The process as the platform sees it: killed, stopped, not read from, run for an hour, given a very large account."""
+"""The process as the platform runs it: killed, stopped, without a reader, for an hour, on a very large account."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
@@ -29,7 +29,7 @@ Process = subprocess.Popen[str]
 
 @contextmanager
 def running(process: Process) -> Iterator[Process]:
-    """Keep a process from outliving its test."""
+    """Kill a process at the end of its test."""
     with process:
         try:
             yield process
@@ -38,22 +38,22 @@ def running(process: Process) -> Iterator[Process]:
                 process.kill()
 
 
-def printed(out: str) -> Outcome:
-    """What a process printed; every line must be a whole message."""
+def parse_output(out: str) -> Outcome:
+    """What a process printed; every line must be a complete message."""
     assert out == "" or out.endswith("\n")
     return Outcome([json.loads(line) for line in out.splitlines()])
 
 
-def rest_of(process: Process) -> str:
+def remaining_output(process: Process) -> str:
     """What is left on stdout."""
     assert process.stdout is not None
     return process.stdout.read()
 
 
-def stopped(
+def stop_process(
     process: Process, when: Callable[[], Any], by: signal.Signals = signal.SIGTERM, pause: float = 0
 ) -> tuple[Outcome, str]:
-    """The output of a process that gets a signal once `when` holds; it is read throughout, with a pause (s) a line."""
+    """Send a signal once `when` holds; returns the output, which is read throughout, with a pause (s) per line."""
     assert process.stdout is not None
     assert process.stderr is not None
     lines: list[str] = []
@@ -68,11 +68,11 @@ def stopped(
         wait_for(when)
         process.send_signal(by)
         everything.result(timeout=6)
-    return printed("".join(lines)), process.stderr.read()
+    return parse_output("".join(lines)), process.stderr.read()
 
 
 def last_message(outcome: Outcome) -> str:
-    """The type of the last message but logs, which each thread prints by itself."""
+    """The type of the last message except logs, which each thread prints by itself."""
     return [message["type"] for message in outcome.messages if message["type"] != "LOG"][-1]
 
 
@@ -88,7 +88,7 @@ def claimed(outcome: Outcome, sandbox: Sandbox) -> set[str]:
 
 
 def in_printed_pages(outcome: Outcome, sandbox: Sandbox) -> set[str]:
-    """The ids in whole pages that were printed, without each page's last second: the next page may have more of it."""
+    """The ids in completely printed pages, without each page's last second: the next page may have more of it."""
     seen = set(video_ids(outcome))
     posted = {str(video["id"]): video["create_time"] for video in sandbox.account.videos}
     pages = [r.videos for r in sandbox.requests_to(LIST) if r.videos and seen.issuperset(r.videos)]
@@ -100,11 +100,11 @@ def in_printed_pages(outcome: Outcome, sandbox: Sandbox) -> set[str]:
 def test_stopped_sync_prints_its_state_and_continues(
     videos: int, workers: int, by: signal.Signals, start_sandbox: StartSandbox, command: Commands
 ) -> None:
-    """All workers wait for a response when the signal comes: what they have printed is known."""
+    """All workers wait for a response when the signal arrives, so what they have printed is known."""
     sandbox = start_sandbox(videos=videos, latency=0.4)
     run, options = command(sandbox), {"num_workers": workers, "lookback_window_days": 0}
     with running(run.start("read", *run.files(sandbox.config(**options), ["videos"]))) as process:
-        first, err = stopped(process, when=lambda: len(sandbox.requests_to(LIST)) > 8 * workers, by=by)
+        first, err = stop_process(process, when=lambda: len(sandbox.requests_to(LIST)) > 8 * workers, by=by)
 
     second = InProcess(sandbox.base_url).read(sandbox.config(**options), "videos", state=first.states[-1])
 
@@ -113,7 +113,7 @@ def test_stopped_sync_prints_its_state_and_continues(
     assert in_printed_pages(first, sandbox) <= claimed(first, sandbox) <= set(video_ids(first))
     assert 0 < len(video_ids(first)) < videos
     assert (second.exit_code, second.errors) == (0, [])
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox)
     assert set(video_ids(second)).isdisjoint(claimed(first, sandbox))
     assert second.states[-1]["states"][0]["cursor"].keys() == {"create_time"}
 
@@ -122,11 +122,11 @@ def test_stopped_sync_prints_its_state_and_continues(
 def test_no_record_follows_the_state_of_a_stopped_sync(
     pause: float, start_sandbox: StartSandbox, command: Commands
 ) -> None:
-    """Many workers emit records when the signal comes, and the queue is full."""
+    """Many workers emit records when the signal arrives, and the queue is full."""
     sandbox = start_sandbox(videos=4000)
     run = command(sandbox)
     with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:
-        outcome, err = stopped(process, when=lambda: len(sandbox.requests_to(LIST)) > 60, pause=pause)
+        outcome, err = stop_process(process, when=lambda: len(sandbox.requests_to(LIST)) > 60, pause=pause)
     assert (process.returncode, err, outcome.errors) == (-15, "", [])
     assert last_message(outcome) == "STATE"
     assert claimed(outcome, sandbox) <= set(video_ids(outcome))
@@ -138,18 +138,18 @@ def test_stopped_sync_emits_no_state_of_unselected_streams(start_sandbox: StartS
     sandbox.fail(USER, *["http_503"] * 9)
     run = command(sandbox)
     with running(run.start("read", *run.files(sandbox.config(), ["user_info"]))) as process:
-        outcome, err = stopped(process, when=lambda: len(sandbox.requests_to(USER)) > 1)
+        outcome, err = stop_process(process, when=lambda: len(sandbox.requests_to(USER)) > 1)
     assert (process.returncode, err, outcome.errors, outcome.states) == (-15, "", [], [])
 
 
 @pytest.mark.parametrize("fault", ["http_503", "rate_limited"])
 def test_sigterm_interrupts_waiting_workers(fault: str, start_sandbox: StartSandbox, command: Commands) -> None:
-    """Before retries, or for TikTok's rate limit."""
+    """Whether they wait before a retry or for TikTok's rate limit."""
     sandbox = start_sandbox(videos=1500)
     sandbox.fail_on(LIST, dict.fromkeys(range(10, 400), fault))
     run = command(sandbox)
     with running(run.start("read", *run.files(sandbox.config()))) as process:
-        outcome, err = stopped(process, when=lambda: sum(r.fault == fault for r in sandbox.requests_to(LIST)) >= 3)
+        outcome, err = stop_process(process, when=lambda: sum(r.fault == fault for r in sandbox.requests_to(LIST)) >= 3)
     assert (process.returncode, err, outcome.errors) == (-15, "", [])
     assert outcome.records("user_info") == [sandbox.account.user]
     assert last_message(outcome) == "STATE"
@@ -157,7 +157,7 @@ def test_sigterm_interrupts_waiting_workers(fault: str, start_sandbox: StartSand
 
 
 def test_state_is_printed_before_a_rate_limit_wait(start_sandbox: StartSandbox, command: Commands) -> None:
-    """Whoever waits for minutes may be killed meanwhile."""
+    """A process that waits for minutes may be killed meanwhile."""
     sandbox = start_sandbox(videos=2000, latency=0.01)
     sandbox.fail_on(LIST, dict.fromkeys(range(30, 400), "rate_limited"))
     run = command(sandbox)
@@ -169,7 +169,7 @@ def test_state_is_printed_before_a_rate_limit_wait(start_sandbox: StartSandbox, 
         return True
 
     with running(run.start("read", *run.files(sandbox.config(), ["videos"]))) as process:
-        outcome, _ = stopped(process, when=has_waited, by=signal.SIGKILL)
+        outcome, _ = stop_process(process, when=has_waited, by=signal.SIGKILL)
 
     assert process.returncode == -9
     assert in_printed_pages(outcome, sandbox) <= claimed(outcome, sandbox) <= set(video_ids(outcome))
@@ -189,7 +189,7 @@ def test_terminated_process_emits_complete_messages(
         time.sleep(2)
         process.terminate()
         time.sleep(0.5)
-        outcome = printed(rest_of(process))
+        outcome = parse_output(remaining_output(process))
         assert process.wait(5) == -15
     assert last_message(outcome) == "STATE"
     assert len(video_ids(outcome)) == len(set(video_ids(outcome)))
@@ -216,30 +216,30 @@ def test_killed_sync_loses_no_video(start_sandbox: StartSandbox, command: Comman
     with running(run.start("read", *run.files(sandbox.config(**options), ["videos"]))) as process:
         seen: list[str] = []
         assert isinstance(process.stdout, TextIOWrapper)
-        process.stdout.reconfigure(errors="replace")  # the kill can fall within a character
+        process.stdout.reconfigure(errors="replace")  # the kill can cut a character
         while sum('"RECORD"' in line for line in seen) < 1000:
             seen.append(process.stdout.readline())
         process.kill()
-        seen.append(rest_of(process))
+        seen.append(remaining_output(process))
     first = Outcome([json.loads(line) for line in "".join(seen).splitlines() if line.endswith("}")])
 
     second = InProcess(sandbox.base_url).read(sandbox.config(**options), "videos", state=first.states[-1])
 
     assert (second.exit_code, second.errors) == (0, [])
-    assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox)
+    assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox)
     # A state comes at least every 10 pages; in 8 windows, the next page may have come in part.
     assert len(set(video_ids(first)) & set(video_ids(second))) < (10 + 8) * 20
 
 
 def test_hour_of_expired_tokens_and_429s_loses_no_video(start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    """An hour in 20 s: tokens live 2 s instead of 2 h, and windows of the limit are 2 s instead of 60 s."""
+    """An hour in 20 s: tokens live 2 s instead of 2 h, and rate windows are 2 s instead of 60 s."""
     sandbox = start_sandbox(videos=1500, latency=0.2, access_token_lifetime=2, rate_limit=12, rate_window=2)
     run = Command(sandbox.base_url, tmp_path, with_short_rate_windows())
 
     outcome = run.read(sandbox.config())
 
     assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     refreshes = sandbox.requests_to(TOKEN)
     assert len(refreshes) > 3
     assert {r.status for r in refreshes} == {200}
@@ -248,7 +248,7 @@ def test_hour_of_expired_tokens_and_429s_loses_no_video(start_sandbox: StartSand
 
 
 NEEDS_PROC = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="only Linux tells a process's memory there"
+    not Path("/proc/self/status").exists(), reason="only Linux reports a process's memory there"
 )
 
 
@@ -278,7 +278,7 @@ def peak_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sa
 def test_four_times_the_videos_need_little_more_memory(
     start_sandbox: StartSandbox, peak_memory: Callable[[Sandbox], int]
 ) -> None:
-    """A video's id is kept; a limit of 2000 bytes a video leaves room for the allocator in the first seconds."""
+    """Only ids stay in memory; a limit of 2000 bytes per video leaves room for the allocator in the first seconds."""
     # Both are read by all workers.
     peaks = {n: peak_memory(start_sandbox(videos=n, years=8, rate_limit=0)) for n in (4000, 16_000)}
     assert (peaks[16_000] - peaks[4000]) / 12_000 < 2000, peaks

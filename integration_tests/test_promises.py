@@ -1,7 +1,7 @@
-"""Responses that can't be used: how often each is retried when it lasts, and what the error then is.
+"""Unusable responses: how often each is retried if it persists, and what the error then is.
 
-Both parts matter: a lasting response ends in the promised error, with the state from before it, and one that passes
-costs no record. test_faults.py has responses that are not TikTok's, test_errors_over_http.py TikTok's errors.
+A persistent one fails with the documented error and the state from before it; a transient one loses no record.
+test_faults.py has responses that are not TikTok's, test_errors_over_http.py TikTok's errors.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from integration_tests.expected_messages import (
     TRANSIENT,
     closing,
 )
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
@@ -27,18 +27,16 @@ from sandbox.faults import SPOILED, names_for
 from unit_tests.connector import InProcess
 
 SINCE, SINCE_S = "2025-06-01", 1_748_736_000
-SPOILED_AT = [(path, fault) for path in (LIST, USER) for fault in SPOILED if fault in names_for(path)]
-UNREADABLE_ONES = ("long_number", "deep_json", "redirect_away", "bad_redirect")
-ERRORS = {
-    fault: expected_messages.of_code("unreadable" if fault in UNREADABLE_ONES else "incomplete") for fault in SPOILED
-}
+CORRUPT_AT = [(path, fault) for path in (LIST, USER) for fault in SPOILED if fault in names_for(path)]
+UNREADABLE = ("long_number", "deep_json", "redirect_away", "bad_redirect")
+ERRORS = {fault: expected_messages.of_code("unreadable" if fault in UNREADABLE else "incomplete") for fault in SPOILED}
 STREAMS = {USER: "user_info", LIST: "videos", TOKEN: "videos"}
 
 
 @pytest.mark.parametrize(
     ("path", "fault", "requests", "error"),
     [
-        # Once more without the optional field; the stream user_info has none.
+        # One retry without the optional field; the stream user_info has none.
         (LIST, "unknown_code", 2, expected_messages.UNKNOWN),
         (USER, "unknown_code", 1, expected_messages.UNKNOWN),
         (LIST, "without_id", 1, (SYSTEM, MESSAGES["video_without_id"])),
@@ -71,7 +69,7 @@ def test_rejected_access_token_alone_is_not_retried(start_sandbox: StartSandbox)
     assert (outcome.of("RECORD"), len(sandbox.requests_to(LIST))) == ([], 1)
 
 
-@pytest.mark.parametrize(("path", "fault"), SPOILED_AT)
+@pytest.mark.parametrize(("path", "fault"), CORRUPT_AT)
 def test_transient_corrupt_response_loses_no_record(path: str, fault: str, start_sandbox: StartSandbox) -> None:
     """In the middle of the account, with pages before and after it."""
     sandbox = start_sandbox(videos=70)
@@ -81,11 +79,11 @@ def test_transient_corrupt_response_loses_no_record(path: str, fault: str, start
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert sum(r.fault == fault for r in sandbox.requests_to(path)) == 1
 
 
-@pytest.mark.parametrize("fault", [fault for path, fault in SPOILED_AT if path == USER])
+@pytest.mark.parametrize("fault", [fault for path, fault in CORRUPT_AT if path == USER])
 def test_transient_corrupt_profile_passes_check(fault: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox()
     sandbox.fail(USER, fault)
@@ -93,9 +91,9 @@ def test_transient_corrupt_profile_passes_check(fault: str, start_sandbox: Start
     assert [r.fault for r in sandbox.requests_to(USER)] == [fault, None]
 
 
-@pytest.mark.parametrize(("path", "fault"), SPOILED_AT)
+@pytest.mark.parametrize(("path", "fault"), CORRUPT_AT)
 def test_persistent_corrupt_response_fails_after_retries(path: str, fault: str, start_sandbox: StartSandbox) -> None:
-    """The state stays as it was before: nothing that can't be used counts as read."""
+    """The state does not advance: an unusable page does not count as read."""
     sandbox = start_sandbox(videos=70)
     sandbox.fail(path, *([None] if path == LIST else []), *[fault] * 200)
     connector, stream = InProcess(sandbox.base_url), STREAMS[path]
@@ -111,13 +109,13 @@ def test_persistent_corrupt_response_fails_after_retries(path: str, fault: str, 
     assert (again.exit_code, again.errors) == (0, [])
     if path == LIST:
         assert 0 < len(video_ids(outcome)) <= 20
-        assert sorted({*video_ids(outcome), *video_ids(again)}) == ids_there_are(sandbox, since=SINCE_S)
+        assert sorted({*video_ids(outcome), *video_ids(again)}) == expected_ids(sandbox, since=SINCE_S)
         assert len({*video_ids(outcome)} & {*video_ids(again)}) <= 3  # one second
     else:
         assert (outcome.records("user_info"), again.records("user_info")) == ([], [sandbox.account.user])
 
 
-@pytest.mark.parametrize("fault", [fault for path, fault in SPOILED_AT if path == USER])
+@pytest.mark.parametrize("fault", [fault for path, fault in CORRUPT_AT if path == USER])
 def test_persistent_corrupt_profile_fails_check(fault: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox()
     sandbox.fail(USER, *[fault] * 30)
@@ -135,11 +133,11 @@ def test_invalid_utf8_becomes_replacement_characters(start_sandbox: StartSandbox
     outcome = InProcess(sandbox.base_url).read(sandbox.config())
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     bio = sandbox.account.user["bio_description"]
     assert outcome.records("user_info") == [{**sandbox.account.user, "bio_description": f"\ufffd{bio}"}]
     newest = sandbox.account.videos[0]
-    (broken,) = [video for video in outcome.records("videos") if "\ufffd" in str(video)]  # others came before as well
+    (broken,) = [video for video in outcome.records("videos") if "\ufffd" in str(video)]  # the other videos come too
     assert broken == {**newest, "title": f"\ufffd{newest['title']}", "open_id": sandbox.account.open_id}
 
 
@@ -153,11 +151,11 @@ def test_unusual_headers_are_ignored(path: str, start_sandbox: StartSandbox) -> 
 
     assert (outcome.exit_code, outcome.errors, outcome.warnings) == (0, [], [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert (video_ids(outcome), connector.waits) == (ids_there_are(sandbox), [])
+    assert (video_ids(outcome), connector.waits) == (expected_ids(sandbox), [])
 
 
-def soon_too_slow(manifest: dict[str, Any]) -> None:
-    """A change of the manifest: the longest time for a response is one that a test can wait for."""
+def short_response_time(manifest: dict[str, Any]) -> None:
+    """Lower the longest time for a response in the manifest, so that a test can wait for it."""
     manifest["definitions"]["error_handler"]["max_response_time"] = 0.2
 
 
@@ -166,11 +164,11 @@ def test_slow_response_is_retried(path: str, start_sandbox: StartSandbox) -> Non
     sandbox = start_sandbox(videos=30, trickle_seconds=3)
     sandbox.fail(path, "trickle")
 
-    outcome = InProcess(sandbox.base_url, soon_too_slow).read(sandbox.config())
+    outcome = InProcess(sandbox.base_url, short_response_time).read(sandbox.config())
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert outcome.records("user_info") == [sandbox.account.user]
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert len([r for r in sandbox.requests_to(path) if r.fault]) == 1
 
 
@@ -178,7 +176,7 @@ def test_persistently_slow_responses_fail_the_sync(start_sandbox: StartSandbox) 
     sandbox = start_sandbox(videos=5, trickle_seconds=3)
     sandbox.fail(LIST, *["trickle"] * 30)
 
-    outcome = InProcess(sandbox.base_url, soon_too_slow).read(sandbox.config(), "videos")
+    outcome = InProcess(sandbox.base_url, short_response_time).read(sandbox.config(), "videos")
 
     error = expected_messages.NO_RESPONSE
     assert (outcome.exit_code, outcome.errors) == (1, [error, closing("videos", error)])

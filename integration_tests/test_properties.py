@@ -1,9 +1,9 @@
-"""Properties that hold for any account, whatever TikTok leaves undocumented and whatever passing faults occur.
+"""Properties that hold for any account, with any undocumented behaviour of TikTok and any transient faults.
 
-Each is tested on 30 accounts, the same ones as long as the code is, and on 500 new and larger ones in `make nightly`.
+Each is tested on 30 accounts, which are always the same, and on 500 new and larger ones in `make nightly`.
 
-One case no client could read: if TikTok cuts a page between two videos of the same second and its cursor excludes that
-second, a second with as many videos as a page can hold cannot be read to its end. That must end in an error.
+No client can read one case: if TikTok cuts a page between two videos of the same second and its cursor excludes that
+second, a second with as many videos as a page can hold cannot be read completely. That must be an error.
 """
 
 import os
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from integration_tests import expected_messages
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
@@ -41,10 +41,10 @@ settings.load_profile(PROFILE)
 LARGEST = {"everyday": 600, "nightly": 2000}[PROFILE]  # videos
 
 DAY = 86_400
-# Several syncs within a minute do not know of each other's requests, and waits are cut short here: so no limit.
-NOT_SHARED = 0
+# Several syncs within a minute don't know of each other's requests, and waits are skipped here, so no rate limit.
+NO_RATE_LIMIT = 0
 FIRST_POST = datetime(2014, 1, 1, tzinfo=timezone.utc)
-PASSING_AT_SIGN_IN = ["token_500", "http_503", "reset_before", "server_error", "temporarily_unavailable"]
+TRANSIENT_TOKEN_FAULTS = ["token_500", "http_503", "reset_before", "server_error", "temporarily_unavailable"]
 
 booleans = st.booleans()
 unknowns = st.fixed_dictionaries(
@@ -66,7 +66,7 @@ unknowns = st.fixed_dictionaries(
 # No more than six, so that no request can hit all of them and give up, and none hits two expired tokens.
 faults = st.dictionaries(st.integers(1, 60), st.sampled_from(PASSING), max_size=5)
 expired_at = st.none() | st.integers(1, 30)
-faults_at_sign_in = st.lists(st.sampled_from(PASSING_AT_SIGN_IN), max_size=2)
+token_fault_lists = st.lists(st.sampled_from(TRANSIENT_TOKEN_FAULTS), max_size=2)
 start_dates = st.sampled_from(["2014-01-01", "2019-06-30", "2024-02-29", "2025-12-31"])
 options = st.fixed_dictionaries(
     {"start_date": start_dates, "num_workers": st.sampled_from([2, 3, 20, 40])},
@@ -74,7 +74,7 @@ options = st.fixed_dictionaries(
 )
 sizes = st.sampled_from([0, 0, 0, 1, 19, 20, 21]) | st.integers(0, 120) | st.integers(0, LARGEST)
 crowds = st.sampled_from([1, 1, 1, 2, 9]) | st.integers(15, 25) | st.just(45)  # videos in one second
-# Posts on top of pages, by their place in the account, whether of every page, and whether they are listed there again.
+# Pinned posts by their place in the account; whether on top of every page; whether also listed in their own place.
 pins = st.lists(st.tuples(st.integers(0, 150), booleans, booleans), max_size=3)
 
 
@@ -111,8 +111,8 @@ def epoch(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp())
 
 
-def filled(sandbox: Sandbox, planned: Sequence[Post], start: int, pinned: Any = ()) -> Sandbox:
-    """The sandbox with these videos in addition to its own, some of all of them pinned."""
+def fill(sandbox: Sandbox, planned: Sequence[Post], start: int, pinned: Any = ()) -> Sandbox:
+    """Add these videos to those of the sandbox, and pin some of them."""
     for post in planned:
         for _ in range(post.crowd):
             sandbox.account.post(create_time=post.at(start, int(time.time()) - 60))
@@ -130,8 +130,8 @@ def crowds_of(sandbox: Sandbox) -> Collection[int]:
     return Counter(video["create_time"] for video in listed).values()
 
 
-def readable(sandbox: Sandbox) -> bool:
-    """Whether the account can be read for certain, see the module's docstring."""
+def is_readable(sandbox: Sandbox) -> bool:
+    """Whether the account can certainly be read; see the module's docstring."""
     switches = sandbox.settings
     if not switches.split_seconds or switches.cursor_milliseconds or switches.cursor_inclusive:
         return True
@@ -139,8 +139,8 @@ def readable(sandbox: Sandbox) -> bool:
     return max(crowds_of(sandbox), default=0) < (10 if switches.short_pages else 20) - pinned
 
 
-def sound(outcome: Outcome, sandbox: Sandbox) -> bool:
-    """Whether a sync succeeded and kept to TikTok's rules.
+def succeeded(outcome: Outcome, sandbox: Sandbox) -> bool:
+    """Whether a sync succeeded without breaking TikTok's rules.
 
     Only over TLS does the CDK pool enough connections for 40 workers; over plain HTTP it warns above ten.
     """
@@ -149,7 +149,7 @@ def sound(outcome: Outcome, sandbox: Sandbox) -> bool:
     return (outcome.exit_code, outcome.errors, warnings, sandbox.violations) == (0, [], [], [])
 
 
-@given(unknowns, sizes, st.integers(1, 9), posts, pins, options, faults, expired_at, faults_at_sign_in)
+@given(unknowns, sizes, st.integers(1, 9), posts, pins, options, faults, expired_at, token_fault_lists)
 def test_any_account_is_read_exactly_once(
     switches: Any,
     size: int,
@@ -159,21 +159,21 @@ def test_any_account_is_read_exactly_once(
     config: Any,
     plan: Any,
     expired: Any,
-    at_sign_in: Any,
+    token_faults: Any,
 ) -> None:
     with Sandbox(videos=size, same_second=same_second, **switches) as sandbox:
         start = epoch(config["start_date"])
-        filled(sandbox, planned, start, pinned)
+        fill(sandbox, planned, start, pinned)
         sandbox.fail_on(LIST, {**plan, **({expired: "token_expired"} if expired else {})})
-        sandbox.fail(TOKEN, *at_sign_in)
+        sandbox.fail(TOKEN, *token_faults)
 
         outcome = InProcess(sandbox.base_url).read(sandbox.config(**config))
 
-        if outcome.exit_code == 1 and not readable(sandbox):
+        if outcome.exit_code == 1 and not is_readable(sandbox):
             assert set(outcome.errors[:-1]) == {expected_messages.INVALID_CURSOR}
         else:
-            assert sound(outcome, sandbox)
-            assert video_ids(outcome) == ids_there_are(sandbox, start)
+            assert succeeded(outcome, sandbox)
+            assert video_ids(outcome) == expected_ids(sandbox, start)
         assert outcome.records("user_info") == [sandbox.account.user]
 
 
@@ -181,28 +181,28 @@ def test_any_account_is_read_exactly_once(
 def test_killed_syncs_together_complete_the_records(
     switches: Any, size: int, planned: Any, pinned: Any, config: Any, plan: Any, moments: list[float]
 ) -> None:
-    """Whatever was not emitted is lost with the process; the state must not be ahead of the records."""
-    with Sandbox(videos=size, rate_limit=NOT_SHARED, **switches) as sandbox:
+    """What was not emitted is lost with the process; the state must not be ahead of the records."""
+    with Sandbox(videos=size, rate_limit=NO_RATE_LIMIT, **switches) as sandbox:
         start = epoch(config["start_date"])
-        filled(sandbox, planned, start, pinned)
-        assume(readable(sandbox))
+        fill(sandbox, planned, start, pinned)
+        assume(is_readable(sandbox))
         sandbox.fail_on(LIST, plan)
         connector, state, emitted = InProcess(sandbox.base_url), None, set[str]()
 
         for moment in [*moments, 1.0]:
             outcome = connector.read(sandbox.config(**config), "videos", state=state)
-            assert sound(outcome, sandbox)
+            assert succeeded(outcome, sandbox)
             assert len(set(video_ids(outcome))) == len(video_ids(outcome))
             killed = Outcome(outcome.messages[: round(moment * len(outcome.messages))])
             emitted.update(video_ids(killed))
             state = killed.states[-1] if killed.states else state
             assert claimed(state, sandbox, start) <= emitted
 
-        assert sorted(emitted) == ids_there_are(sandbox, start)
+        assert sorted(emitted) == expected_ids(sandbox, start)
 
 
 def claimed(state: Any, sandbox: Sandbox, start: int) -> set[str]:
-    """The ids of the videos that a state says were read; those on top of the first page alone belong to that page."""
+    """The ids of the videos that a state counts as read; those only on top of the first page belong to that page."""
     on_top = {pin.video_id for pin in sandbox.account.pins if not pin.listed_again}
     cursors = [part["cursor"] for part in (state or {}).get("states", ())]
     slices = [(int(part["start"]), int(part["end"])) for cursor in cursors for part in cursor.get("slices", ())]
@@ -220,37 +220,39 @@ def claimed(state: Any, sandbox: Sandbox, start: int) -> set[str]:
 def test_sync_after_a_failed_window_completes_the_records(
     switches: Any, size: int, place: int, failing: int, config: Any
 ) -> None:
-    """An old post on top of every page, or a new one, must not carry the state past what was not read."""
-    with Sandbox(videos=size, rate_limit=NOT_SHARED, latency=0.002, **switches) as sandbox:
+    """A pinned post, old or new, must not move the state past unread videos."""
+    with Sandbox(videos=size, rate_limit=NO_RATE_LIMIT, latency=0.002, **switches) as sandbox:
         start = epoch(config["start_date"])
         sandbox.account.pin(sandbox.account.videos[place % size]["id"], every_page=True)
         sandbox.fail_on(LIST, {failing: "scope_not_authorized"})
         connector, config = InProcess(sandbox.base_url), {**config, "lookback_window_days": 0}
 
         first = connector.read(sandbox.config(**config), "videos")
-        met = any(r.fault for r in sandbox.requests_to(LIST))
+        has_failed = any(r.fault for r in sandbox.requests_to(LIST))
         sandbox.reset()
         state = first.states[-1] if first.states else None
         second = connector.read(sandbox.config(**config), "videos", state=state)
 
-        assert (first.exit_code, [kind for kind, _ in first.errors[:1]]) == ((1, ["config_error"]) if met else (0, []))
-        assert sound(second, sandbox)
-        assert sorted({*video_ids(first), *video_ids(second)}) == ids_there_are(sandbox, start)
+        assert (first.exit_code, [kind for kind, _ in first.errors[:1]]) == (
+            (1, ["config_error"]) if has_failed else (0, [])
+        )
+        assert succeeded(second, sandbox)
+        assert sorted({*video_ids(first), *video_ids(second)}) == expected_ids(sandbox, start)
 
 
 # What happens before each sync: days since the previous one, videos posted in that time, and videos deleted.
-chapters = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 45), st.integers(0, 5)), min_size=2, max_size=4)
+sync_intervals = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 45), st.integers(0, 5)), min_size=2, max_size=4)
 
 
-@given(unknowns, st.sampled_from([0, 1, 30, 150]), options, chapters, faults)
-def test_no_sequence_of_syncs_misses_a_video(switches: Any, size: int, config: Any, story: Any, plan: Any) -> None:
+@given(unknowns, st.sampled_from([0, 1, 30, 150]), options, sync_intervals, faults)
+def test_no_sequence_of_syncs_misses_a_video(switches: Any, size: int, config: Any, syncs: Any, plan: Any) -> None:
     now = int(time.time())
-    beginning = now - sum(days for days, _, _ in story) * DAY
-    with Sandbox(videos=size, now=beginning, rate_limit=NOT_SHARED, **switches) as sandbox:
-        connector, state, today = InProcess(sandbox.base_url), None, beginning
+    first_day = now - sum(days for days, _, _ in syncs) * DAY
+    with Sandbox(videos=size, now=first_day, rate_limit=NO_RATE_LIMIT, **switches) as sandbox:
+        connector, state, today = InProcess(sandbox.base_url), None, first_day
         config = {**config, "start_date": "2019-06-30"}
         sandbox.fail_on(LIST, plan)
-        for days, new, gone in story:
+        for days, new, gone in syncs:
             posted = [sandbox.account.post(today + days * DAY * n // (new + 1))["id"] for n in range(1, new + 1)]
             for video in sandbox.account.videos[3 : 3 + gone]:
                 sandbox.account.delete(video["id"])
@@ -258,9 +260,9 @@ def test_no_sequence_of_syncs_misses_a_video(switches: Any, size: int, config: A
 
             outcome = connector.read(sandbox.config(**config), "videos", state=state)
 
-            there = ids_there_are(sandbox, epoch(config["start_date"]))
-            missing = there if state is None else sorted(set(posted) & set(there))
+            listed = expected_ids(sandbox, epoch(config["start_date"]))
+            missing = listed if state is None else sorted(set(posted) & set(listed))
             state = outcome.states[-1]
-            assert sound(outcome, sandbox)
-            assert set(missing) <= set(video_ids(outcome)) <= set(there)
+            assert succeeded(outcome, sandbox)
+            assert set(missing) <= set(video_ids(outcome)) <= set(listed)
             assert len(set(video_ids(outcome))) == len(video_ids(outcome))

@@ -80,7 +80,7 @@ def test_layout_unit_tests_are_self_contained(connector: Path) -> None:
     assert len(texts) > 20
 
 
-# An editable installation puts a whole checkout on the path, with all that the layout leaves out.
+# An editable installation puts a whole checkout on the path, with everything that the layout omits.
 NO_CHECKOUT = """\
 import pathlib, sys
 sys.path[:] = [folder for folder in sys.path if not pathlib.Path(folder, "sandbox", "__init__.py").exists()]
@@ -118,9 +118,9 @@ def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pyte
     assert data["connectorBuildOptions"] == {"baseImage": BASE_IMAGE}
     changed = {name for name in ours if data.get(name) != ours[name]}
     assert changed == {"tags", "connectorBuildOptions", "connectorTestSuitesOptions"}
-    said = capsys.readouterr().out
-    assert (said.startswith(LOST), "What only Airbyte can add" in said) == (True, True)
-    assert said.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
+    printed = capsys.readouterr().out
+    assert (printed.startswith(LOST), "What only Airbyte can add" in printed) == (True, True)
+    assert printed.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
 
 
 def test_unknown_form_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What sandbox/README.md says: the names in its tables, and its command, which the benchmarks start and control."""
+"""sandbox/README.md: the names in its tables, and its command, which the benchmarks start and control."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rate limits as TikTok may have them.
+"""The rate limits that TikTok may have.
 
-The connector must get through all of them, as nobody has measured which one holds.
+The connector must handle all of them, as TikTok's has not been measured.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def statuses(sandbox: Sandbox, pauses: tuple[float, ...]) -> list[int]:
         # The request at 0 s leaves the window at 60 s: the one at 61 s is accepted, the next one isn't.
         ({"rate_limit": 3}, (0, 30, 0, 0, 25, 6, 0), [200, 200, 200, 429, 429, 200, 429]),
         ({"rate_limit": 0}, (0, 0, 0), [200, 200, 200]),
-        # The last request comes when the accepted one has left the window, and the refused one hasn't.
+        # The last request comes when the accepted one has left the window, and the rejected one hasn't.
         ({"count_refused": False}, (0, 40, 21), [200, 429, 200]),
         ({"count_refused": True}, (0, 40, 21), [200, 429, 429]),
         # Fixed windows start at full minutes.
@@ -53,7 +53,7 @@ def test_rate_limit_accepts_and_rejects(
 ) -> None:
     with Sandbox(**{"videos": 0, "now": NOW, "rate_limit": 1, **switches}) as sandbox:
         assert statuses(sandbox, pauses) == expected
-        # Meeting the limit is no mistake of the client's.
+        # A rate-limited request is not a violation.
         sandbox.check()
 
 

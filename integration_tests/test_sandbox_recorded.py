@@ -1,6 +1,6 @@
-"""The sandbox responds in the forms that were recorded from the real API.
+"""The sandbox's responses have the structure of those recorded from the real API.
 
-A connector that is only ever tested against forms of our own invention fails on its first real account.
+A connector that is only tested against invented responses fails on its first real account.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from integration_tests.live.records import differences
-from integration_tests.live_runs import Probed
+from integration_tests.live_runs import ProbeRun
 from sandbox import ALL_SCOPES, Sandbox, Settings
 from sandbox.client import Client
 from sandbox.rules import RULES
@@ -30,7 +30,7 @@ def recorded(name: str) -> Any:
 
 
 def form(value: Any) -> Any:
-    """Names, nesting and types; of a list, the form of its first item."""
+    """Names, nesting and types; of a list, those of its first item."""
     if isinstance(value, dict):
         return {key: form(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -39,7 +39,7 @@ def form(value: Any) -> Any:
 
 
 def without_log_id(payload: Any) -> Any:
-    """A response without its log id, which is of the recorded form; it is at the top or within `error`."""
+    """A response without its log id, which must have the recorded format; it is at the top or within `error`."""
     holder = payload if "log_id" in payload else payload["error"]
     assert LOG_ID.fullmatch(holder.pop("log_id"))
     return payload
@@ -58,7 +58,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 def test_responses_have_the_form_of_every_recording() -> None:
-    """Also of those that somebody adds from `make live`, which need no test of their own."""
+    """Recordings added from `make live` are compared too, and need no test of their own."""
     ours: dict[str, Any] = {}
     cases: list[tuple[dict[str, Any], Sequence[str]]] = [
         ({}, ALL_SCOPES),
@@ -68,7 +68,7 @@ def test_responses_have_the_form_of_every_recording() -> None:
     ]
     for settings, scopes in cases:
         with Sandbox(**settings) as running:
-            ours |= Probed(running, running.config(scopes=scopes)).run().records.bodies()
+            ours |= ProbeRun(running, running.config(scopes=scopes)).run().records.bodies()
     theirs = {path.stem: recorded(path.stem) for path in RECORDED.glob("*.json")}
 
     compared = {name.partition(".")[0] for name in theirs} & {name.partition(".")[0] for name in ours}
@@ -99,12 +99,12 @@ def test_videos_have_the_recorded_types(client: Client, place: int) -> None:
 def test_errors_match_the_recorded_ones(sandbox: Sandbox, client: Client) -> None:
     with Client(sandbox, "act.unknown") as stranger, Client(sandbox, sandbox.grant(scopes=BASIC).access_token) as basic:
         rejected = stranger.user_info()
-        refused = basic.user_info(("open_id", "video_count"))
+        unauthorized = basic.user_info(("open_id", "video_count"))
     expired = client.refresh("rft.expired")
 
-    assert [response.status_code for response in (rejected, refused, expired)] == [401, 401, 400]
+    assert [response.status_code for response in (rejected, unauthorized, expired)] == [401, 401, 400]
     assert without_log_id(rejected.json()) == without_log_id(recorded("access_token_invalid.401"))
-    assert without_log_id(refused.json()) == without_log_id(recorded("scope_not_authorized.401"))
+    assert without_log_id(unauthorized.json()) == without_log_id(recorded("scope_not_authorized.401"))
     assert without_log_id(expired.json()) == without_log_id(recorded("token_invalid_grant"))
 
 

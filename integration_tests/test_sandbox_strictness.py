@@ -1,6 +1,6 @@
-"""What TikTok's documentation rules out is refused and recorded. What is not the client's mistake is not recorded.
+"""Requests that violate TikTok's documentation are rejected and recorded; other errors are not recorded.
 
-The tests of the connector call `sandbox.check()` at their end. A sandbox that forgives a mistake lets it reach the real
+The tests of the connector call `sandbox.check()` at their end. A mistake that the sandbox accepted would reach the real
 API.
 """
 
@@ -31,7 +31,7 @@ CODE_FORM = {
     "redirect_uri": "https://app.example/",
     "code_verifier": "short",
 }
-WISH = {
+CONSENT_QUERY = {
     "client_key": Sandbox.client_key,
     "response_type": "code",
     "scope": ",".join(ALL_SCOPES),
@@ -54,8 +54,8 @@ def ids(*values: Any) -> dict[str, Any]:
     return body(filters={"video_ids": list(values)})
 
 
-def wish(**changes: str) -> dict[str, Any]:
-    return {"params": {**WISH, **changes}}
+def consent(**changes: str) -> dict[str, Any]:
+    return {"params": {**CONSENT_QUERY, **changes}}
 
 
 MISTAKES: list[tuple[tuple[str, str], dict[str, Any], str]] = [
@@ -91,18 +91,18 @@ MISTAKES: list[tuple[tuple[str, str], dict[str, Any], str]] = [
     (TOKEN, {"data": {**FORM, "grant_type": "password"}}, "grant_type must be one of"),
     (TOKEN, {"data": CODE_FORM}, "code_verifier must be 43 to 128 characters"),
     # The consent page.
-    (CONSENT, wish(client_key=""), "'client_key' is missing"),
-    (CONSENT, wish(client_id="x"), "unknown query parameter 'client_id'"),
-    (CONSENT, wish(response_type="token"), "response_type must be 'code'"),
-    (CONSENT, wish(state=""), "'state' is missing"),
-    (CONSENT, wish(scope="user.info.basic video.list"), "unknown scope"),
-    (CONSENT, wish(redirect_uri="/callback"), "redirect_uri must be absolute and https"),
-    (CONSENT, wish(redirect_uri="http://app.example/"), "redirect_uri must be absolute and https"),
-    (CONSENT, wish(redirect_uri="https://app.example/?a=b"), "no query and no fragment"),
-    (CONSENT, wish(redirect_uri="http://localhost/"), "must have a port"),
-    (CONSENT, wish(**DESKTOP), "code_challenge_method must be 'S256'"),
-    (CONSENT, wish(**DESKTOP, code_challenge=CHALLENGE, code_challenge_method="plain"), "must be 'S256'"),
-    (CONSENT, wish(**DESKTOP, code_challenge=CHALLENGE[:43], code_challenge_method="S256"), "hexadecimal"),
+    (CONSENT, consent(client_key=""), "'client_key' is missing"),
+    (CONSENT, consent(client_id="x"), "unknown query parameter 'client_id'"),
+    (CONSENT, consent(response_type="token"), "response_type must be 'code'"),
+    (CONSENT, consent(state=""), "'state' is missing"),
+    (CONSENT, consent(scope="user.info.basic video.list"), "unknown scope"),
+    (CONSENT, consent(redirect_uri="/callback"), "redirect_uri must be absolute and https"),
+    (CONSENT, consent(redirect_uri="http://app.example/"), "redirect_uri must be absolute and https"),
+    (CONSENT, consent(redirect_uri="https://app.example/?a=b"), "no query and no fragment"),
+    (CONSENT, consent(redirect_uri="http://localhost/"), "must have a port"),
+    (CONSENT, consent(**DESKTOP), "code_challenge_method must be 'S256'"),
+    (CONSENT, consent(**DESKTOP, code_challenge=CHALLENGE, code_challenge_method="plain"), "must be 'S256'"),
+    (CONSENT, consent(**DESKTOP, code_challenge=CHALLENGE[:43], code_challenge_method="S256"), "hexadecimal"),
     # No endpoint.
     *((("POST", path), {"json": {}}, "the path is unknown") for path in ("/", "/v2/video/list", "/v1.3/video/list/")),
 ]
@@ -158,7 +158,7 @@ def test_check_raises_until_the_reset(sandbox: Sandbox, client: Client) -> None:
 
 
 def test_valid_requests_cause_no_violation(sandbox: Sandbox, client: Client) -> None:
-    desktop = wish(**DESKTOP, code_challenge=CHALLENGE, code_challenge_method="S256", disable_auto_auth="1")
+    desktop = consent(**DESKTOP, code_challenge=CHALLENGE, code_challenge_method="S256", disable_auto_auth="1")
     empty = {**fields(), "headers": {**client.bearer, "Content-Type": "application/json"}}
     with Client(sandbox, "act.unknown") as stranger:
         responses = [
@@ -166,7 +166,7 @@ def test_valid_requests_cause_no_violation(sandbox: Sandbox, client: Client) -> 
             client.video_list(cursor=0),
             client.video_list(cursor=sandbox.account.videos[3]["create_time"] * 1000, max_count=1),
             client.send(*CONSENT, **desktop),
-            client.send(*CONSENT, **wish()),
+            client.send(*CONSENT, **consent()),
             stranger.user_info(),
             client.refresh("rft.expired"),
             client.token(grant_type="refresh_token", refresh_token="x", client_secret="wrong"),

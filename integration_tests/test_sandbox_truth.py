@@ -1,6 +1,6 @@
-"""A client that follows the cursor gets what the ground truth says, with every switch for TikTok's unknown details.
+"""A client that follows the cursor gets exactly the sandbox's videos, with every switch for undocumented behaviour.
 
-If the sandbox itself lost or repeated a video, no test of the connector could tell whose fault it is.
+If the sandbox itself lost or repeated a video, no test of the connector could tell whose bug it is.
 """
 
 from __future__ import annotations
@@ -114,13 +114,13 @@ def test_changes_show_in_the_next_request() -> None:
 def test_refresh_rotates_the_refresh_token(rotates: bool) -> None:
     with Sandbox(videos=0, rotate_refresh_tokens=rotates) as sandbox, Client(sandbox) as client:
         first = sandbox.grant().refresh_token
-        renewed = client.refresh(first).json()
+        refreshed = client.refresh(first).json()
         again = client.refresh(first)
-        client.access_token = renewed["access_token"]
+        client.access_token = refreshed["access_token"]
 
-        assert (renewed["refresh_token"] != first) is rotates
+        assert (refreshed["refresh_token"] != first) is rotates
         assert (again.status_code, again.json().get("error")) == ((400, "invalid_grant") if rotates else (200, None))
-        assert client.refresh(renewed["refresh_token"]).status_code == 200
+        assert client.refresh(refreshed["refresh_token"]).status_code == 200
         assert client.user_info().status_code == 200
 
 
@@ -133,9 +133,9 @@ def test_tokens_expire_after_their_lifetimes(prolongs: bool, left: int) -> None:
         sandbox.advance(10)
         after = client.user_info().status_code
         sandbox.advance(100 * DAY - 7_200)
-        renewed = client.refresh(token).json()
+        refreshed = client.refresh(token).json()
         sandbox.advance(left * DAY)
 
         assert (before, after) == (200, 401)
-        assert (renewed["expires_in"], renewed["refresh_expires_in"]) == (7_200, pytest.approx(left * DAY, abs=2))
-        assert client.refresh(renewed["refresh_token"]).json()["error"] == "invalid_grant"
+        assert (refreshed["expires_in"], refreshed["refresh_expires_in"]) == (7_200, pytest.approx(left * DAY, abs=2))
+        assert client.refresh(refreshed["refresh_token"]).json()["error"] == "invalid_grant"

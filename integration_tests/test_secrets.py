@@ -17,7 +17,7 @@ CREDENTIALS = ("client_secret", "refresh_token", "access_token")
 
 
 def secrets_of(sandbox: Sandbox, config: Any, outcome: Outcome) -> set[str]:
-    """Every secret of a run: configured, stored, posted or issued, used up or not."""
+    """Every secret of a run: configured, stored, posted or issued, used or not."""
     given = [config["credentials"], *(stored["credentials"] for stored in outcome.configs)]
     posted = [request.body for request in sandbox.requests_to(TOKEN)]
     return {source[name] for source in [*given, *posted] for name in CREDENTIALS if name in source}
@@ -41,7 +41,7 @@ def leaks(secrets: set[str], text: str) -> list[str]:
         {USER: ["token_expired"] * 9},
         {LIST: ["scope_not_authorized"]},
     ],
-    ids=["good", "rejected_token", "token_faults", "lost_token", "failed", "renewed", "removed_app", "no_scope"],
+    ids=["success", "rejected_token", "token_faults", "lost_token", "failed", "refreshed", "removed_app", "no_scope"],
 )
 def test_only_control_messages_hold_secrets(
     faults: dict[str, list[str]], command: str, start_sandbox: StartSandbox

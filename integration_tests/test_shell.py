@@ -1,4 +1,4 @@
-"""What a person does at a shell: the README's commands as they stand there, files from pipes, mistakes, no network."""
+"""What a person does in a shell: the README's commands as written, files from pipes, mistakes, no network."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.expected_messages import NO_RESPONSE_IN_CHECK
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox import Sandbox
 from unit_tests.command_result import Outcome, read_outcome
 from unit_tests.connector import SCRIPT, Command
@@ -20,7 +20,7 @@ Commands = Callable[[Sandbox], Command]
 
 
 def at_the_shell(commands: str, folder: Path, base_url: str) -> "subprocess.CompletedProcess[str]":
-    """Run commands in bash, with the installed ones first on its path; the first that fails ends it."""
+    """Run commands in bash, with the installed ones first on its path; it stops at the first failure."""
     path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "TIKTOK_API_BASE_URL": base_url}
     argv = ["bash", "-euo", "pipefail", "-c", commands]
@@ -44,13 +44,13 @@ def test_readme_commands_work_day_after_day(start_sandbox: StartSandbox, tmp_pat
         modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("first.jsonl", "next.jsonl")}
         assert modes == {"first.jsonl": 0o600, "next.jsonl": 0o600}  # tokens may be in them
         assert first.records("user_info") == next_day.records("user_info") == [sandbox.account.user]
-        assert video_ids(first) == ids_there_are(sandbox)
-        assert video_ids(next_day) == ids_there_are(sandbox)[-1:]
+        assert video_ids(first) == expected_ids(sandbox)
+        assert video_ids(next_day) == expected_ids(sandbox)[-1:]
         sandbox.advance(86_400)
 
 
 def test_files_may_be_pipes(start_sandbox: StartSandbox, tmp_path: Path) -> None:
-    """What comes out of a pipe can be read only once."""
+    """A pipe can be read only once."""
     sandbox = start_sandbox(videos=60)
     newest = max(video["create_time"] for video in sandbox.account.videos)
     account = {"open_id": sandbox.account.user["open_id"]}
@@ -64,7 +64,7 @@ def test_files_may_be_pipes(start_sandbox: StartSandbox, tmp_path: Path) -> None
 
     outcome = read_outcome(done.stdout, done.returncode, done.stderr)
     assert (outcome.exit_code, outcome.errors, outcome.stderr) == (0, [], "")
-    assert video_ids(outcome) == ids_there_are(sandbox, since=newest)
+    assert video_ids(outcome) == expected_ids(sandbox, since=newest)
     assert outcome.records("user_info") == [sandbox.account.user]
 
 

@@ -1,4 +1,4 @@
-"""What README.md and docs/growth.md show is what the commands print."""
+"""README.md and docs/growth.md show what the commands print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration_tests.history_accounts import DAY, START
-from integration_tests.test_sync_days import ask, started_driver
+from integration_tests.test_sync_days import run_driver, started_driver
 from integration_tests.warehouse import PYTHON, ROOT, duckdb
 from sandbox import Sandbox
 
@@ -29,7 +29,7 @@ def shown(page: str, containing: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines as they look: without spaces at their ends, versions, durations, and how far a step was meanwhile."""
+    """Lines without trailing spaces, versions, durations and the progress of a step."""
     lines = [re.sub(r"version [\d.]+", "version …", line).rstrip() for line in text.strip("\n").splitlines()]
     lines = [re.sub(r"\((…|[\d.]+ s)\)$", "(…)", line) for line in lines]
     return [re.sub(r"(day \d+ \.\.\. )+", "", line) for line in lines]
@@ -49,8 +49,8 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     assert [name for name in ("date_day", "caption", "views_gained") if name not in answer.stdout] == []
 
 
-def live(sandbox: Sandbox, day: int) -> None:
-    """What happens on the second and third day; each account's likes are those of its videos."""
+def change_accounts(sandbox: Sandbox, day: int) -> None:
+    """Change the accounts as on the second and third day; each account's likes are those of its videos."""
     first, second = sandbox.accounts
     if day == 1:
         first.post(START + DAY - 4 * 3_600, title=RIVER, video_description=RIVER, view_count=3_400)
@@ -80,10 +80,10 @@ def test_growth_page_shows_what_make_sync_prints(tmp_path: Path) -> None:
         for day in range(3):
             if day:
                 sandbox.advance(DAY)
-            live(sandbox, day)
+            change_accounts(sandbox, day)
             lag = began - START - day * DAY
             names = [str(path) for path in files]
-            assert ask(driver, files=names, lag=lag, work=str(tmp_path / ".sync"), build=day == 2) == []
-        ask(driver, show=str(report), picture=str(picture), width=TERMINAL)
+            assert run_driver(driver, files=names, lag=lag, work=str(tmp_path / ".sync"), build=day == 2) == []
+        run_driver(driver, show=str(report), picture=str(picture), width=TERMINAL)
     printed = report.read_text().replace(f"{tmp_path}/", "")
     assert lines_of(printed) == lines_of(shown("docs/growth.md", "Views by month of posting"))

@@ -1,4 +1,4 @@
-"""However a process ends, it ends within seconds, with whole lines and with the tokens that it has got."""
+"""However a process exits, it does so within seconds, with complete lines and without losing a token."""
 
 import json
 import os
@@ -25,15 +25,15 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids
 MOST_S = 5
 
 
-def started(run: Command, config: Any, stdout: Path, **environment: str) -> "subprocess.Popen[bytes]":
+def start_read(run: Command, config: Any, stdout: Path, **environment: str) -> "subprocess.Popen[bytes]":
     """A `read` whose output goes to a file."""
     env = {**os.environ, "TIKTOK_API_BASE_URL": run.base_url, **environment}
     with stdout.open("w") as file:
         return subprocess.Popen([SCRIPT, "read", *run.files(config)], env=env, stdout=file, stderr=subprocess.PIPE)
 
 
-def ended(process: "subprocess.Popen[bytes]", seconds: float = MOST_S) -> tuple[int, str]:
-    """Exit code and stderr of a process, which must end in time."""
+def wait_for_exit(process: "subprocess.Popen[bytes]", seconds: float = MOST_S) -> tuple[int, str]:
+    """Exit code and stderr of a process, which must exit in time."""
     try:
         _, err = process.communicate(timeout=seconds)
     finally:
@@ -45,12 +45,12 @@ def ended(process: "subprocess.Popen[bytes]", seconds: float = MOST_S) -> tuple[
 def test_signal_exits_the_process_by_that_signal(
     number: signal.Signals, start_sandbox: StartSandbox, command: Commands, tmp_path: Path
 ) -> None:
-    """PyAirbyte takes -15 for an early end; an exit code of 143 would be a failure to it."""
+    """PyAirbyte treats -15 as an early stop, and an exit code of 143 as a failure."""
     sandbox = start_sandbox(videos=2000, latency=0.3)
-    process = started(command(sandbox), sandbox.config(), tmp_path / "out")
+    process = start_read(command(sandbox), sandbox.config(), tmp_path / "out")
     wait_for(lambda: len(sandbox.requests_to(LIST)) > 15)
     process.send_signal(number)
-    assert ended(process) == (-number, "")
+    assert wait_for_exit(process) == (-number, "")
     outcome = read_outcome((tmp_path / "out").read_text(), 0)  # every line is a message
     assert (outcome.errors, len(outcome.records("videos")) > 0) == ([], True)
 
@@ -59,13 +59,13 @@ def test_signal_exits_the_process_by_that_signal(
 def test_signal_waits_for_a_token_refresh(
     number: signal.Signals, start_sandbox: StartSandbox, command: Commands, tmp_path: Path
 ) -> None:
-    """TikTok has used the old refresh token up: a process that ended now would take the only valid one along."""
+    """The old refresh token is no longer valid: a process that exited now would lose the only valid one."""
     sandbox = start_sandbox(videos=2, token_latency=6.0)
-    process = started(command(sandbox), sandbox.config(), tmp_path / "out")
+    process = start_read(command(sandbox), sandbox.config(), tmp_path / "out")
     wait_for(lambda: sandbox.requests_to(TOKEN))
     time.sleep(0.3)
     process.send_signal(number)
-    assert ended(process, 10) == (-number, "")
+    assert wait_for_exit(process, 10) == (-number, "")
     (config,) = read_outcome((tmp_path / "out").read_text(), 0).configs
     resumed = InProcess(sandbox.base_url).read(
         {**config, "credentials": {**config["credentials"], "access_token": ""}}, "user_info"
@@ -117,19 +117,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_full_disk_stops_the_process(small_disk: Path, start_sandbox: StartSandbox, command: Commands) -> None:
     sandbox = start_sandbox(videos=2000)
-    process = started(command(sandbox), sandbox.config(), small_disk / "out")
+    process = start_read(command(sandbox), sandbox.config(), small_disk / "out")
     wait_for(lambda: process.poll() is not None or (small_disk / "out").stat().st_size > 390_000)
-    exit_code, stderr = ended(process)
+    exit_code, stderr = wait_for_exit(process)
     assert (exit_code, "No space left on device" in stderr) == (1, True)
-    *whole, _ = (small_disk / "out").read_text(errors="replace").splitlines()  # the disk cuts the last line off
-    assert len([json.loads(line) for line in whole]) > 50
+    *complete, _ = (small_disk / "out").read_text(errors="replace").splitlines()  # the last line is cut off
+    assert len([json.loads(line) for line in complete]) > 50
 
 
 def test_any_locale_can_emit_every_caption(start_sandbox: StartSandbox, command: Commands, tmp_path: Path) -> None:
     sandbox = start_sandbox(videos=60)
     config = sandbox.config()
-    process = started(command(sandbox), config, tmp_path / "out", PYTHONIOENCODING="ascii", LANG="C", LC_ALL="C")
-    assert ended(process, 30) == (0, "")
+    process = start_read(command(sandbox), config, tmp_path / "out", PYTHONIOENCODING="ascii", LANG="C", LC_ALL="C")
+    assert wait_for_exit(process, 30) == (0, "")
     outcome = read_outcome((tmp_path / "out").read_text(encoding="utf-8"), 0)
     assert {v["title"] for v in outcome.records("videos")} == {v["title"] for v in sandbox.account.videos}
 
@@ -142,9 +142,9 @@ def test_error_in_the_main_thread_exits_the_process(
     run = command(sandbox)
     code = (
         "from source_tiktok_organic import run\nfrom airbyte_cdk import AirbyteEntrypoint\n"
-        "whole, seen = AirbyteEntrypoint.handle_record_counts, []\n"
+        "original, seen = AirbyteEntrypoint.handle_record_counts, []\n"
         "def broken(message, counter):\n    seen.append(1)\n    if len(seen) > 150: raise RuntimeError('broken')\n"
-        "    return whole(message, counter)\n"
+        "    return original(message, counter)\n"
         "AirbyteEntrypoint.handle_record_counts = staticmethod(broken)\nrun.run()"
     )
     run.program = (sys.executable, "-c", code)

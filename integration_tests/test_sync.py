@@ -1,4 +1,4 @@
-"""`make sync` as a process, against the sandbox: what lands, and what a failed run leaves alone; `make sync-test`."""
+"""`make sync` as a process, against the sandbox: the rows written, and what a failed run changes; `make sync-test`."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ FULL = 100_000  # bytes that a file may have on the full disk
 
 @pytest.fixture(autouse=True, scope="module")
 def ctrl_c_reaches_every_run() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so would the runs, which inherit it."""
+    """Background jobs of a shell ignore Ctrl-C, and so would the runs, which inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def of_tiktok(err: str) -> str:
-    """What a run says on stderr, without the warning that it reads from a sandbox."""
+def without_sandbox_warning(err: str) -> str:
+    """A run's stderr, without the warning that it reads from a sandbox."""
     return "".join(line for line in err.splitlines(keepends=True) if "TIKTOK_API_BASE_URL is set" not in line)
 
 
 class Sync:
-    """The command with a folder of config files and a warehouse of a test."""
+    """The command with a test's folder of config files and its warehouse."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, warehouse: Warehouse, **config: Any) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class Sync:
         """The config file of an account."""
         return self.accounts / f"brand-{number}.json"
 
-    def renew(self, sandbox: Sandbox) -> None:
+    def replace_credentials(self, sandbox: Sandbox) -> None:
         """Give each account new credentials, as after `sandbox.reset()`."""
         for number, account in enumerate(sandbox.accounts):
             config = json.loads(self.path(number).read_text())
@@ -70,25 +70,25 @@ class Sync:
             self.path(number).write_text(json.dumps(config))
 
     def token(self, number: int) -> str:
-        """The refresh token that an account's file holds."""
+        """The refresh token in an account's file."""
         return str(json.loads(self.path(number).read_text())["credentials"]["refresh_token"])
 
     def start(self, *, quiet: bool = True, **options: Any) -> subprocess.Popen[str]:
-        """Start a run in a process group of its own; a quiet one says only problems."""
+        """Start a run in its own process group; a quiet one prints only problems."""
         command = [PYTHON, "-m", "examples.sync", "--accounts", self.accounts, "--to", self.warehouse.url]
         command += ["--quiet"] * quiet
         options = {"env": self.env, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        # A picture of Postgres goes into the current folder.
+        # The chart of a Postgres warehouse is written into the current folder.
         return subprocess.Popen(command, cwd=self.folder, text=True, start_new_session=True, **options)
 
     def run(self, **options: Any) -> tuple[int, str, str]:
-        """Run it to its end: exit code, stdout, stderr."""
+        """Run it until it exits: exit code, stdout, stderr."""
         process = self.start(**options)
         out, err = process.communicate(timeout=LONGEST_RUN)
-        return process.returncode, out, of_tiktok(err)
+        return process.returncode, out, without_sandbox_warning(err)
 
-    def yesterday(self) -> None:
-        """Let everything that has landed be of the day before."""
+    def backdate(self) -> None:
+        """Move all rows to the previous day."""
         schema = self.warehouse.schema
         self.warehouse.run(
             *(
@@ -108,7 +108,7 @@ class Sync:
         return {row["video_id"] for row in self.warehouse.rows("tiktok_organic__gone_videos")}
 
     def tables(self) -> Any:
-        """All that a person would look at."""
+        """The rows that a user would look at."""
         daily = self.warehouse.rows("tiktok_organic__video_daily")
         days = self.warehouse.rows("tiktok_organic__account_daily")
         return sorted(map(str, daily)), sorted(map(str, days)), self.gone()
@@ -123,7 +123,7 @@ def test_two_daily_runs_keep_both_days(tmp_path: Path, start_sandbox: StartSandb
     assert len(sync.warehouse.rows("tiktok_organic__video_daily")) == 240
     first = len(sandbox.requests_to(VIDEO_LIST))
 
-    sync.yesterday()
+    sync.backdate()
     recent, old = (
         next(video["id"] for video in account.videos if low < (time.time() - video["create_time"]) / DAY < high)
         for account, (low, high) in zip(sandbox.accounts, ((10, 60), (120, 300)), strict=True)
@@ -145,7 +145,7 @@ def test_two_daily_runs_keep_both_days(tmp_path: Path, start_sandbox: StartSandb
     assert sync.gone() == {recent}
 
     # An additional full sync, with the state set aside as `additional_full_sync` does on its day, finds the other one.
-    sync.yesterday()
+    sync.backdate()
     warehouse.run(f"update {warehouse.schema}.tiktok_syncs set state = ''")
     assert sync.run() == (0, "", "")
     assert sync.gone() == {recent, old}
@@ -163,7 +163,7 @@ def ctrl_c(sync: Sync, sandbox: Sandbox) -> tuple[int, str]:
 
 
 def connector_stopped(sync: Sync, sandbox: Sandbox) -> tuple[int, str]:
-    """SIGTERM for the connector alone, which PyAirbyte takes for a success."""
+    """SIGTERM for the connector alone, which PyAirbyte treats as a success."""
     return stopped_by(lambda process: os.kill(connector_of(process.pid), signal.SIGTERM), sync, sandbox)
 
 
@@ -175,7 +175,7 @@ def stopped_by(stop: Callable[[Any], None], sync: Sync, sandbox: Sandbox) -> tup
     wait_for(lambda: len(sandbox.requests_to(VIDEO_LIST)) >= before + 2, LONGEST_RUN)
     stop(process)
     _, err = process.communicate(timeout=LONGEST_RUN)
-    return process.returncode, of_tiktok(err)
+    return process.returncode, without_sandbox_warning(err)
 
 
 def connector_of(parent: int) -> int:
@@ -189,7 +189,7 @@ def connector_of(parent: int) -> int:
 
 
 def offline(sync: Sync, sandbox: Sandbox) -> tuple[int, str]:
-    """Nobody listens at TikTok's address."""
+    """TikTok cannot be reached."""
     code, _, err = sync.run(env={**sync.env, "TIKTOK_API_BASE_URL": "http://127.0.0.1:9"})
     return code, err
 
@@ -213,33 +213,33 @@ def locked(sync: Sync, sandbox: Sandbox) -> tuple[int, str]:
 def test_failed_run_leaves_yesterdays_rows_unchanged(
     tmp_path: Path, start_sandbox: StartSandbox, interruption: Interruption, code: int
 ) -> None:
-    """And the next run is complete: what was deleted meanwhile is gone, and nothing else."""
+    """The next run is complete: it reports what was deleted meanwhile, and nothing else."""
     sandbox = start_sandbox(videos=100, years=1, hang_seconds=5.0)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path), lookback_window_days=400)
     assert sync.run() == (0, "", "")
-    sync.yesterday()
+    sync.backdate()
     assert sync.run() == (0, "", "")
     before = sync.tables()
     deleted = sandbox.account.videos[60]["id"]
     sandbox.account.delete(deleted)
 
-    ended, said = interruption(sync, sandbox)
-    assert ended == code
-    assert bool(said) is (code >= 0)
-    assert "Traceback" not in said
+    exit_code, printed = interruption(sync, sandbox)
+    assert exit_code == code
+    assert bool(printed) is (code >= 0)
+    assert "Traceback" not in printed
     assert sync.tables() == before
 
-    sync.yesterday()
+    sync.backdate()
     assert sync.run() == (0, "", "")
     if interruption is connector_stopped:  # this run continued that one, and covers only what it read itself
         assert sync.gone() == set()
-        sync.yesterday()
+        sync.backdate()
         assert sync.run() == (0, "", "")
     assert sync.gone() == {deleted}
 
 
 def test_run_after_a_failure_continues_where_it_stopped(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """Otherwise a first sync under a quota never finishes, or all that was read before the stop looks deleted."""
+    """Otherwise a first sync under a quota never finishes, or videos read before the stop look deleted."""
     sandbox = start_sandbox(videos=300, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path), lookback_window_days=400)
     sandbox.fail_on(VIDEO_LIST, dict.fromkeys(range(8, 100), "unknown_code"))
@@ -250,14 +250,14 @@ def test_run_after_a_failure_continues_where_it_stopped(tmp_path: Path, start_sa
     for video_id in deleted:
         sandbox.account.delete(video_id)
     sandbox.reset()
-    sync.renew(sandbox)
+    sync.replace_credentials(sandbox)
 
     assert sync.run() == (0, "", "")
     assert len(sandbox.requests_to(VIDEO_LIST)) <= 16 - 7 + 3
     assert sync.gone() == set()
     assert len(sync.warehouse.rows("tiktok_organic__videos")) == 299
 
-    sync.yesterday()
+    sync.backdate()
     assert sync.run() == (0, "", "")
     assert sync.gone() == {deleted[0]}
 
@@ -266,18 +266,18 @@ def test_run_after_a_failure_continues_where_it_stopped(tmp_path: Path, start_sa
 def test_stop_while_models_are_built_loses_no_day(
     tmp_path: Path, start_sandbox: StartSandbox, number: signal.Signals
 ) -> None:
-    """Some tables are yesterday's then and some today's, but none is halved; the next run makes all of them today's."""
+    """Some tables are then of yesterday and some of today, but each is complete; the next run updates all of them."""
     sandbox = start_sandbox(videos=100, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path), lookback_window_days=400)
     assert sync.run() == (0, "", "")
-    sync.yesterday()
+    sync.backdate()
     assert sync.run() == (0, "", "")
 
     def added() -> dict[str, int]:
         return {table: len(sync.warehouse.rows(table)) - TWO_DAYS[table] for table in TODAY}
 
     assert added() == dict.fromkeys(TODAY, 0)
-    sync.yesterday()
+    sync.backdate()
     deleted = sandbox.account.videos[60]["id"]
     sandbox.account.delete(deleted)
 
@@ -306,11 +306,11 @@ def test_run_draws_a_picture_and_prints_a_working_cron_line(tmp_path: Path, star
     assert sum("30 videos read, and appended" in line for line in lines) == 1
     (command,) = (line.removeprefix("10 2 * * *  ") for line in lines if line.startswith("10 2 * * *  "))
     again = subprocess.run(command, shell=True, env=sync.env, capture_output=True, text=True, timeout=LONGEST_RUN)
-    assert (again.returncode, again.stdout, of_tiktok(again.stderr)) == (0, "", "")
+    assert (again.returncode, again.stdout, without_sandbox_warning(again.stderr)) == (0, "", "")
 
 
 def test_connector_warnings_reach_cron(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """Catches a cron job that ends unannounced after 180 days: the connector's log is deleted by the next run."""
+    """Catches a cron job that fails without warning after 180 days: the next run deletes the connector's log."""
     sandbox = start_sandbox(videos=5, years=1, refresh_token_lifetime=5 * DAY)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path))
     code, out, err = sync.run()
@@ -320,7 +320,7 @@ def test_connector_warnings_reach_cron(tmp_path: Path, start_sandbox: StartSandb
 
 
 def test_newest_token_of_the_token_store_is_used(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """Catches a used refresh token for those who have tried the command with README's token store first."""
+    """Catches a used refresh token after the README's commands, which use a token store."""
     sync = Sync(tmp_path, start_sandbox(videos=5, years=1), duckdb(tmp_path))
     store = sync.accounts / "tokens"
     command = [PYTHON.with_name("source-tiktok-organic"), "check", "--config", sync.path(0)]
@@ -333,7 +333,7 @@ def test_newest_token_of_the_token_store_is_used(tmp_path: Path, start_sandbox: 
 
 
 def test_missing_row_fails_the_run(tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int) -> None:
-    """Catches a state that moves past rows that are nowhere: the next run reads them again."""
+    """Catches a state that moves past rows that were not written: the next run reads them again."""
     sandbox = start_sandbox(videos=20, years=1)
     sync = Sync(tmp_path, sandbox, postgres(tmp_path, postgres_port), lookback_window_days=400)
     assert sync.run() == (0, "", "")
@@ -355,15 +355,15 @@ def test_missing_row_fails_the_run(tmp_path: Path, start_sandbox: StartSandbox, 
 def test_database_error_prints_one_line_without_rows(
     tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int
 ) -> None:
-    """Catches SQL with everybody's captions in a mail of cron's."""
+    """Catches SQL with captions in cron's mail."""
     sandbox = start_sandbox(accounts=2, videos=20, years=1)
     sync = Sync(tmp_path, sandbox, postgres(tmp_path, postgres_port))
     assert sync.run() == (0, "", "")
     sync.warehouse.run(
-        "create function tiktok.refuse() returns trigger language plpgsql as "
+        "create function tiktok.reject() returns trigger language plpgsql as "
         "'begin raise exception ''no more rows of %'', new.open_id; end'",
-        "create trigger refuse before insert on tiktok.videos for each row "
-        f"when (new.open_id = '{sandbox.accounts[0].open_id}') execute function tiktok.refuse()",
+        "create trigger reject before insert on tiktok.videos for each row "
+        f"when (new.open_id = '{sandbox.accounts[0].open_id}') execute function tiktok.reject()",
     )
     before = len(sync.warehouse.rows("tiktok_syncs"))
     code, out, err = sync.run()
@@ -375,7 +375,7 @@ def test_database_error_prints_one_line_without_rows(
 
 @pytest.mark.parametrize("size", [FULL, 600_000], ids=["rows", "checkpoint"])
 def test_full_disk_prints_one_sentence(tmp_path: Path, start_sandbox: StartSandbox, size: int) -> None:
-    """Catches a traceback on stdout, and a message that only says that there was an error before."""
+    """Catches a traceback on stdout, and a message that does not name the cause."""
     sync = Sync(tmp_path, start_sandbox(videos=100, years=1), duckdb(tmp_path))
     limit = (size, size)
     code, out, err = sync.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
@@ -386,7 +386,7 @@ def test_full_disk_prints_one_sentence(tmp_path: Path, start_sandbox: StartSandb
 
 
 def test_database_in_use_prints_one_sentence(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """And costs no refresh token: TikTok is not asked for anything."""
+    """It uses no refresh token: no request is sent."""
     sandbox = start_sandbox(videos=5, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path))
     opened = f"import duckdb; database = duckdb.connect({sync.warehouse.url!r}); print(flush=True); input()"
@@ -405,7 +405,7 @@ def test_database_in_use_prints_one_sentence(tmp_path: Path, start_sandbox: Star
 def test_postgres_without_tls_fails_verify_full(
     tmp_path: Path, start_sandbox: StartSandbox, postgres_port: int
 ) -> None:
-    """Catches a connection that is not encrypted although its address says verify-full."""
+    """Catches an unencrypted connection despite verify-full in its address."""
     sync = Sync(tmp_path, start_sandbox(videos=5, years=1), postgres(tmp_path, postgres_port))
     sync.warehouse = replace(sync.warehouse, url=f"{sync.warehouse.url}?sslmode=verify-full")
     code, out, err = sync.run()
@@ -415,7 +415,7 @@ def test_postgres_without_tls_fails_verify_full(
 
 
 def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """Catches the line for cron, which has no password, asking for one that only the first run had."""
+    """Catches a cron line that needs a password which only the first run had."""
     with scram.postgres() as port:
         passfile = tmp_path / "pgpass"
         passfile.write_text(f"localhost:{port}:{scram.DATABASE}:{scram.USER}:{scram.PASSWORD}\n")
@@ -429,7 +429,7 @@ def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--to", "mysql://db.example/marketing"], 2, "--to takes the path of a DuckDB file"),
         (["--to", "postgres://db.example/marketing?ssl=1"], 2, "--to has the unknown option ssl"),
@@ -437,11 +437,11 @@ def test_password_may_be_in_pgpass(tmp_path: Path, start_sandbox: StartSandbox) 
         (["--accounts", "nowhere/config.json"], 1, "There is no config file nowhere/config.json yet."),
     ],
 )
-def test_exit_codes_match_the_page(arguments: list[str], code: int, said: str) -> None:
+def test_exit_codes_match_the_page(arguments: list[str], code: int, message: str) -> None:
     command = [PYTHON, "-m", "examples.sync", *arguments]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_RUN)
     assert (process.returncode, process.stdout) == (code, "")
-    assert said in process.stderr
+    assert message in process.stderr
     assert "Traceback" not in process.stderr
 
 
@@ -455,7 +455,7 @@ def test_make_prints_the_exit_code() -> None:
 
 
 def test_one_bad_config_does_not_stop_the_others(tmp_path: Path, start_sandbox: StartSandbox) -> None:
-    """Catches a folder of accounts of which none is read because one person has removed the app."""
+    """Catches a folder of accounts that is not read because one account has removed the app."""
     sandbox = start_sandbox(accounts=2, videos=20, years=1)
     sync = Sync(tmp_path, sandbox, duckdb(tmp_path))
     config = json.loads(sync.path(0).read_text())

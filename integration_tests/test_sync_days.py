@@ -1,7 +1,7 @@
-"""Ten days of `make sync`, with what goes wrong in them; every model and every printed number, worked out by hand.
+"""Ten days of `make sync` with failures; every model and every printed number is calculated independently.
 
 Two accounts, one read with the default lookback and one in full; a third whose credentials are no longer valid; a day
-on which one fails half-way; a count that is missing in one reading; videos that go; odd rows in the tables.
+on which one fails half-way; a count that is missing in one reading; deleted videos; invalid rows in the tables.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ for line in sys.stdin:
 """
 
 
-class Play:
-    """Ten days, and what was true on each of them.
+class TenDays:
+    """Ten days, and the expected videos of each.
 
     Attributes:
         truth: by day and account, the videos that the account listed at the time of its reading.
-        problems: by day, what the run said.
+        problems: by day, what the run reported.
     """
 
     def __init__(self, folder: Path, warehouse: Warehouse, sandbox: Sandbox) -> None:
@@ -80,7 +80,7 @@ class Play:
         self.truth: dict[tuple[int, str], dict[str, Row]] = {}
         self.users: dict[tuple[int, str], Row] = {}
         self.problems: dict[int, list[str]] = {}
-        self.aging = self._post_what_misleads()
+        self.aging = self._post_formerly_fast_video()
         self.files = [folder / name for name in ("a.json", "b.json", "c.json")]
         first, second = sandbox.accounts
         self.files[0].write_text(json.dumps(sandbox.config(account=first)))
@@ -89,44 +89,44 @@ class Play:
         revoked["credentials"]["refresh_token"] = "rft.used"
         self.files[2].write_text(json.dumps(revoked))
 
-    def _post_what_misleads(self) -> str:
-        """A fast video that the lookback soon leaves behind: its speed of then must not rank for ever."""
+    def _post_formerly_fast_video(self) -> str:
+        """A fast video that soon is older than the lookback: its speed must not rank forever."""
         video = self.sandbox.account.post(
             START - 26 * DAY, title="Was fast", video_description="Was fast", view_count=9
         )
         return str(video["id"])
 
     def run(self, driver: subprocess.Popen[str]) -> None:
-        """Live through all days, then show what the models say."""
+        """Run all days, then print the report."""
         for day in range(DAYS):
             if day:
                 self.sandbox.advance(DAY)
-                self._live(day)
+                self._change_accounts(day)
             for account in self.sandbox.accounts:
                 self.truth[day, account.open_id] = {video["id"]: video for video in account.videos}
                 self.users[day, account.open_id] = account.user
             self._read(driver, day)
-        self._spoil()
+        self._corrupt_rows()
         self._read(driver, DAYS, build=True)
-        ask(driver, show=str(self.folder / "report.txt"), picture=str(self.folder / "picture.svg"))
+        run_driver(driver, show=str(self.folder / "report.txt"), picture=str(self.folder / "picture.svg"))
 
     def _read(self, driver: subprocess.Popen[str], day: int, build: bool = False) -> None:
-        """The third account comes from a certain day on; the tenth day is read a second time, to build the models."""
+        """The third account is read from REVOKED_FROM on; the tenth day is read twice, to build the models."""
         lag = self.began - START - min(day, DAYS - 1) * DAY
         options = {"lag": lag, "work": str(self.folder / ".sync"), "build": False}
-        problems = ask(driver, files=[str(self.files[0])], **options)
+        problems = run_driver(driver, files=[str(self.files[0])], **options)
         if day == HALF_READ_ON:
             # The second page, also when it is requested without the columns that TikTok may not know.
             self.sandbox.fail(VIDEO_LIST, None, "unknown_code", "unknown_code")
         last = self.files[1:] if day >= REVOKED_FROM else self.files[1:2]
-        problems += ask(driver, files=[str(path) for path in last], **{**options, "build": build})
+        problems += run_driver(driver, files=[str(path) for path in last], **{**options, "build": build})
         self.problems[day] = problems
 
-    def _live(self, day: int) -> None:
+    def _change_accounts(self, day: int) -> None:
         first, second = self.sandbox.accounts
         first.change(self.aging, view_count=100_000 * day)
         if day == DAYS - 1:
-            # Public again after a long time: nobody knows what it gained since yesterday.
+            # Public again after a long time: its gain since yesterday is unknown.
             second.post(START - 200 * DAY, title="Is back", video_description="Is back", view_count=8_000_000)
         for number, account in enumerate(self.sandbox.accounts):
             account.post(START + day * DAY - 3_600 * (number + 1), title=f"Day {day}", video_description=f"Day {day}")
@@ -139,8 +139,8 @@ class Play:
             first.delete(first.videos[9]["id"])
             second.delete(second.videos[-2]["id"])
 
-    def _spoil(self) -> None:
-        """Rows of an older connector, and of TikTok's worse days, that landed long ago."""
+    def _corrupt_rows(self) -> None:
+        """Add old invalid rows, as from an older connector."""
         table = f"{self.warehouse.schema}.videos"
         open_id = self.sandbox.accounts[1].open_id
         oldest = self.sandbox.accounts[1].videos[-1]["id"]
@@ -163,8 +163,8 @@ def _with_meta(rows: list[Row]) -> list[Row]:
     return [{**row, "_airbyte_meta": {}} for row in rows]  # PyAirbyte writes no number of a sync
 
 
-def ask(driver: subprocess.Popen[str], **question: Any) -> list[str]:
-    """One run of the driver: what it says of accounts that failed."""
+def run_driver(driver: subprocess.Popen[str], **question: Any) -> list[str]:
+    """One run of the driver: its errors of accounts that failed."""
     assert driver.stdin
     assert driver.stdout
     driver.stdin.write(json.dumps(question) + "\n")
@@ -191,86 +191,88 @@ def started_driver(sandbox: Sandbox, warehouse: Warehouse, errors: Path) -> Iter
 
 def test_ten_days_are_correct_to_the_last_number(tmp_path: Path, warehouse: Warehouse) -> None:
     with Sandbox(accounts=2, videos=60, years=1, now=START, growing=True) as sandbox:
-        play = Play(tmp_path, warehouse, sandbox)
+        ten_days = TenDays(tmp_path, warehouse, sandbox)
         with started_driver(sandbox, warehouse, tmp_path / "stderr.txt") as driver:
-            play.run(driver)
+            ten_days.run(driver)
         sandbox.check()
-    landed = play.landed()
+    landed = ten_days.landed()
 
-    assert_problems(play)
-    assert_rows_are_the_truth(play, landed)
+    assert_problems(ten_days)
+    assert_rows_are_the_truth(ten_days, landed)
     assert_models(warehouse, landed)
     assert len(warehouse.rows("tiktok_organic__odd_rows")) > 10
     models = expected(landed)
-    assert_story(play, models)
-    assert_report(play, models, (tmp_path / "report.txt").read_text())
-    assert_picture(models, play, tmp_path / "picture.svg")
+    assert_story(ten_days, models)
+    assert_report(ten_days, models, (tmp_path / "report.txt").read_text())
+    assert_picture(models, ten_days, tmp_path / "picture.svg")
     assert_answers_of_the_page(warehouse, models)
 
 
 # --- what the runs did ---
 
 
-def assert_problems(play: Play) -> None:
+def assert_problems(ten_days: TenDays) -> None:
     """One sentence for each account that failed, and none for the others."""
-    said = {day: problems for day, problems in play.problems.items() if problems}
-    assert sorted(said) == [HALF_READ_ON, *range(REVOKED_FROM, DAYS + 1)]
-    assert [problem.partition(": ")[0] for problems in said.values() for problem in problems] == ["b"] + ["c"] * 5
-    assert all("\n" not in problem and "Traceback" not in problem for problems in said.values() for problem in problems)
-    warnings = (play.folder / "stderr.txt").read_text().splitlines()
+    reported = {day: problems for day, problems in ten_days.problems.items() if problems}
+    assert sorted(reported) == [HALF_READ_ON, *range(REVOKED_FROM, DAYS + 1)]
+    assert [problem.partition(": ")[0] for problems in reported.values() for problem in problems] == ["b"] + ["c"] * 5
+    assert all(
+        "\n" not in problem and "Traceback" not in problem for problems in reported.values() for problem in problems
+    )
+    warnings = (ten_days.folder / "stderr.txt").read_text().splitlines()
     ours = [line for line in warnings if "requests and credentials go to that address" in line]
     assert {line.partition(": ")[0] for line in ours} == {"a", "b", "c"}
 
 
-def assert_rows_are_the_truth(play: Play, landed: Landed) -> None:
-    """Each reading is what the account listed then: of the first account what the lookback reaches."""
+def assert_rows_are_the_truth(ten_days: TenDays, landed: Landed) -> None:
+    """Each reading has what the account listed then; of the first account, the videos within the lookback."""
     rows: dict[tuple[int, str], dict[str, Row]] = {}
     for row in landed.videos:
         if row["id"]:
             rows.setdefault((_day_of(row), row["open_id"]), {})[row["id"]] = row
-    first, second = (account.open_id for account in play.sandbox.accounts)
+    first, second = (account.open_id for account in ten_days.sandbox.accounts)
     newest_known = 0
     for day in range(DAYS):
-        truth = play.truth[day, first]
+        truth = ten_days.truth[day, first]
         reached = {name for name, video in truth.items() if video["create_time"] >= newest_known - LOOKBACK}
         assert rows[day, first].keys() == reached
         newest_known = max(video["create_time"] for video in truth.values())
         if day == HALF_READ_ON:
-            assert rows[day, second].keys() < play.truth[day, second].keys()
+            assert rows[day, second].keys() < ten_days.truth[day, second].keys()
         elif day != HALF_READ_ON + 1:
-            assert rows[day, second].keys() == play.truth[day, second].keys()
+            assert rows[day, second].keys() == ten_days.truth[day, second].keys()
     for (day, open_id), videos in rows.items():
         for video_id, row in videos.items():
-            video = play.truth[day, open_id][video_id]
+            video = ten_days.truth[day, open_id][video_id]
             names = ["view_count", "comment_count", "share_count", "share_url", "duration"]
             assert {name: row[name] for name in names} == {name: video[name] for name in names}
     users = {(_day_of(row), row["open_id"]): row["follower_count"] for row in landed.user_info}
-    assert users == {key: user["follower_count"] for key, user in play.users.items()}
+    assert users == {key: user["follower_count"] for key, user in ten_days.users.items()}
 
 
 def _day_of(row: Row) -> int:
     return (datetime.fromisoformat(row["_airbyte_extracted_at"]) - datetime(2026, 9, 1)).days
 
 
-def assert_story(play: Play, models: dict[str, list[Row]]) -> None:
-    """The days hold what they are meant to hold; otherwise they would prove less than they seem to."""
+def assert_story(ten_days: TenDays, models: dict[str, list[Row]]) -> None:
+    """The days contain the intended cases; otherwise the test would prove less."""
     carried = [row for row in models["video_daily"] if row["is_carried"]]
     assert {row["date_day"] for row in carried} >= {str(date(2026, 9, 1) + timedelta(days=MISSING_ON))}
     (gone_of_a, gone_of_b) = (
         {row["video_id"] for row in models["gone_videos"] if row["open_id"] == account.open_id}
-        for account in play.sandbox.accounts
+        for account in ten_days.sandbox.accounts
     )
     assert len(gone_of_a) == len(gone_of_b) == 1
     assert len(models["readings"]) == 2 * (DAYS + 1) - 1
     assert len({row["treatment"] for row in models["odd_rows"]}) == 3
-    gained = [row["views_gained"] for row in models["video_daily"] if row["video_id"] == play.aging]
+    gained = [row["views_gained"] for row in models["video_daily"] if row["video_id"] == ten_days.aging]
     assert gained[-1] > 10 * fastest_by_hand(models)[0]["speed"]
 
 
 # --- what was printed ---
 
 
-def assert_report(play: Play, models: dict[str, list[Row]], text: str) -> None:
+def assert_report(ten_days: TenDays, models: dict[str, list[Row]], text: str) -> None:
     """Every number, date, name and caption of the report."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     words = [re.split(r"\s{2,}", line.strip()) for line in lines]
@@ -303,7 +305,7 @@ def assert_report(play: Play, models: dict[str, list[Row]], text: str) -> None:
         when = f"gone since {video['missing_since_day']}"
         assert next(printed) == _listed(models, f"{video['view_count']:,}", when, video)
     assert next(printed)[0] == "Views by month of posting"
-    assert next(printed) == [f"Picture: {play.folder / 'picture.svg'}"]
+    assert next(printed) == [f"Picture: {ten_days.folder / 'picture.svg'}"]
     assert next(printed, None) is None
 
 
@@ -326,7 +328,7 @@ def began(models: dict[str, list[Row]], open_id: str) -> str:
 
 
 def fastest_by_hand(models: dict[str, list[Row]]) -> list[Row]:
-    """What was read in the newest reading, by what it gained a day; a video posted since gained all of its views."""
+    """The videos of the newest reading by views gained per day; a video posted since gained all of its views."""
     gone = {row["video_id"] for row in models["gone_videos"]}
     newest = {row["video_id"]: row for row in models["video_daily"] if row["video_id"] not in gone}
     speeds = []
@@ -347,7 +349,7 @@ def fastest_by_hand(models: dict[str, list[Row]]) -> list[Row]:
     return sorted(speeds, key=lambda row: (-row["speed"], row["video_id"]))
 
 
-def assert_picture(models: dict[str, list[Row]], play: Play, path: Path) -> None:
+def assert_picture(models: dict[str, list[Row]], ten_days: TenDays, path: Path) -> None:
     """The names of the three fastest videos, days on the axis, thousands with separators."""
     texts = ["".join(element.itertext()) for element in ElementTree.parse(path).iter() if element.tag.endswith("text")]
     captions = {row["video_id"]: " ".join(row["caption"].split()) for row in models["videos"]}
@@ -379,7 +381,7 @@ def assert_answers_of_the_page(warehouse: Warehouse, models: dict[str, list[Row]
 
 
 def gained_by_hand(models: dict[str, list[Row]], first_day: date) -> list[int]:
-    """Views now less those before the week; of what was posted in the week all of them."""
+    """Views gained in the week; all views of videos posted in it."""
     gains = []
     for video in models["videos"]:
         days = [row for row in models["video_daily"] if row["video_id"] == video["video_id"]]

@@ -1,4 +1,4 @@
-"""`make sync` into a Postgres that offers TLS: `sslmode=verify-full` of the address holds for every connection."""
+"""`make sync` into a Postgres that offers TLS: `sslmode=verify-full` of the address applies to every connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from integration_tests.warehouse import Warehouse, postgres, postgres_server
 
 pytestmark = pytest.mark.sync_tests
 HOST = "localhost"  # the name in the server's certificate, and no other
-# The server notes each change of a table that a connection makes, and what pg_stat_ssl says of that connection.
+# The server records each DDL statement, and pg_stat_ssl's row of its connection.
 NOTE = """
 create function public.note() returns event_trigger language plpgsql as $$
     begin
@@ -37,7 +37,7 @@ def openssl(folder: Path, command: str) -> None:
 
 
 def make_authority(folder: Path, name: str) -> None:
-    """A certificate authority of its own: `<name>.crt`, and `<name>.key`."""
+    """Create a certificate authority: `<name>.crt` and `<name>.key`."""
     key = f"-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout {name}.key"
     openssl(folder, f"req -x509 {key} -out {name}.crt -days 2 -subj /CN={name}")
 
@@ -62,8 +62,8 @@ def tls_port(certificates: Path) -> Iterator[int]:
         yield port
 
 
-def synced(folder: Path, start_sandbox: StartSandbox, warehouse: Warehouse, options: str, host: str = HOST) -> Sync:
-    """A run's folder, accounts and address: with this host, and these options."""
+def sync_to(folder: Path, start_sandbox: StartSandbox, warehouse: Warehouse, options: str, host: str = HOST) -> Sync:
+    """A `make sync` into this warehouse, with this host and these options in the address."""
     sync = Sync(folder, start_sandbox(videos=5, years=1), warehouse)
     address = warehouse.url.replace("127.0.0.1", host)
     sync.warehouse = replace(warehouse, url=f"{address}?{options}")
@@ -73,15 +73,15 @@ def synced(folder: Path, start_sandbox: StartSandbox, warehouse: Warehouse, opti
 def test_address_options_reach_every_connection(
     tmp_path: Path, start_sandbox: StartSandbox, certificates: Path, tls_port: int
 ) -> None:
-    """With a path from the current folder, which is another one for dbt.
+    """With a relative path: dbt runs in another folder.
 
-    The name of the application tells whether a connection has the options: libpq tries TLS without them too.
+    The application name shows whether a connection has the options: libpq tries TLS without them too.
     """
     warehouse = postgres(tmp_path, tls_port)
     warehouse.run(*NOTES)
     (tmp_path / "root.crt").write_bytes((certificates / "root.crt").read_bytes())
     options = "sslmode=verify-full&sslrootcert=root.crt&application_name=growth"
-    sync = synced(tmp_path, start_sandbox, warehouse, options)
+    sync = sync_to(tmp_path, start_sandbox, warehouse, options)
     assert sync.run() == (0, "", "")
     assert len(warehouse.rows("tiktok_organic__videos")) == 5
 
@@ -94,7 +94,7 @@ def test_address_options_reach_every_connection(
 
 
 @pytest.mark.parametrize(
-    ("host", "authority", "said"),
+    ("host", "authority", "message"),
     [
         ("127.0.0.1", "root.crt", 'does not match host name "127.0.0.1"'),
         (HOST, "stranger.crt", "certificate verify failed"),
@@ -109,14 +109,14 @@ def test_verify_full_rejects_an_unverified_server(
     tls_port: int,
     host: str,
     authority: str,
-    said: str,
+    message: str,
 ) -> None:
-    """Catches an address whose certificate nobody checks; nothing is written then."""
+    """Catches a certificate that is not verified; nothing is written then."""
     warehouse = postgres(tmp_path, tls_port)
     options = f"sslmode=verify-full&sslrootcert={certificates / authority}"
-    sync = synced(tmp_path, start_sandbox, warehouse, options, host)
+    sync = sync_to(tmp_path, start_sandbox, warehouse, options, host)
     code, out, err = sync.run()
     assert (code, out) == (1, "")
     assert err.startswith("brand-0: The database failed: ")
-    assert said in err
+    assert message in err
     assert warehouse.run("select * from pg_namespace where nspname = 'tiktok'") == []

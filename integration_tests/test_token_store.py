@@ -1,4 +1,4 @@
-"""The token store with real processes: one config for all of them, and each CONNECTOR_CONFIG thrown away."""
+"""The token store with real processes: one config for all of them, and each CONNECTOR_CONFIG dropped."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 
 from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
@@ -34,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def at_once(processes: Sequence["subprocess.Popen[str]"]) -> Iterator[list[Any]]:
-    """The outputs to come of processes that run side by side."""
+    """The futures of the outputs of processes that run in parallel."""
     with ThreadPoolExecutor() as pool:
         try:
             yield [pool.submit(process.communicate, timeout=60) for process in processes]
@@ -60,12 +60,12 @@ def test_two_processes_share_one_refresh(start_sandbox: StartSandbox, command: C
         outcomes = outcomes_of(processes, outputs)
 
     assert [(o.exit_code, o.errors, o.stderr) for o in outcomes] == [(0, [], "")] * 2
-    assert [video_ids(o) for o in outcomes] == [ids_there_are(sandbox)] * 2
+    assert [video_ids(o) for o in outcomes] == [expected_ids(sandbox)] * 2
     assert (token_statuses(sandbox), sorted(len(o.configs) for o in outcomes)) == ([200], [0, 1])
 
 
 def test_two_processes_refresh_in_turn(start_sandbox: StartSandbox, command: Commands) -> None:
-    """A token lives for two seconds, and is revoked besides: both meet its end several times."""
+    """Tokens expire after two seconds, and are also revoked: both processes refresh several times."""
     sandbox = start_sandbox(videos=500, latency=0.4, access_token_lifetime=2)
     run, config = command(sandbox), sandbox.config(num_workers=4)
     processes = [run.start("read", *run.files(config)) for _ in range(2)]
@@ -75,14 +75,14 @@ def test_two_processes_refresh_in_turn(start_sandbox: StartSandbox, command: Com
         outcomes = outcomes_of(processes, outputs)
 
     assert [(o.exit_code, o.errors) for o in outcomes] == [(0, [])] * 2
-    assert [video_ids(o) for o in outcomes] == [ids_there_are(sandbox)] * 2
+    assert [video_ids(o) for o in outcomes] == [expected_ids(sandbox)] * 2
     assert len(token_statuses(sandbox)) >= 3
     assert {*token_statuses(sandbox)} == {200}
     assert sum(len(o.configs) for o in outcomes) == len(token_statuses(sandbox))
 
 
 def test_unchanged_config_works_for_days(start_sandbox: StartSandbox) -> None:
-    """`check`, then a day's sync three times; what the first day's `check` emitted is as lost as all else."""
+    """`check`, then a daily sync three times; every emitted config is dropped."""
     sandbox = start_sandbox(videos=40)
     connector, config, state = InProcess(sandbox.base_url), sandbox.config(), None
     (checked,) = connector.check(config).of("CONNECTION_STATUS")
@@ -99,12 +99,12 @@ def test_unchanged_config_works_for_days(start_sandbox: StartSandbox) -> None:
     assert checked["status"] == "SUCCEEDED"
     assert [errors for errors, _ in found] == [[], [], []]
     assert len({*found[0][1]}) == 40
-    assert ids_there_are(sandbox)[-3:] == video_ids(last)[-3:]
+    assert expected_ids(sandbox)[-3:] == video_ids(last)[-3:]
     assert (token_statuses(sandbox), last.errors) == ([200] * 4, [])
 
 
 def test_second_sync_fails_without_a_store(start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the store is for."""
+    """The reason for the store."""
     monkeypatch.delenv("TIKTOK_TOKEN_STORE")
     sandbox = start_sandbox(videos=3)
     connector, config = InProcess(sandbox.base_url), sandbox.config()
@@ -126,7 +126,7 @@ def test_signal_waits_until_the_token_is_stored(start_sandbox: StartSandbox, com
 
 
 def test_closed_pipe_loses_no_token(start_sandbox: StartSandbox, command: Commands) -> None:
-    """The CONNECTOR_CONFIG cannot be emitted any more."""
+    """The CONNECTOR_CONFIG can no longer be emitted."""
     sandbox = start_sandbox(videos=2, token_latency=1.5)
     run, config = command(sandbox), sandbox.config()
     with run.start("read", *run.files(config)) as process:
@@ -139,7 +139,7 @@ def test_closed_pipe_loses_no_token(start_sandbox: StartSandbox, command: Comman
 
 
 def test_killed_process_leaves_the_store_unlocked(start_sandbox: StartSandbox, command: Commands) -> None:
-    """Its lock ends with it; TikTok has not seen its request."""
+    """Its lock is released with the process; TikTok has not processed its request."""
     sandbox = start_sandbox(videos=2)
     sandbox.fail(TOKEN, "hang")
     run, config = command(sandbox), sandbox.config()

@@ -1,4 +1,4 @@
-"""Tokens and permissions over real HTTP: short lifetimes, early revocation, and every combination of refused scopes."""
+"""Tokens and scopes over real HTTP: short lifetimes, early revocation, and every combination of missing scopes."""
 
 import itertools
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 
 from integration_tests import expected_messages
 from integration_tests.conftest import StartSandbox
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
@@ -32,7 +32,7 @@ def test_two_second_tokens_lose_no_video(start_sandbox: StartSandbox, command: C
     outcome = command(sandbox).read(sandbox.config(start_date="2022-01-01", num_workers=4))
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert len(sandbox.requests_to(TOKEN)) >= 2
     assert {r.status for r in sandbox.requests_to(TOKEN)} == {200}
 
@@ -41,13 +41,13 @@ def test_two_second_tokens_lose_no_video(start_sandbox: StartSandbox, command: C
 def test_revoked_tokens_are_refreshed_without_loss(
     revocations: int, start_sandbox: StartSandbox, command: Callable[[Sandbox], Command]
 ) -> None:
-    """Each comes while several requests are under way, some of them sent again because of the one before."""
+    """Each happens while several requests are in flight, some of them retries after the previous one."""
     sandbox = start_sandbox(videos=2000, latency=0.3)
     run = command(sandbox)
     process = run.start("read", *run.files(sandbox.config(start_date="2022-01-01"), ["videos"]))
     with process, ThreadPoolExecutor() as pool:
         try:
-            everything = pool.submit(process.communicate)  # a process that nobody reads from sends no request
+            everything = pool.submit(process.communicate)  # a process without a reader sends no request
             wait_for(lambda: sandbox.in_flight_peak(LIST) >= 6)
             for number in range(1, revocations + 1):
                 wait_for(lambda n=number: len(sandbox.requests_to(TOKEN)) == n)
@@ -60,14 +60,14 @@ def test_revoked_tokens_are_refreshed_without_loss(
     outcome = read_outcome(out, process.returncode)
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert video_ids(outcome) == ids_there_are(sandbox)
+    assert video_ids(outcome) == expected_ids(sandbox)
     assert [r.status for r in sandbox.requests_to(TOKEN)] == [200] * (1 + revocations)
     assert sum(r.status == 401 for r in sandbox.requests_to(LIST)) > revocations
 
 
 @pytest.mark.parametrize("scopes", COMBINATIONS, ids=lambda scopes: "+".join(scopes) or "basic_alone")
 def test_missing_scope_drops_its_columns_or_its_stream(scopes: tuple[str, ...], start_sandbox: StartSandbox) -> None:
-    """TikTok names no scope: a refused request is sent again without one, then another, then both."""
+    """TikTok names no scope: a rejected request is retried without one, then another, then both."""
     sandbox = start_sandbox(videos=30)
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(scopes=(BASIC, *scopes)))
@@ -75,13 +75,13 @@ def test_missing_scope_drops_its_columns_or_its_stream(scopes: tuple[str, ...], 
     missing = [scope for scope in COLUMNS if scope not in scopes]
     lost = {name for scope in missing for name in COLUMNS[scope]}
     assert outcome.records("user_info") == [{k: v for k, v in sandbox.account.user.items() if k not in lost}]
-    assert outcome.warnings == [columns_lost(scope) for scope in missing]
+    assert outcome.warnings == [lost_columns_warning(scope) for scope in missing]
     # The profile is requested for each stream; for videos, it needs `open_id` and asks for `video_count`.
-    refused_profiles = {(): 0, (PROFILE,): 1, (STATS,): 2, (PROFILE, STATS): 3}[tuple(missing)]
+    rejected_profiles = {(): 0, (PROFILE,): 1, (STATS,): 2, (PROFILE, STATS): 3}[tuple(missing)]
     codes = [r.error_code for r in sandbox.requests_to(USER)]
-    assert (codes.count("scope_not_authorized"), codes.count(None)) == (refused_profiles + (STATS in missing), 2)
+    assert (codes.count("scope_not_authorized"), codes.count(None)) == (rejected_profiles + (STATS in missing), 2)
     if VIDEOS in scopes:
-        assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], ids_there_are(sandbox))
+        assert (outcome.exit_code, outcome.errors, video_ids(outcome)) == (0, [], expected_ids(sandbox))
         assert [r.error_code for r in sandbox.requests_to(LIST)] == [None, None]
     else:
         error = expected_messages.of_missing_scope("videos")
@@ -89,7 +89,7 @@ def test_missing_scope_drops_its_columns_or_its_stream(scopes: tuple[str, ...], 
         assert [r.error_code for r in sandbox.requests_to(LIST)] == ["scope_not_authorized"]
 
 
-def columns_lost(scope: str) -> str:
+def lost_columns_warning(scope: str) -> str:
     """The warning about the columns of a scope."""
     names = ", ".join(COLUMNS[scope])
     return expected_messages.MESSAGES["columns_not_granted"].format(scope=scope, names=names, stream="user_info")
@@ -101,9 +101,9 @@ def test_check_succeeds_and_names_missing_scopes(start_sandbox: StartSandbox) ->
     outcome = InProcess(sandbox.base_url).check(sandbox.config(scopes=(BASIC,)))
 
     missing = f"{PROFILE} (stream user_info), {STATS} (stream user_info), {VIDEOS} (stream videos)"
-    said = expected_messages.MESSAGES["scopes_not_granted"].format(scopes=missing)
-    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": said}]
-    assert outcome.warnings == [*map(columns_lost, COLUMNS), said]
+    message = expected_messages.MESSAGES["scopes_not_granted"].format(scopes=missing)
+    assert outcome.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": message}]
+    assert outcome.warnings == [*map(lost_columns_warning, COLUMNS), message]
     assert [(r.body, r.error_code) for r in sandbox.requests_to(LIST)] == [({"max_count": 1}, "scope_not_authorized")]
 
 

@@ -1,4 +1,4 @@
-"""Configs as people type them, and token responses as TikTok may send them, over real HTTP."""
+"""Hand-written configs and unusual token responses, over real HTTP."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.test_secrets import leaks
-from integration_tests.truth import ids_there_are, video_ids
+from integration_tests.truth import expected_ids, video_ids
 from sandbox import MISSING, Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from unit_tests.connector import InProcess
@@ -14,8 +14,8 @@ from unit_tests.connector import InProcess
 DAY_S = 86_400
 
 
-def typed(sandbox: Sandbox) -> dict[str, Any]:
-    """Both tokens of one consent, as `tiktok-organic-sign-in` brings them."""
+def with_both_tokens(sandbox: Sandbox) -> dict[str, Any]:
+    """Both tokens of one consent, as `tiktok-organic-sign-in` writes them."""
     grant = sandbox.grant()
     credentials = sandbox.config()["credentials"]
     return {"credentials": {**credentials, "refresh_token": grant.refresh_token, "access_token": grant.access_token}}
@@ -26,30 +26,30 @@ def refreshes(sandbox: Sandbox) -> list[int]:
 
 
 def test_check_of_an_unsaved_source_uses_no_refresh_token(start_sandbox: StartSandbox) -> None:
-    """Airbyte drops what that check emits."""
+    """Airbyte drops the config that such a check emits."""
     sandbox = start_sandbox(videos=5)
-    connector, config = InProcess(sandbox.base_url), typed(sandbox)
+    connector, config = InProcess(sandbox.base_url), with_both_tokens(sandbox)
     checked = connector.check(config)
     assert (checked.of("CONNECTION_STATUS"), checked.configs) == ([{"status": "SUCCEEDED"}], [])
     outcome = connector.read(config)
-    assert (outcome.errors, video_ids(outcome), refreshes(sandbox)) == ([], ids_there_are(sandbox), [])
+    assert (outcome.errors, video_ids(outcome), refreshes(sandbox)) == ([], expected_ids(sandbox), [])
 
 
 def test_expired_pasted_access_token_needs_one_refresh(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5)
-    config = typed(sandbox)
+    config = with_both_tokens(sandbox)
     sandbox.revoke_access_tokens()
     outcome = InProcess(sandbox.base_url).read(config)
-    assert (outcome.errors, video_ids(outcome), refreshes(sandbox)) == ([], ids_there_are(sandbox), [200])
+    assert (outcome.errors, video_ids(outcome), refreshes(sandbox)) == ([], expected_ids(sandbox), [200])
     assert len(outcome.configs) == 1
 
 
-@pytest.mark.parametrize("around", ["{}\n", " {}", "\t{}\r\n"], ids=["newline", "space", "mixed"])
-def test_whitespace_around_values_is_stripped(around: str, start_sandbox: StartSandbox) -> None:
+@pytest.mark.parametrize("template", ["{}\n", " {}", "\t{}\r\n"], ids=["newline", "space", "mixed"])
+def test_whitespace_around_values_is_stripped(template: str, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=2)
     bare, oauth = sandbox.access_token_config(), sandbox.config()
     for config in (bare, oauth):
-        values = {name: around.format(value) for name, value in config["credentials"].items() if name != "auth_type"}
+        values = {name: template.format(value) for name, value in config["credentials"].items() if name != "auth_type"}
         outcome = InProcess(sandbox.base_url).read({"credentials": {**config["credentials"], **values}}, debug=True)
         assert (outcome.errors, len(outcome.records("videos"))) == ([], 2)
         messages = str([m for m in outcome.messages if m["type"] != "CONTROL"])
@@ -66,11 +66,11 @@ def test_null_for_an_optional_property_counts_as_absent(start_sandbox: StartSand
     config = sandbox.config(**dict.fromkeys(names))
     config["credentials"].update(dict.fromkeys(("access_token", "token_expiry_date", "scope")))
     outcome = InProcess(sandbox.base_url).read(config)
-    assert (outcome.errors, outcome.warnings, video_ids(outcome)) == ([], [], ids_there_are(sandbox))
+    assert (outcome.errors, outcome.warnings, video_ids(outcome)) == ([], [], expected_ids(sandbox))
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "invalid",
     [
         {"expires_in": "soon", "refresh_expires_in": 10**13},
         {"expires_in": [7200], "refresh_expires_in": MISSING},
@@ -79,13 +79,13 @@ def test_null_for_an_optional_property_counts_as_absent(start_sandbox: StartSand
     ],
     ids=["text", "list", "missing", "negative"],
 )
-def test_invalid_token_response_keeps_the_tokens(odd: dict[str, Any], start_sandbox: StartSandbox) -> None:
+def test_invalid_token_response_keeps_the_tokens(invalid: dict[str, Any], start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=5)
-    sandbox.token_response(**odd)
+    sandbox.token_response(**invalid)
     connector, config = InProcess(sandbox.base_url), sandbox.config()
     for _ in range(2):
         outcome = connector.read(config)
-        assert (outcome.errors, video_ids(outcome)) == ([], ids_there_are(sandbox))
+        assert (outcome.errors, video_ids(outcome)) == ([], expected_ids(sandbox))
         (config,) = outcome.configs
         sandbox.advance(DAY_S)
     assert refreshes(sandbox) == [200, 200]

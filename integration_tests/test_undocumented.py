@@ -1,4 +1,4 @@
-"""What TikTok's documentation leaves open, and what an account may lack: each record exactly once, or an error."""
+"""Undocumented behaviour of TikTok, and unusual accounts: each record exactly once, or an error."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from integration_tests.conftest import StartSandbox
 from integration_tests.expected_messages import INVALID_CURSOR, closing, of_token_error
-from integration_tests.truth import videos, videos_there_are
+from integration_tests.truth import expected_videos, videos
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
 from unit_tests.connector import InProcess
@@ -36,18 +36,18 @@ START_DATE = "1388534400"  # 2014-01-01
     ids=lambda switches: "+".join(switches) or "as_documented",
 )
 def test_undocumented_behaviour_loses_no_video(switches: Any, start_sandbox: StartSandbox) -> None:
-    """Each switch is a point that TikTok's documentation leaves open."""
+    """Each switch is an undocumented behaviour."""
     sandbox = start_sandbox(videos=300, same_second=5, **switches)
 
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert videos(outcome) == videos_there_are(sandbox)
+    assert videos(outcome) == expected_videos(sandbox)
 
 
 @pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
 def test_second_cut_below_a_pinned_post_is_an_error(every_page: bool, start_sandbox: StartSandbox) -> None:
-    """The post is listed nowhere else, and of the same second as more videos than a page has."""
+    """The post is listed nowhere else, and shares its second with more videos than a page has."""
     sandbox = start_sandbox(videos=30, split_seconds=True)
     second = sandbox.account.videos[0]["create_time"] + 60
     crowd = [sandbox.account.post(second) for _ in range(22)]
@@ -68,7 +68,7 @@ def test_invalid_cursor_raises_instead_of_looping(switch: str, requests: int, st
 
 
 def test_every_window_reports_an_invalid_cursor_once(start_sandbox: StartSandbox) -> None:
-    """Each asks for its first page, whose cursor leads on, and for the next one."""
+    """Each requests its first page, whose cursor is valid, and the next one."""
     sandbox = start_sandbox(videos=1500, stuck_cursor=True)
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
     windows = len(sandbox.requests_to(LIST)) // 2
@@ -94,7 +94,7 @@ def test_wrong_video_count_loses_no_video(number: int, videos_counted: int, star
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert videos(outcome) == videos_there_are(sandbox)
+    assert videos(outcome) == expected_videos(sandbox)
 
 
 @pytest.mark.parametrize("every_page", [False, True], ids=["first_page", "every_page"])
@@ -107,7 +107,7 @@ def test_pinned_posts_are_emitted_once(counted: bool, every_page: bool, start_sa
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
 
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    assert videos(outcome) == videos_there_are(sandbox)
+    assert videos(outcome) == expected_videos(sandbox)
 
 
 @pytest.mark.parametrize("status", [200, 400])

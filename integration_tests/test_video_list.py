@@ -1,4 +1,4 @@
-"""The unit tests' list of an account's videos has the pages of the sandbox, which has its own."""
+"""The unit tests' `VideoList` returns the same pages as the sandbox."""
 
 import random
 from typing import Any
@@ -11,7 +11,7 @@ from unit_tests.tiktok import VideoList
 
 T = 1_790_000_000_000  # ms
 SWITCHES = {
-    "whole_times": ({"cuts_times": False}, {}),
+    "uncut_times": ({"cuts_times": False}, {}),
     "cut_times": ({}, {"split_seconds": True}),
     "inclusive": ({"is_inclusive": True}, {"cursor_inclusive": True}),
     "empty_first_page": ({"is_first_page_empty": True}, {"split_seconds": True, "empty_first_page": True}),

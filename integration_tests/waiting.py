@@ -1,4 +1,4 @@
-"""Waits that end, for tests that meet a process at a certain moment."""
+"""Waits with a timeout, for tests that need a process at a certain moment."""
 
 import time
 from collections.abc import Callable

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-demo" / "bin" / "python"
 POSTGRES = Path("/usr/lib/postgresql")
 
-# As Airbyte's destinations make them; PyAirbyte's differ in the time's type, which the tests of `make sync` see.
+# As Airbyte's destinations make them; PyAirbyte's differ in the time's type, which the tests of `make sync` cover.
 META = "_airbyte_raw_id varchar, _airbyte_extracted_at timestamptz, _airbyte_meta json"
 TABLES = f"""
 create schema if not exists {{schema}};
@@ -76,7 +76,7 @@ class Warehouse:
         return self.run(f"select {columns} from {self.schema}.{table}")
 
     def fill(self, **tables: Iterable[Row]) -> None:
-        """Let the tables hold these rows, as Airbyte writes them; columns that a table does not have are left out."""
+        """Fill the tables with these rows, as Airbyte writes them; columns that a table does not have are dropped."""
         statements: list[Any] = TABLES.format(schema=self.schema).strip().rstrip(";").split(";")
         for table, rows in tables.items():
             statements += [f"delete from {self.schema}.{table}", self._insert(table, list(rows))]
@@ -93,7 +93,7 @@ class Warehouse:
         return f"{insert} read_json('{path}', columns = {{{kinds}}})"
 
     def build(self, *args: str, may_warn: bool = False) -> str:
-        """Run `dbt build`, warnings being errors unless they may come, and return what it says."""
+        """Run `dbt build`, with warnings as errors unless `may_warn`, and return its output."""
         process = self.dbt(*["--warn-error"] * (not may_warn), "build", *args)
         assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
         return process.stdout
@@ -116,7 +116,7 @@ def duckdb(folder: Path) -> Warehouse:
 
 @contextmanager
 def postgres_server(certificate: Path | None = None) -> Iterator[int]:
-    """A Postgres of its own, which trusts everybody on 127.0.0.1, and its port.
+    """A new Postgres server that trusts every connection on 127.0.0.1, and its port.
 
     Args:
         certificate: a folder with `server.crt` and `server.key`: the server then offers TLS.
@@ -127,7 +127,7 @@ def postgres_server(certificate: Path | None = None) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # Postgres refuses to run as root, and its user may not look into the folders of the tests.
+    # Postgres refuses to run as root, and its user cannot read the folders of the tests.
     as_root = os.geteuid() == 0
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if as_root else []
     with tempfile.TemporaryDirectory(prefix="postgres-") as place:

@@ -1,4 +1,4 @@
-"""Whether a wheel holds the package alone, and gives both commands in an empty environment: `make dist`.
+"""Checks that a wheel contains the package alone, and that both commands work in an empty environment: `make dist`.
 
     python -m integration_tests.wheel <wheel>
 
@@ -18,9 +18,9 @@ COMMANDS = (("source-tiktok-organic", "spec"), ("tiktok-organic-sign-in", "--hel
 
 
 def main(wheel: Path) -> None:
-    """Check a wheel; ends the process with a sentence if something is wrong."""
+    """Check a wheel; exits with a message if something is wrong."""
     if strangers := set(ZipFile(wheel).namelist()) - expected(wheel):
-        sys.exit(f"{wheel.name} holds more than the package: {', '.join(sorted(strangers))}")
+        sys.exit(f"{wheel.name} contains more than the package: {', '.join(sorted(strangers))}")
     if missing := expected(wheel) - set(ZipFile(wheel).namelist()):
         sys.exit(f"{wheel.name} lacks {', '.join(sorted(missing))}")
     with TemporaryDirectory() as folder:
@@ -34,7 +34,7 @@ def main(wheel: Path) -> None:
 
 
 def expected(wheel: Path) -> set[str]:
-    """The package's files under version control, and what describes a wheel."""
+    """The package's files under version control, and the wheel's metadata."""
     tracked = subprocess.run(["git", "ls-files", PACKAGE], cwd=ROOT, check=True, capture_output=True, text=True)
     name, version, *_ = wheel.name.split("-")
     described = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
