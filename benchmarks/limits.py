@@ -96,7 +96,7 @@ def unlimited(videos: int, years: int) -> Row:
 def _within(bar: float, settings: dict[str, Any], refusals: tuple[float, float] | None = None) -> Measured:
     with Sandbox(latency=LATENCY_S, **settings) as sandbox:
         if refusals:
-            sandbox.refuse_between(VIDEO_LIST_PATH, *refusals)
+            sandbox.reject_between(VIDEO_LIST_PATH, *refusals)
         found = _read_all(sandbox, f"{bar:.0f} s", 2 * bar)
     if found.seconds > bar:
         found.problems.append("too slow")
@@ -156,7 +156,7 @@ def check_fails() -> Measured:
     """`check` while everything is refused."""
     with Sandbox(videos=100, latency=LATENCY_S) as sandbox:
         for path in DATA_PATHS:
-            sandbox.refuse_between(path, 0, math.inf)
+            sandbox.reject_between(path, 0, math.inf)
         started = time.perf_counter()
         with Command(sandbox, "check", config=sandbox.config()) as command:
             exit_code = command.wait(2 * LONGEST_CHECK_S)

@@ -20,13 +20,13 @@ from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
-from sandbox.faults import PASSING
+from sandbox.faults import TRANSIENT
 from unit_tests.command_result import Outcome
 from unit_tests.connector import Command, InProcess
 
 STREAMS = {USER: "user_info", LIST: "videos"}
 ENDPOINTS = pytest.mark.parametrize("path", STREAMS, ids=["user_info", "videos"])
-TWELVE = (*PASSING, "token_expired")
+TWELVE = (*TRANSIENT, "token_expired")
 WAITS = {"wrong_content_type": 0, "rate_limited": 61}  # s; for all others 1
 INTERNAL, UNREADABLE = expected_messages.of_code("internal_error"), expected_messages.of_code("unreadable")
 ERRORS = {

@@ -67,7 +67,7 @@ def test_lock_extended_by_requests_is_waited_out(start_sandbox: StartSandbox) ->
 
 def test_eleven_minutes_of_429s_lose_no_video(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(videos=1500, rate_limit=0)
-    sandbox.refuse_between(LIST, 0, WAITS_S - 1)
+    sandbox.reject_between(LIST, 0, WAITS_S - 1)
     outcome = InProcess(sandbox.base_url).read(sandbox.config(), "videos")
     assert (outcome.exit_code, outcome.errors) == (0, [])
     assert (video_ids(outcome), count_429s(sandbox)) == (expected_ids(sandbox), 6)

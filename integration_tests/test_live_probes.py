@@ -19,7 +19,7 @@ from integration_tests.live.probe import NotSeenError, ask_all, expected
 from integration_tests.live_runs import QUICK, ProbeRun
 from sandbox import Sandbox
 from sandbox.facts import AUTHORIZE_PATH, DATA_PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
-from sandbox.faults import PASSING, SPOILED, names_for
+from sandbox.faults import CORRUPT, TRANSIENT, names_for
 from sandbox.rules import RULES
 from sandbox.settings import CURSOR_FORMS
 
@@ -70,8 +70,8 @@ ERRORS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "commas": ({"refuse_encoded_commas": True}, {"encoded_commas"}),
 }
 VARIANTS = {"none": ({}, set()), **PAGES, **CURSORS, **VALUES, **TOKENS, **ERRORS}
-# Faults that a retry gets past. `rate_limited` is reported, and changes nothing else.
-FAULTS = (*PASSING, *SPOILED, "token_expired", "without_id", "invalid_utf8")
+# What a retried request gets past. `rate_limited` is reported, and changes nothing else.
+FAULTS = (*TRANSIENT, *CORRUPT, "token_expired", "without_id", "invalid_utf8")
 TOKEN_FAULTS = ("html_502", "empty_200", "reset_before", "token_limited", "token_500", "temporarily_unavailable")
 
 

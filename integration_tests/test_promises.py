@@ -23,13 +23,15 @@ from integration_tests.truth import expected_ids, video_ids
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import USER_INFO_PATH as USER
 from sandbox.facts import VIDEO_LIST_PATH as LIST
-from sandbox.faults import SPOILED, names_for
+from sandbox.faults import CORRUPT, names_for
 from unit_tests.connector import InProcess
 
 SINCE, SINCE_S = "2025-06-01", 1_748_736_000
-CORRUPT_AT = [(path, fault) for path in (LIST, USER) for fault in SPOILED if fault in names_for(path)]
+CORRUPT_AT = [(path, fault) for path in (LIST, USER) for fault in CORRUPT if fault in names_for(path)]
 UNREADABLE = ("long_number", "deep_json", "redirect_away", "bad_redirect")
-ERRORS = {fault: expected_messages.of_code("unreadable" if fault in UNREADABLE else "incomplete") for fault in SPOILED}
+ERRORS = {
+    fault: expected_messages.of_code("unreadable" if fault in UNREADABLE else "incomplete") for fault in CORRUPT
+}
 STREAMS = {USER: "user_info", LIST: "videos", TOKEN: "videos"}
 
 

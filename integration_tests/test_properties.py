@@ -23,7 +23,7 @@ from integration_tests.truth import expected_ids, video_ids
 from sandbox import Sandbox
 from sandbox.facts import TOKEN_PATH as TOKEN
 from sandbox.facts import VIDEO_LIST_PATH as LIST
-from sandbox.faults import PASSING
+from sandbox.faults import TRANSIENT
 from unit_tests.command_result import FIELD_REFUSED, Outcome
 from unit_tests.connector import InProcess
 
@@ -64,7 +64,7 @@ unknowns = st.fixed_dictionaries(
     }
 )
 # No more than six, so that no request can hit all of them and give up, and none hits two expired tokens.
-faults = st.dictionaries(st.integers(1, 60), st.sampled_from(PASSING), max_size=5)
+faults = st.dictionaries(st.integers(1, 60), st.sampled_from(TRANSIENT), max_size=5)
 expired_at = st.none() | st.integers(1, 30)
 token_fault_lists = st.lists(st.sampled_from(TRANSIENT_TOKEN_FAULTS), max_size=2)
 start_dates = st.sampled_from(["2014-01-01", "2019-06-30", "2024-02-29", "2025-12-31"])

@@ -71,8 +71,8 @@ def test_accounts_share_a_limit_and_endpoints_do_not() -> None:
 
 def test_rejecting_periods_start_at_the_first_request() -> None:
     with Sandbox(videos=0, rate_limit=0) as sandbox:
-        sandbox.refuse_between(USER_INFO_PATH, 0, 10)
-        sandbox.refuse_between(USER_INFO_PATH, 30, 40)
+        sandbox.reject_between(USER_INFO_PATH, 0, 10)
+        sandbox.reject_between(USER_INFO_PATH, 30, 40)
         sandbox.advance(100)
 
         assert statuses(sandbox, (0, 9, 2, 20, 10)) == [429, 429, 200, 429, 200]

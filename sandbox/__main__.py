@@ -14,9 +14,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 from sandbox.sandbox import Sandbox
 from sandbox.settings import Settings
 
-_DESCRIPTION = """A local TikTok for a browser, a connector and a test.
-The first line on stdout is JSON: base_url, and config, which is ready for the connector.
-Ctrl-C or SIGTERM ends it."""
+_DESCRIPTION = """A local TikTok for browsers, connectors and tests.
+The first line on stdout is JSON with base_url and config, a valid config for the connector.
+Ctrl-C or SIGTERM stops it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,11 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     for field in fields(Settings):
         kind, help_text = get_args(hints[field.name])
         flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(flag, default=field.default, **_how_to_read(kind, help_text, field.default))
+        parser.add_argument(flag, default=field.default, **_argument_options(kind, help_text, field.default))
     return parser
 
 
-def _how_to_read(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
+def _argument_options(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
     """Arguments of `add_argument` for a field of type `kind`."""
     help_text = help_text.replace("%", "%%")
     if kind is bool:
@@ -62,7 +62,7 @@ def _how_to_read(kind: Any, help_text: str, default: Any) -> dict[str, Any]:
     if get_origin(kind) is tuple:
         text = ",".join(default) or "none"
         return {"type": _comma_separated, "metavar": "A,B", "help": f"{help_text} (default: {text})"}
-    # `int | None`: the flag itself stands for a number.
+    # `int | None`: the flag takes a number.
     number = next((part for part in get_args(kind) if part is not type(None)), kind)
     shown = "" if default is None else f" (default: {default})"
     return {"type": number, "metavar": number.__name__.upper(), "help": help_text + shown}

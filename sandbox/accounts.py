@@ -1,4 +1,4 @@
-"""Accounts with their videos, made from the seed, and what a person changes in them between two syncs."""
+"""Accounts and their videos, generated from the seed, and the changes that a person makes between two syncs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sandbox.messages import Json
 from sandbox.settings import SECONDS_PER_YEAR, Settings
 from sandbox.timeline import Timeline, millisecond_of
 
-_PAGE_EDGE = 20
-_PLACES_OF_SHARED_SECONDS = 8
-_ID_LAG = (3, 59)  # s, the shortest and the longest that have been recorded
+_PAGE_EDGE = 20  # videos
+_SHARED_SECOND_GROUPS = 8
+_ID_LAG = (3, 59)  # s, the shortest and the longest lag in the recordings
 
 
 @dataclass(frozen=True)
 class Pin:
-    """A post that is listed on top, out of order.
+    """A pinned post, listed on top and out of order.
 
     Attributes:
-        every_page: on top of every page instead of the first one alone.
-        listed_again: also in its own place.
+        every_page: on top of every page, not only of the first one.
+        listed_again: also listed at its own position.
     """
 
     video_id: int
@@ -36,7 +36,7 @@ class Account:
     """One TikTok account: the ground truth of the API's responses.
 
     Attributes:
-        claimed_video_count: the `video_count` of its profile; None for the right one.
+        claimed_video_count: the profile's `video_count`; None for the real number.
     """
 
     def __init__(self, settings: Settings, number: int, now: int, clock: Callable[[], float]) -> None:
@@ -46,12 +46,12 @@ class Account:
         self._now = now
         self._clock = clock
         self._changes: dict[int, Json] = {}
-        # create_time (s) of every post there has been: a page in flight still shows what is deleted meanwhile.
+        # create_time (s) of every post, deleted ones included: a page in flight still needs them.
         self._times = _make_posts(self._rng, settings, now)
         self._public = set(self._times)
         self.pins: tuple[Pin, ...] = ()
         self.claimed_video_count: int | None = None
-        self._list_anew()
+        self._rebuild_timeline()
 
     @property
     def open_id(self) -> str:
@@ -66,11 +66,11 @@ class Account:
 
     @property
     def videos(self) -> list[Json]:
-        """All fields of each public video, create_time descending; a copy, made anew each time."""
+        """All fields of each public video, create_time descending; a new copy on each call."""
         return [self.video(video_id) for video_id in self._timeline_of(self._public).ids]
 
     def video(self, video_id: int) -> Json:
-        """One video by its number, public or gone."""
+        """One video by its id, public or deleted."""
         now = int(self._clock()) // 3_600 * 3_600 if self._settings.growing else self._now
         made = make_video(video_id, self._times[video_id], str(self._user["username"]), now)
         video = {**made, **self._changes.get(video_id, {})}
@@ -79,36 +79,36 @@ class Account:
         return video
 
     def __contains__(self, video_id: int) -> bool:
-        """Whether the account has a public video of this number."""
+        """Whether the account has a public video with this id."""
         return video_id in self._public
 
     def pinned_ids(self, *, first_page: bool) -> list[int]:
-        """The posts on top of a page; the one pinned last comes first."""
+        """The posts on top of a page, the most recently pinned first."""
         return [pin.video_id for pin in self.pins if first_page or pin.every_page]
 
     def post(self, create_time: int | None = None, **fields: Any) -> Json:
-        """Publish a video at `create_time` (s; default: now) and return it; `fields` replace what is made up."""
+        """Publish a video at `create_time` (s; default: now) and return it; `fields` override generated values."""
         time = int(self._clock()) if create_time is None else create_time
         video_id = _new_id(self._rng, time, self._times, self._settings)
         self._change(video_id, fields)
         self._times[video_id] = time
         self._public.add(video_id)
-        self._list_anew()
+        self._rebuild_timeline()
         return self.video(video_id)
 
     def post_many(self, create_times: Iterable[int]) -> list[str]:
-        """Publish a video at each of these times (s) and return their ids; the account is listed anew only once."""
+        """Publish a video at each of these times (s) and return their ids; rebuilds the timeline only once."""
         ids = []
         for time in create_times:
             video_id = _new_id(self._rng, time, self._times, self._settings)
             self._times[video_id] = time
             ids.append(video_id)
         self._public.update(ids)
-        self._list_anew()
+        self._rebuild_timeline()
         return [str(video_id) for video_id in ids]
 
     def add_videos(self, count: int) -> list[Json]:
-        """Publish `count` videos, spread evenly between the newest one and now; newest first."""
+        """Publish `count` videos, evenly spread between the newest one and now; returns them newest first."""
         now = int(self._clock())
         newest = max((self._times[video_id] for video_id in self._public), default=now - 86_400)
         step = (now - newest) / (count + 1)
@@ -116,31 +116,31 @@ class Account:
         return [self.video(int(video_id)) for video_id in ids]
 
     def pin(self, video_id: str, every_page: bool = False, *, listed_again: bool = True) -> None:
-        """List a video on top of the first page, or of every page, besides or instead of its own place."""
+        """List a video on top of the first page or of every page; `listed_again` keeps its own position too."""
         number = self._known(video_id)
         self._unpin(number)
         self.pins = (Pin(number, every_page, listed_again), *self.pins)
-        self._list_anew()
+        self._rebuild_timeline()
 
     def change(self, video_id: str, **fields: Any) -> Json:
-        """Give a video other values, such as counts that have grown, and return it."""
+        """Set fields of a video, such as grown counts, and return it."""
         self._change(self._known(video_id), fields)
         return self.video(int(video_id))
 
     def change_user(self, **fields: Any) -> Json:
-        """Give the person other values, such as another bio, and return all of them."""
-        _refuse_unknown(fields, USER_FIELDS, own=("open_id", "video_count"))
+        """Set fields of the profile, such as the bio, and return all of them."""
+        _check_names(fields, USER_FIELDS, own=("open_id", "video_count"))
         self._user = {**self._user, **fields}
         return self.user
 
     def delete(self, video_id: str) -> None:
-        """Take a video away: removed by the person, or no longer public."""
+        """Remove a video: the person deleted it or made it private."""
         gone = self._known(video_id)
         self._public.remove(gone)
         self._unpin(gone)
-        self._list_anew()
+        self._rebuild_timeline()
 
-    def _list_anew(self) -> None:
+    def _rebuild_timeline(self) -> None:
         only_on_top = {pin.video_id for pin in self.pins if not pin.listed_again}
         self.timeline = self._timeline_of(self._public - only_on_top)
         self._without_view_count = self._oldest(self._settings.missing_counts)
@@ -166,17 +166,17 @@ class Account:
         return number
 
     def _change(self, video_id: int, fields: Json) -> None:
-        _refuse_unknown(fields, VIDEO_FIELDS, own=("id", "create_time"))
+        _check_names(fields, VIDEO_FIELDS, own=("id", "create_time"))
         if fields:
             self._changes[video_id] = {**self._changes.get(video_id, {}), **fields}
 
 
 def make_accounts(settings: Settings, now: int, clock: Callable[[], float]) -> tuple[Account, ...]:
-    """All accounts of the sandbox; `now` is in s, `clock` tells the sandbox's time in s."""
+    """All accounts of the sandbox; `now` is in s, `clock` returns the sandbox's time in s."""
     return tuple(Account(settings, number, now, clock) for number in range(settings.accounts))
 
 
-def _refuse_unknown(fields: Json, known: tuple[str, ...], own: tuple[str, ...]) -> None:
+def _check_names(fields: Json, known: tuple[str, ...], own: tuple[str, ...]) -> None:
     wrong = sorted(name for name in fields if name not in known or name in own)
     if wrong:
         raise ValueError(f"{', '.join(wrong)} cannot be set; known: {', '.join(f for f in known if f not in own)}.")
@@ -193,8 +193,8 @@ def _make_posts(rng: random.Random, settings: Settings, now: int) -> dict[int, i
 
 
 def _share_seconds(times: list[int], size: int) -> list[int]:
-    """Let runs of `size` posts share one second: across the edge of the first page, and at places after it."""
-    step = max(len(times) // _PLACES_OF_SHARED_SECONDS, _PAGE_EDGE + size)
+    """Make groups of `size` posts share one second: across the edge of the first page, and at later positions."""
+    step = max(len(times) // _SHARED_SECOND_GROUPS, _PAGE_EDGE + size)
     for start in range(max(0, _PAGE_EDGE - (size + 1) // 2), len(times), step):
         run = times[start : start + size]
         times[start : start + size] = run[:1] * len(run)
@@ -202,7 +202,7 @@ def _share_seconds(times: list[int], size: int) -> list[int]:
 
 
 def _new_id(rng: random.Random, create_time: int, taken: dict[int, int], settings: Settings) -> int:
-    """A number of 19 digits that holds a time (s) in its upper 32 bits: the create_time, or one shortly before it."""
+    """A 19-digit number with a time (s) in its upper 32 bits: the create_time, or one shortly before it."""
     time = create_time - rng.randint(*_ID_LAG) if settings.id_lag else create_time
     while (video_id := time << 32 | rng.getrandbits(32)) in taken:
         pass

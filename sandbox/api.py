@@ -33,7 +33,7 @@ Endpoint = Callable[[World, Request, str], Response]
 
 def user_info(world: World, request: Request, log_id: str) -> Response:
     """`GET /v2/user/info/?fields=a,b`."""
-    grant = _admit(world, request, "GET")
+    grant = _accept(world, request, "GET")
     fields = read_fields(request, USER_FIELDS, world.settings)
     _require_scopes(world, grant, {SCOPE_OF_USER_FIELD[field] for field in fields})
     user = grant.account.user
@@ -42,16 +42,16 @@ def user_info(world: World, request: Request, log_id: str) -> Response:
 
 def video_list(world: World, request: Request, log_id: str) -> Response:
     """`POST /v2/video/list/?fields=a,b` with `{"cursor": <ms>, "max_count": <1 to 20>}`."""
-    grant = _admit(world, request, "POST")
+    grant = _accept(world, request, "POST")
     fields = read_fields(request, VIDEO_FIELDS, world.settings)
     body = read_json_object(request, ("cursor", "max_count"))
     cursor, size = read_cursor(body), read_page_size(body)
     _require_scopes(world, grant, {VIDEO_SCOPE})
     timeline = grant.account.timeline
-    # Pinned videos come on top of the page and leave its cursor alone.
+    # Pinned videos come on top of the page and do not affect its cursor.
     pinned = grant.account.pinned_ids(first_page=cursor is None)
     if world.settings.pins_counted:
-        # A later page keeps a place for another video: one full of pinned ones would not lead on.
+        # A later page keeps room for another video: the cursor of a page full of pinned ones would not move.
         pinned = pinned[: size if cursor is None else size - 1]
         size -= len(pinned)
     start, stop = find_page(timeline, cursor, size, world.settings)
@@ -63,12 +63,12 @@ def video_list(world: World, request: Request, log_id: str) -> Response:
 
 def video_query(world: World, request: Request, log_id: str) -> Response:
     """`POST /v2/video/query/?fields=a,b` with `{"filters": {"video_ids": [up to 20]}}`."""
-    grant = _admit(world, request, "POST")
+    grant = _accept(world, request, "POST")
     fields = read_fields(request, VIDEO_FIELDS, world.settings)
     body = read_json_object(request, ("filters",))
     asked = read_video_ids(body, numbers=world.settings.ids_as_numbers)
     _require_scopes(world, grant, {VIDEO_SCOPE})
-    # An unknown or foreign id is left out silently.
+    # TikTok silently drops unknown and foreign ids.
     ids = [video_id for video_id in dict.fromkeys(asked) if video_id in grant.account]
     return _videos(world, grant, ids, fields, {"cursor": 0, "has_more": False}, log_id)
 
@@ -80,8 +80,8 @@ ENDPOINTS: dict[str, Endpoint] = {
 }
 
 
-def _admit(world: World, request: Request, method: str) -> Grant:
-    """The checks that come before the parameters: method, token, rate limit."""
+def _accept(world: World, request: Request, method: str) -> Grant:
+    """Accept a request or raise: checks method, token and rate limit, before the parameters."""
     if request.method != method:
         raise wrong_method(request, method)
     header = request.headers.get("Authorization", "")
@@ -89,7 +89,7 @@ def _admit(world: World, request: Request, method: str) -> Grant:
     if scheme != "Bearer" or not token:
         raise data_error("access_token_invalid", violation="the header 'Authorization: Bearer <token>' is missing")
     grant = world.tokens.bearer(token)
-    world.rate_limits.admit(request.path)
+    world.rate_limits.accept(request.path)
     return grant
 
 

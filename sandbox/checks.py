@@ -1,4 +1,4 @@
-"""What the documentation asks of a request to a data endpoint; anything else is a violation."""
+"""Checks of requests to data endpoints against the documentation; anything undocumented is a violation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.settings import Settings
 
 
 def problem_with_names(kind: str, names: Iterable[str], known: Collection[str]) -> str | None:
-    """Say what is wrong with parameter names: unknown or repeated ones."""
+    """Describe the first unknown or repeated parameter name."""
     seen: set[str] = set()
     for name in names:
         if name not in known:
@@ -29,27 +29,27 @@ def problem_with_names(kind: str, names: Iterable[str], known: Collection[str]) 
     return None
 
 
-def refuse(problem: str | None) -> None:
-    """Refuse the request when there is a problem."""
+def reject_if(problem: str | None) -> None:
+    """Reject the request if there is a problem."""
     if problem:
         raise bad_params(problem)
 
 
 def read_fields(request: Request, known: Collection[str], settings: Settings) -> tuple[str, ...]:
-    """The fields asked for in the query."""
-    refuse(problem_with_names("query parameter", (name for name, _ in request.query_pairs), ("fields",)))
+    """The requested fields, from the query."""
+    reject_if(problem_with_names("query parameter", (name for name, _ in request.query_pairs), ("fields",)))
     text = request.query.get("fields", "")
     if not text:
         raise bad_params("query parameter 'fields' is missing")
     fields = tuple(text.split(","))
-    refuse(next((f"unknown field '{field}'" for field in fields if field not in known), None))
-    _refuse_by_settings(request, fields, settings)
+    reject_if(next((f"unknown field '{field}'" for field in fields if field not in known), None))
+    _reject_by_settings(request, fields, settings)
     return fields
 
 
-def _refuse_by_settings(request: Request, fields: tuple[str, ...], settings: Settings) -> None:
-    """Refuse what the documentation allows and TikTok may refuse all the same: no violation."""
-    # The message that TikTok is reported to send: it took the encoded list for a missing one.
+def _reject_by_settings(request: Request, fields: tuple[str, ...], settings: Settings) -> None:
+    """Reject documented requests that TikTok may reject anyway; these are not violations."""
+    # The message that TikTok reportedly sends: it did not decode the list and took it for missing.
     if settings.refuse_encoded_commas and "%2c" in request.raw_query.lower():
         raise data_error("invalid_params", "Fields is required")
     if set(fields) & set(settings.refused_fields):
@@ -57,18 +57,18 @@ def _refuse_by_settings(request: Request, fields: tuple[str, ...], settings: Set
 
 
 def read_json_object(request: Request, known: Collection[str]) -> Json:
-    """The JSON object in the body, with known keys only; an empty body stands for an empty object."""
+    """The JSON object in the body, with known keys only; an empty body means an empty object."""
     if request.content_type != JSON_TYPE:
         raise bad_params(f"Content-Type must be {JSON_TYPE}, not '{request.content_type}'")
     body = {} if request.body is None else request.body
     if not isinstance(body, dict):
         raise bad_params("the body must be a JSON object")
-    refuse(problem_with_names("key of the body", body, known))
+    reject_if(problem_with_names("key of the body", body, known))
     return body
 
 
 def read_page_size(body: Json) -> int:
-    """`max_count`: number of videos asked for."""
+    """`max_count`: the requested number of videos."""
     size = body.get("max_count", DEFAULT_PAGE_SIZE)
     if not _is_integer(size) or not 1 <= size <= MAX_PAGE_SIZE:
         raise bad_params(f"max_count must be an integer from 1 to {MAX_PAGE_SIZE}, not {size!r}")
@@ -76,7 +76,7 @@ def read_page_size(body: Json) -> int:
 
 
 def read_cursor(body: Json) -> int | None:
-    """`cursor` in ms; None stands for the newest video."""
+    """`cursor` in ms; None means from the newest video."""
     cursor = body.get("cursor", 0)
     if not _is_integer(cursor):
         raise bad_params(f"cursor must be an integer, not {cursor!r}")
@@ -86,11 +86,11 @@ def read_cursor(body: Json) -> int | None:
 
 
 def read_video_ids(body: Json, *, numbers: bool) -> list[int]:
-    """The video ids of a query; `numbers` allows them as JSON numbers too."""
+    """The video ids of a query; `numbers` also allows JSON numbers."""
     filters = body.get("filters")
     if not isinstance(filters, dict):
         raise bad_params("key 'filters' of the body must be an object")
-    refuse(problem_with_names("key of filters", filters, ("video_ids",)))
+    reject_if(problem_with_names("key of filters", filters, ("video_ids",)))
     ids = filters.get("video_ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_QUERY_IDS:
         raise bad_params(f"filters.video_ids must be a list of 1 to {MAX_QUERY_IDS} ids")
@@ -106,12 +106,12 @@ def _read_video_id(video_id: Any, *, numbers: bool) -> int:
 
 
 def _is_integer(value: Any) -> bool:
-    # true is an int in Python, not in JSON.
+    # In Python, True is an int; in JSON, true is not a number.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def wrong_method(request: Request, expected: str) -> SandboxError:
-    """The refusal of a method that the endpoint does not have."""
-    # Seen live: TikTok has nothing at the profile's path for a POST.
+    """The error for a method that the endpoint does not support."""
+    # Seen live: a POST to the profile's path gets 404.
     status = 404 if (request.method, request.path) == ("POST", USER_INFO_PATH) else None
     return bad_params(f"the method must be {expected}, not {request.method}", status=status)

@@ -1,4 +1,4 @@
-"""The smallest client of the API, for tests of the sandbox itself: sends what it is told, right or wrong."""
+"""A minimal API client for tests of the sandbox itself: it also sends invalid requests."""
 
 from __future__ import annotations
 
@@ -39,22 +39,24 @@ class Client:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header that carries the access token."""
+        """The header with the access token."""
         return {"Authorization": f"Bearer {self.access_token}"}
 
     def user_info(self, fields: Sequence[str] = ("open_id",)) -> requests.Response:
-        """Ask for the user."""
+        """Request the profile."""
         return self.send("GET", USER_INFO_PATH, params={"fields": ",".join(fields)}, headers=self.bearer)
 
     def video_list(self, fields: Sequence[str] = ("id", "create_time"), **body: Any) -> requests.Response:
-        """Ask for one page; `body` is `cursor` (ms) and `max_count`."""
+        """Request one page; `body` is `cursor` (ms) and `max_count`."""
         params = {"fields": ",".join(fields)}
         return self.send("POST", VIDEO_LIST_PATH, params=params, json=body, headers=self.bearer)
 
-    def pages(self, fields: Sequence[str] = VIDEO_FIELDS, max_count: int = 20, most: int = 1_000) -> Iterator[Json]:
-        """`data` of each page from the newest video until `has_more` is false, `most` pages at most."""
+    def pages(
+        self, fields: Sequence[str] = VIDEO_FIELDS, max_count: int = 20, max_pages: int = 1_000
+    ) -> Iterator[Json]:
+        """`data` of each page from the newest video until `has_more` is false, at most `max_pages`."""
         body: Json = {"max_count": max_count}
-        for _ in range(most):
+        for _ in range(max_pages):
             data: Json = self.video_list(fields, **body).json()["data"]
             yield data
             if not data["has_more"]:
@@ -62,10 +64,10 @@ class Client:
             body["cursor"] = data["cursor"]
 
     def token(self, **form: str) -> requests.Response:
-        """Ask the token endpoint, with the right client key and secret."""
+        """Send a form to the token endpoint, with the correct client key and secret."""
         client = {"client_key": self._sandbox.client_key, "client_secret": self._sandbox.client_secret}
         return self.send("POST", TOKEN_PATH, data={**client, **form})
 
     def refresh(self, refresh_token: str) -> requests.Response:
-        """Trade a refresh token for new tokens."""
+        """Exchange a refresh token for new tokens."""
         return self.token(grant_type="refresh_token", refresh_token=refresh_token)

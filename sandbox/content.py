@@ -1,6 +1,6 @@
-"""What is in an account: one table of fields each for users and videos.
+"""The contents of an account: a table of fields for users and one for videos.
 
-Every value follows from a seed, so nothing needs to be stored. A new field of TikTok's is a new line in a table.
+Every value follows from a seed, so nothing needs to be stored. For a new TikTok field, add a line to a table.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _AIGC_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Person:
-    """What the user fields are made of.
+    """Inputs of the user fields.
 
     Attributes:
         number: the account's number, from 0.
-        opaque: 32 characters of which identifiers are made.
+        opaque: 32 characters for identifiers.
     """
 
     rng: random.Random
@@ -66,8 +66,8 @@ class Person:
         return f"sandbox.person{self.number}"
 
 
-# Every user field, by the scope that it needs, with how its value is made. The order counts twice: it is that of
-# `facts.USER_FIELDS`, and a function that draws from `rng` changes what comes after it.
+# Every user field by the scope that it needs, with a function that generates its value. The order matters twice:
+# `facts.USER_FIELDS` has the same order, and each draw from `rng` changes the values after it.
 USER: dict[str, dict[str, Callable[[Person], Any]]] = {
     BASIC_SCOPE: {
         "open_id": lambda person: _open_id(person),
@@ -87,7 +87,7 @@ USER: dict[str, dict[str, Callable[[Person], Any]]] = {
         "follower_count": lambda person: int(person.rng.lognormvariate(8, 2)),
         "following_count": lambda person: person.rng.randrange(2_000),
         "likes_count": lambda person: int(person.rng.lognormvariate(10, 2)),
-        # The account counts its videos itself.
+        # `Account.user` overrides it.
         "video_count": lambda person: 0,
     },
 }
@@ -95,12 +95,12 @@ USER: dict[str, dict[str, Callable[[Person], Any]]] = {
 
 @dataclass(frozen=True)
 class Post:
-    """What the video fields are made of.
+    """Inputs of the video fields.
 
     Attributes:
         create_time: in epoch s.
-        now: time at which the counts are as they are, in epoch s.
-        chance: a number from 0 to 1 that decides about rare things.
+        now: the time for which counts are computed, in epoch s.
+        chance: a number from 0 to 1 that selects rare cases.
     """
 
     rng: random.Random
@@ -115,11 +115,11 @@ class Post:
 
     @property
     def page(self) -> str:
-        """Where the video is to be seen."""
+        """The video's public URL."""
         return f"https://www.tiktok.com/@{self.username}/video/{self.video_id}"
 
 
-# Every video field with how its value is made; the order counts as for USER.
+# Every video field with a function that generates its value; the order matters as in USER.
 VIDEO: dict[str, Callable[[Post], Any]] = {
     "id": lambda post: str(post.video_id),
     "create_time": lambda post: post.create_time,
@@ -159,7 +159,7 @@ def make_video(video_id: int, create_time: int, username: str, now: int) -> Json
 
 
 def _open_id(person: Person) -> str:
-    """One of the three forms that have been recorded: an open_id is opaque."""
+    """One of the three recorded forms; an open_id is opaque."""
     uuid = _uuid(person.rng)
     return (f"-000{person.opaque}", uuid, f"_000{person.opaque}")[person.number % 3]
 
@@ -177,7 +177,7 @@ def _caption(rng: random.Random, chance: float) -> str:
 
 
 def _views(rng: random.Random, age: int) -> int:
-    """Lifetime views of a post that is `age` s old: most of them come in its first weeks."""
+    """Lifetime views of a post that is `age` s old; most views come in the first weeks."""
     reach = 50 + 200_000 * rng.random() ** 6
     days = max(0, age) / _SECONDS_PER_DAY
     return int(reach * (1 - math.exp(-days / 20)) + days * 0.2)
@@ -203,7 +203,7 @@ def _embed_html(post: Post) -> str:
         f'<a target="_blank" title="♬ original sound - {username}" '
         f'href="https://www.tiktok.com/music/original-sound-{video_id}">♬ original sound - {username}</a> '
         f'</section> </blockquote> <script async src="https://www.tiktok.com/embed.js"></script>'
-        # Padding up to the recorded size of 1-2 KB, which is most of what a page weighs.
+        # Padding to the recorded size of 1-2 KB, which is most of a page's size.
         f"<!-- {'sandbox ' * 60}-->"
     )
 

@@ -1,4 +1,4 @@
-"""What the benchmarks ask a sandbox in another process for, over HTTP; these requests are not logged."""
+"""Control requests of the benchmarks, over HTTP, to a sandbox in another process; they are not logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Right responses that a fault spoils: the body, the status or the headers as the client gets to read them."""
+"""Faults that corrupt a valid response: its body, status or headers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from sandbox.messages import HTML_TYPE, Json, Response, encode_json
 
-_ODD_HEADERS = {"ratelimit-remaining": "100, 100;w=60", "ratelimit-reset": "soon"}
+_INVALID_LIMIT_HEADERS = {"ratelimit-remaining": "100, 100;w=60", "ratelimit-reset": "soon"}
 _LONG_NUMBER = b"7" * 5_000
-# Where a broken caption or bio is looked for; each response has the last one.
+# Where to insert an invalid byte; every response contains the last one.
 _TEXTS = (b'"title":"', b'"video_description":"', b'"bio_description":"', b'"message":"')
 
 
-def as_read(name: str | None, response: Response) -> Response:
-    """The response as the client gets to read it, which is also what the log keeps."""
+def as_received(name: str | None, response: Response) -> Response:
+    """The response as the client receives it; the log has this one too."""
     if name in _ANY_RESPONSE:
         return _ANY_RESPONSE[name](response)
     if name in _GOOD_RESPONSE and response.error_code is None:
@@ -34,7 +34,7 @@ def _with_status(status: int, response: Response) -> Response:
 
 
 def _with_long_number(response: Response) -> Response:
-    # Not with `json`: Python refuses to write such a number, just as it refuses to read one.
+    # Not with `json`: Python can neither write nor read such a long number.
     return replace(response, body=response.body.replace(b'"error":{', b'"error":{"ts":' + _LONG_NUMBER + b",", 1))
 
 
@@ -78,11 +78,11 @@ _ANY_RESPONSE: dict[str | None, Callable[[Response], Response]] = {
     "reset_middle": lambda response: replace(response, videos=()),
     "token_lost": lambda response: replace(response, status=0, videos=()),
 }
-# These take for granted that there is data to spoil.
+# These need a response with data to corrupt.
 _GOOD_RESPONSE: dict[str | None, Callable[[Response], Response]] = {
     **{name: partial(_with_payload, change) for name, change in _PAYLOAD_CHANGES.items()},
     **{f"ok_{status}": partial(_with_status, status) for status in (403, 500, 503)},
     "long_number": _with_long_number,
     "invalid_utf8": _with_invalid_byte,
-    "odd_headers": lambda response: replace(response, headers=_ODD_HEADERS),
+    "odd_headers": lambda response: replace(response, headers=_INVALID_LIMIT_HEADERS),
 }

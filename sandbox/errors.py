@@ -1,4 +1,4 @@
-"""Everything the sandbox refuses: one class, serialized in one place."""
+"""All errors of the sandbox: one class, serialized in one place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN_ERRORS = {
     "unauthorized_client": "The client is not authorized to use this grant type.",
     "unsupported_grant_type": "The grant type is not supported.",
     "access_denied": "The user denied the request.",
-    "server_error": "The server met an error. Please try again later.",
+    "server_error": "The server encountered an error. Please try again later.",
     "temporarily_unavailable": "The server is temporarily unavailable. Please try again later.",
 }
 
@@ -38,12 +38,12 @@ _WITHOUT_DATA = ("scope_not_authorized",)
 
 
 class SandboxError(Exception):
-    """The request is refused with this code, HTTP status and message.
+    """A rejected request: code, HTTP status and message.
 
     Attributes:
-        status: HTTP status; None leaves it to the code and the settings.
-        form: which of TikTok's three ways of showing an error is used.
-        violation: what the client did wrong; None when it is not the client's mistake.
+        status: HTTP status; None for the default of the code and the settings.
+        form: which of TikTok's three error formats is used.
+        violation: what the client did wrong; None if it isn't the client's fault.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class SandboxError(Exception):
         self.violation = violation
 
     def response(self, settings: Settings, log_id: str) -> Response:
-        """Serialize the error as TikTok shows it."""
-        kept = {"error_code": self.code, "violation": self.violation}
+        """Serialize the error in TikTok's format."""
+        logged = {"error_code": self.code, "violation": self.violation}
         status = self.status or self._usual_status(settings)
         if self.form == "page":
-            return html_response(pages.error_page(self.code, self.message, log_id), status, **kept)
-        return json_response(self._payload(log_id), status, **kept)
+            return html_response(pages.error_page(self.code, self.message, log_id), status, **logged)
+        return json_response(self._payload(log_id), status, **logged)
 
     def _usual_status(self, settings: Settings) -> int:
         if self.form == "data":
@@ -79,32 +79,32 @@ class SandboxError(Exception):
 def data_error(
     code: str, message: str = "", *, status: int | None = None, violation: str | None = None
 ) -> SandboxError:
-    """An error of a data endpoint, with the code's usual message unless another is given."""
+    """An error of a data endpoint, by default with the code's usual message."""
     return SandboxError(code, message or DATA_ERRORS[code][1], "data", status, violation)
 
 
 def token_error(
     code: str, message: str = "", *, status: int | None = None, violation: str | None = None
 ) -> SandboxError:
-    """An error of the token endpoint, with the value's usual description unless another is given."""
+    """An error of the token endpoint, by default with the usual description."""
     return SandboxError(code, message or TOKEN_ERRORS[code], "token", status, violation)
 
 
 def page_error(code: str, message: str, *, violation: str | None = None) -> SandboxError:
-    """An error that the person in front of the consent page gets to see."""
+    """An error that the consent page shows to the person."""
     return SandboxError(code, message, "page", violation=violation)
 
 
 def bad_params(message: str, status: int | None = None) -> SandboxError:
-    """A request to a data endpoint that the documentation rules out."""
+    """An undocumented request to a data endpoint."""
     return data_error("invalid_params", message, status=status, violation=message)
 
 
 def bad_token_request(message: str) -> SandboxError:
-    """A request to the token endpoint that the documentation rules out."""
+    """An undocumented request to the token endpoint."""
     return token_error("invalid_request", message, violation=message)
 
 
 def bad_page_request(message: str) -> SandboxError:
-    """A request for the consent page that the documentation rules out."""
+    """An undocumented request for the consent page."""
     return page_error("invalid_request", message, violation=message)

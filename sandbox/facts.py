@@ -13,7 +13,7 @@ VIDEO_QUERY_PATH = "/v2/video/query/"
 DATA_PATHS = (USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUERY_PATH)
 PATHS = (AUTHORIZE_PATH, TOKEN_PATH, *DATA_PATHS)
 
-# What TikTok's page calls the part of a request that it refuses.
+# TikTok's error page names the invalid part of a request with one of these.
 ERROR_TYPES = ("client_key", "redirect_uri", "code_challenge", "scope")
 
 BASIC_SCOPE = content.BASIC_SCOPE
@@ -28,7 +28,7 @@ VIDEO_FIELDS = tuple(content.VIDEO)
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 20
 MAX_QUERY_IDS = 20
-# A Unix time below this is read as seconds: as milliseconds it would lie before September 2001.
+# A smaller Unix time must be in seconds: in milliseconds it would be before September 2001.
 FIRST_PLAUSIBLE_MILLISECOND = 10**12
 
 CODE_LIFETIME = 300  # s

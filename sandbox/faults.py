@@ -1,4 +1,4 @@
-"""Failures that a test asks for by name, and which path has which. README.md says what each does."""
+"""Faults that a test requests by name, and the paths that support them. README.md describes each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sandbox.errors import DATA_ERRORS, TOKEN_ERRORS, SandboxError, data_error, 
 from sandbox.facts import DATA_PATHS, PATHS, TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
 from sandbox.messages import Response, html_response, json_response, redirect
 
-# The faults of a data endpoint that a repeated request gets past.
-PASSING = (
+# Faults of a data endpoint that a retry gets past.
+TRANSIENT = (
     "rate_limited",
     "http_500",
     "error_in_200",
@@ -24,16 +24,15 @@ PASSING = (
     "reset_middle",
 )
 
-_SPOILED_ANYWHERE = ("ok_403", "ok_500", "ok_503", "data_empty", "data_null", "data_missing", "long_number")
-_SPOILED_AT = {
+_CORRUPT_ANYWHERE = ("ok_403", "ok_500", "ok_503", "data_empty", "data_null", "data_missing", "long_number")
+_CORRUPT_AT = {
     VIDEO_LIST_PATH: ("videos_missing", "videos_null", "has_more_missing", "has_more_null", "has_more_text"),
     USER_INFO_PATH: ("user_missing", "user_without_open_id"),
 }
-# Further faults that a repeated request gets past: responses that look right at first. Those that only one path has
-# are not in the `names_for` of the others.
-SPOILED = (
-    *_SPOILED_ANYWHERE,
-    *(name for names in _SPOILED_AT.values() for name in names),
+# More faults that a retry gets past: responses that look valid at first. `names_for` has only those of its path.
+CORRUPT = (
+    *_CORRUPT_ANYWHERE,
+    *(name for names in _CORRUPT_AT.values() for name in names),
     "deep_json",
     "redirect_away",
     "bad_redirect",
@@ -43,8 +42,8 @@ ELSEWHERE_PATH = "/elsewhere"
 UNKNOWN = "something_new"
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 _DEPTH = 100_000
-# A host that opens a bracket and never closes it.
-_NO_URL = "http" + "://["
+# Its host has an opening bracket and no closing one.
+_INVALID_URL = "http" + "://["
 
 _DATA_FAULTS: dict[str, Callable[[], SandboxError]] = {
     "rate_limited": partial(data_error, "rate_limit_exceeded", status=429),
@@ -69,31 +68,31 @@ _GATEWAY_RESPONSES: dict[str, Response] = {
 _DATA_RESPONSES: dict[str, Response] = {
     "deep_json": Response(200, b"[" * _DEPTH + b"]" * _DEPTH),
     "redirect_away": redirect(ELSEWHERE_PATH, 307),
-    "bad_redirect": redirect(_NO_URL, 307),
+    "bad_redirect": redirect(_INVALID_URL, 307),
 }
-_RIGHT_BUT_ODD = ("invalid_utf8", "odd_headers")
+_VALID_BUT_UNUSUAL = ("invalid_utf8", "odd_headers")
 
 _ANYWHERE = (
     *("reset_before", "reset_middle", "hang", "trickle", "cut_off_json", "wrong_content_type"),
     *_GATEWAY_RESPONSES,
 )
-_DATA = (*_ANYWHERE, *_DATA_FAULTS, *_DATA_RESPONSES, *_SPOILED_ANYWHERE, *_RIGHT_BUT_ODD)
+_DATA = (*_ANYWHERE, *_DATA_FAULTS, *_DATA_RESPONSES, *_CORRUPT_ANYWHERE, *_VALID_BUT_UNUSUAL)
 _NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(PATHS, _ANYWHERE),
     **dict.fromkeys(DATA_PATHS, _DATA),
     TOKEN_PATH: (*_ANYWHERE, *_TOKEN_FAULTS, "token_lost", "token_limited"),
-    USER_INFO_PATH: (*_DATA, *_SPOILED_AT[USER_INFO_PATH]),
-    VIDEO_LIST_PATH: (*_DATA, *_SPOILED_AT[VIDEO_LIST_PATH], "without_id"),
+    USER_INFO_PATH: (*_DATA, *_CORRUPT_AT[USER_INFO_PATH]),
+    VIDEO_LIST_PATH: (*_DATA, *_CORRUPT_AT[VIDEO_LIST_PATH], "without_id"),
 }
 
 
 def names_for(path: str) -> tuple[str, ...]:
-    """Names of the faults that a path can meet."""
+    """Names of the faults that a path supports."""
     return _NAMES[path]
 
 
 def check_names(path: str, names: Iterable[str | None]) -> None:
-    """Refuse faults that would never be played."""
+    """Raise ValueError for faults that would never occur."""
     if path not in PATHS:
         raise ValueError(f"Unknown path {path!r}; known: {', '.join(PATHS)}.")
     known = names_for(path)
@@ -102,8 +101,8 @@ def check_names(path: str, names: Iterable[str | None]) -> None:
         raise ValueError(f"{path} has no fault {', '.join(map(repr, unknown))}; known: {', '.join(sorted(known))}.")
 
 
-def instead(name: str | None, path: str, log_id: str) -> Response | None:
-    """The response that a fault gives instead of the right one, or a raised error; None leaves the request alone."""
+def replacement(name: str | None, path: str, log_id: str) -> Response | None:
+    """The response that a fault returns instead of the valid one, or a raised error; None for neither."""
     if name == "token_limited":
         return json_response({"log_id": log_id, "open_id": ""})
     errors = _DATA_FAULTS if path in DATA_PATHS else _TOKEN_FAULTS

@@ -1,4 +1,4 @@
-"""What goes in and out of the endpoints: plain data, no server."""
+"""Requests and responses of the endpoints: plain data, no server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @dataclass(frozen=True)
 class Request:
-    """One request, read to its end.
+    """One request with its complete body.
 
     Attributes:
         query_pairs: names and values of the query, decoded once.
         raw: the body.
-        raw_query: the query as it came, still encoded.
+        raw_query: the query as received, still encoded.
     """
 
     method: str
@@ -37,12 +37,12 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """Query parameters; the last one counts where a name is repeated."""
+        """Query parameters; the last value wins if a name is repeated."""
         return dict(self.query_pairs)
 
     @cached_property
     def content_type(self) -> str:
-        """Media type of the body without its parameters, in lower case; empty when the header is missing."""
+        """Media type of the body without its parameters, in lower case; empty if the header is missing."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @cached_property
@@ -57,7 +57,7 @@ class Request:
 
     @cached_property
     def body(self) -> Any:
-        """Body as its content type promises: parsed JSON, a dict of form fields, or text; None when empty."""
+        """Body parsed by its content type: JSON, a dict of form fields, or text; None if empty."""
         if not self.raw:
             return None
         if self.content_type == FORM_TYPE:
@@ -70,7 +70,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One response, with what the log keeps of it."""
+    """One response, with fields for the log."""
 
     status: int
     body: bytes
@@ -81,16 +81,16 @@ class Response:
     violation: str | None = None
 
 
-def json_response(payload: Json, status: int = 200, **kept: Any) -> Response:
-    """A response with a JSON body; `kept` are further fields of `Response`."""
-    return Response(status, encode_json(payload).encode(), **kept)
+def json_response(payload: Json, status: int = 200, **logged: Any) -> Response:
+    """A response with a JSON body; `logged` are more fields of `Response`."""
+    return Response(status, encode_json(payload).encode(), **logged)
 
 
-def html_response(page: str, status: int = 200, **kept: Any) -> Response:
-    """A response with an HTML body; `kept` are further fields of `Response`."""
-    return Response(status, page.encode(), HTML_TYPE, **kept)
+def html_response(page: str, status: int = 200, **logged: Any) -> Response:
+    """A response with an HTML body; `logged` are more fields of `Response`."""
+    return Response(status, page.encode(), HTML_TYPE, **logged)
 
 
-def redirect(location: str, status: int = 302, **kept: Any) -> Response:
+def redirect(location: str, status: int = 302, **logged: Any) -> Response:
     """A redirect; TikTok's consent page sends it with 302."""
-    return Response(status, b"", HTML_TYPE, headers={"Location": location}, **kept)
+    return Response(status, b"", HTML_TYPE, headers={"Location": location}, **logged)

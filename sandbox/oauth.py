@@ -1,4 +1,4 @@
-"""Sign-in: the consent page and the token endpoint."""
+"""Authorization: the consent page and the token endpoint."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What an app asks of a person: a checked request for the consent page."""
+class AuthorizationRequest:
+    """A validated request for the consent page."""
 
     scopes: tuple[str, ...]
     redirect_uri: str
@@ -45,20 +45,22 @@ class Wish:
 
 
 def authorize(world: World, request: Request, log_id: str) -> Response:
-    """`GET` shows the consent page, `POST` takes the person's decision."""
-    wish = _read_wish(request)
-    if refused := [scope for scope in wish.scopes if scope not in world.settings.app_scopes]:
-        return _refused(wish, "invalid_scope", f"The app does not have the scope {', '.join(refused)}.", "scope")
+    """`GET` shows the consent page, `POST` submits the person's decision."""
+    authorization = _read_authorization_request(request)
+    if missing := [scope for scope in authorization.scopes if scope not in world.settings.app_scopes]:
+        return _error_redirect(
+            authorization, "invalid_scope", f"The app does not have the scope {', '.join(missing)}.", "scope"
+        )
     if request.method == "POST":
-        return _decide(world, request, wish)
+        return _decide(world, request, authorization)
     if request.method != "GET":
         raise bad_page_request(f"the method must be GET, not {request.method}")
     choices = [(account.open_id, account.user["display_name"]) for account in world.accounts]
-    return html_response(pages.consent_page(wish.scopes, choices))
+    return html_response(pages.consent_page(authorization.scopes, choices))
 
 
 def token(world: World, request: Request, log_id: str) -> Response:
-    """`POST /v2/oauth/token/`: a code or a refresh token for new tokens."""
+    """`POST /v2/oauth/token/`: exchange a code or a refresh token for new tokens."""
     form = _read_form(request)
     grant_type = form.get("grant_type")
     if grant_type not in _GRANT_PARAMETERS:
@@ -73,7 +75,7 @@ def token(world: World, request: Request, log_id: str) -> Response:
     return json_response(world.tokens.response(grant))
 
 
-def _read_wish(request: Request) -> Wish:
+def _read_authorization_request(request: Request) -> AuthorizationRequest:
     problem = problem_with_names("query parameter", (name for name, _ in request.query_pairs), _AUTHORIZE_PARAMETERS)
     query = request.query
     missing = [name for name in _AUTHORIZE_PARAMETERS[:5] if not query.get(name)]
@@ -86,11 +88,11 @@ def _read_wish(request: Request) -> Wish:
     local = _check_redirect(query["redirect_uri"])
     challenge = _read_challenge(query, required=local)
     scopes = _read_scopes(query["scope"])
-    return Wish(scopes, query["redirect_uri"], query["state"], challenge)
+    return AuthorizationRequest(scopes, query["redirect_uri"], query["state"], challenge)
 
 
 def _check_redirect(uri: str) -> bool:
-    """Refuse a redirect_uri that could not be registered; True for that of a desktop app."""
+    """Reject a redirect_uri that could not be registered; True for a desktop app's."""
     try:
         parts = urlsplit(uri)
         port = parts.port
@@ -125,30 +127,32 @@ def _read_scopes(text: str) -> tuple[str, ...]:
     return scopes
 
 
-def _decide(world: World, request: Request, wish: Wish) -> Response:
-    """Follow the consent page's form: `decision`, `account` and one `scope` for each switch that is on."""
+def _decide(world: World, request: Request, authorization: AuthorizationRequest) -> Response:
+    """Handle the consent page's form: `decision`, `account` and one `scope` for each switch that is on."""
     form = dict(request.form_pairs)
     if form.get("decision") not in ("authorize", "cancel", "other_account"):
         raise bad_page_request("the form has no decision")
     if form["decision"] == "other_account":
-        return _refused(wish, "access_denied", "The user is not in the sandbox.", "non_sandbox_target")
+        return _error_redirect(authorization, "access_denied", "The user is not in the sandbox.", "non_sandbox_target")
     on = {value for name, value in request.form_pairs if name == "scope"} | {BASIC_SCOPE}
-    granted = tuple(scope for scope in wish.scopes if scope in on)
+    granted = tuple(scope for scope in authorization.scopes if scope in on)
     account = world.account_by_open_id(form.get("account", world.accounts[0].open_id))
     if account is None:
         raise bad_page_request("the form names an unknown account")
     if form["decision"] == "cancel" or not granted:
-        return _refused(wish, "access_denied", "The user denied the request.")
-    code = world.tokens.issue_code(account, granted, wish.redirect_uri, wish.challenge)
-    query = urlencode({"code": code, "scopes": ",".join(granted), "state": wish.state})
-    return redirect(f"{wish.redirect_uri}?{query}")
+        return _error_redirect(authorization, "access_denied", "The user denied the request.")
+    code = world.tokens.issue_code(account, granted, authorization.redirect_uri, authorization.challenge)
+    query = urlencode({"code": code, "scopes": ",".join(granted), "state": authorization.state})
+    return redirect(f"{authorization.redirect_uri}?{query}")
 
 
-def _refused(wish: Wish, error: str, description: str, error_type: str = "") -> Response:
-    """Lead back to the app without a code; a refusal of the person's own has no `error_type`."""
-    query = {"error": error, "error_description": description, "error_type": error_type, "state": wish.state}
+def _error_redirect(
+    authorization: AuthorizationRequest, error: str, description: str, error_type: str = ""
+) -> Response:
+    """Redirect to the app without a code; if the person denied the request, there is no `error_type`."""
+    query = {"error": error, "error_description": description, "error_type": error_type, "state": authorization.state}
     given = {name: value for name, value in query.items() if value}
-    return redirect(f"{wish.redirect_uri}?{urlencode(given)}", error_code=error)
+    return redirect(f"{authorization.redirect_uri}?{urlencode(given)}", error_code=error)
 
 
 def _read_form(request: Request) -> dict[str, str]:

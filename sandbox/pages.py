@@ -1,4 +1,4 @@
-"""HTML of the consent page: no script, works by keyboard, readable in light and dark."""
+"""HTML of the consent page: no script, works by keyboard, supports light and dark mode."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def consent_page(scopes: Sequence[str], accounts: Sequence[tuple[str, str]]) -> 
     """The page on which a person chooses what an app may read.
 
     Args:
-        scopes: what the app asks for; each gets a switch that is on.
-        accounts: pairs of open_id and display name; a choice is shown when there is more than one.
+        scopes: the requested scopes; each gets a switch, on by default.
+        accounts: pairs of open_id and display name; with more than one, the page shows a choice.
     """
     return _page(
         "Let the app read your account?",
@@ -62,7 +62,7 @@ def consent_page(scopes: Sequence[str], accounts: Sequence[tuple[str, str]]) -> 
 
 
 def error_page(code: str, message: str, log_id: str) -> str:
-    """The page that a person sees when the app's request for consent is wrong."""
+    """The page that a person sees if the app's authorization request is invalid."""
     error_type = next((name for name in ERROR_TYPES if name in message), code)
     return _page(
         "We could not sign you in",
@@ -93,7 +93,7 @@ def _account_choice(accounts: Sequence[tuple[str, str]]) -> str:
 
 def _switch(scope: str) -> str:
     title, detail = SCOPE_TEXTS[scope]
-    # A disabled box is not sent, so the required scope travels in a hidden field.
+    # Browsers don't submit a disabled box, so a hidden field has the required scope.
     required = scope == BASIC_SCOPE
     hidden = f'<input type="hidden" name="scope" value="{scope}">' if required else ""
     state = "checked disabled" if required else "checked"

@@ -1,4 +1,4 @@
-"""The sandbox as a test sees it: start it, look into it, make it fail."""
+"""The sandbox's interface for tests: start it, inspect it, make it fail."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sandbox.tokens import Grant
 
 
 class Sandbox:
-    """A local TikTok, to be used as a context manager; every method may be called from any thread.
+    """A local TikTok, used as a context manager; every method is thread-safe.
 
     Args:
         settings: all switches; default: `Settings()`.
-        ssl_context: serves over https with it; the default is http.
+        ssl_context: for https; the default is http.
         switches: single switches by name, as a shorthand for `Settings(...)`.
     """
 
@@ -47,21 +47,21 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Serve; returns when requests get a response."""
+        """Start serving; returns when the server accepts requests."""
         self._server.start()
 
     def stop(self) -> None:
-        """Stop serving; requests in flight are dropped."""
+        """Stop serving and drop requests in flight."""
         self._server.stop()
 
     @property
     def base_url(self) -> str:
-        """Where the API, the consent page and the token endpoint are; empty before the start."""
+        """URL of the API, the consent page and the token endpoint; empty before the start."""
         return self._server.base_url
 
     @property
     def connections(self) -> int:
-        """TCP connections accepted since the start or the last reset; those kept open over a reset do not count."""
+        """TCP connections accepted since the start or the last reset; connections opened before a reset don't count."""
         with self._world.lock:
             return self._world.connections
 
@@ -76,18 +76,18 @@ class Sandbox:
         return self._world.accounts[0]
 
     def grant(self, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES) -> Grant:
-        """A person's consent, with the tokens that it leads to."""
+        """A person's consent, with its tokens."""
         with self._world.lock:
             return self._world.tokens.grant(account or self.account, _in_order(scopes))
 
     def config(self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any) -> Json:
-        """A connector config with the refresh token of a fresh consent."""
+        """A connector config with the refresh token of a new consent."""
         return {**self.grant(account, scopes).config, **top_level}
 
     def access_token_config(
         self, *, account: Account | None = None, scopes: Sequence[str] = ALL_SCOPES, **top_level: Any
     ) -> Json:
-        """A connector config with the access token of a fresh consent."""
+        """A connector config with the access token of a new consent."""
         token = self.grant(account, scopes).access_token
         return {"credentials": {"auth_type": "access_token", "access_token": token}, **top_level}
 
@@ -102,82 +102,82 @@ class Sandbox:
         return [entry for entry in self.requests if entry.path == path]
 
     def in_flight_peak(self, path: str) -> int:
-        """The largest number of requests to a path that were in flight at one time."""
+        """The largest number of concurrent requests to a path."""
         with self._world.lock:
             return self._world.in_flight_peaks[path]
 
     @property
     def violations(self) -> list[str]:
-        """What the client did against the documentation."""
+        """Requests that violate the documentation, one sentence each."""
         return [entry.violation for entry in self.requests if entry.violation]
 
     def check(self) -> None:
-        """Raise when the client did anything against the documentation."""
+        """Raise AssertionError if any request violated the documentation."""
         if self.violations:
             raise AssertionError("The client broke rules of TikTok's API:\n" + "\n".join(self.violations))
 
     def fail(self, path: str, *names: str | None) -> None:
-        """Let the next requests to a path meet these faults, one each; None lets one pass."""
+        """Make the next requests to a path fail with these faults, one each; None lets one request succeed."""
         check_names(path, names)
         with self._world.lock:
             self._world.faults.fail(path, names)
 
     def fail_on(self, path: str, names: Mapping[int, str]) -> None:
-        """Let the n-th request to a path, counted from 1 at the start or the last reset, meet a fault."""
+        """Make the n-th request to a path fail, counted from 1 since the start or the last reset."""
         check_names(path, names.values())
         with self._world.lock:
             self._world.faults.fail_on(path, names)
 
     def revoke_access_tokens(self) -> None:
-        """Let all access tokens stop working before their time."""
+        """Invalidate all access tokens before they expire."""
         with self._world.lock:
             self._world.tokens.revoke_access_tokens()
 
     def expire_refresh_tokens(self) -> None:
-        """Let all refresh tokens stop working."""
+        """Invalidate all refresh tokens."""
         with self._world.lock:
             self._world.tokens.expire_refresh_tokens()
 
     def token_response(self, **fields: Any) -> None:
-        """Put fields into all later token responses, in place of the usual ones; `MISSING` drops one.
+        """Override fields in all later token responses; `MISSING` drops one.
 
-        The tokens themselves stay as they are: with another `expires_in` they live as long as before.
+        The tokens themselves don't change: another `expires_in` does not change when they expire.
         """
         with self._world.lock:
             self._world.tokens.overrides.update(fields)
 
     def set_rate_limit(self, limit: int) -> None:
-        """Change the requests that one rate window allows, from now to the next reset; 0: no limit."""
+        """Change how many requests one rate window allows, until the next reset; 0: no limit."""
         with self._world.lock:
             self._world.rate_limits.set_limit(limit)
 
-    def refuse_between(self, path: str, start: float, end: float) -> None:
-        """Refuse every request to a data endpoint for the rate limit from `start` to `end`, until the next reset.
+    def reject_between(self, path: str, start: float, end: float) -> None:
+        """Reject every request to a data endpoint as rate-limited from `start` to `end`.
 
-        Both are in s of the sandbox's clock since the first request to the endpoint, which may come later. Several
-        periods add up.
+        Both are in s of the sandbox's clock since the first request to the endpoint, which may come later. Call it
+        again for more periods; a reset removes them all.
         """
         if path not in DATA_PATHS:
-            raise ValueError(f"{path} has no rate limit; those that have: {', '.join(DATA_PATHS)}.")
+            raise ValueError(f"{path} has no rate limit. Paths with one: {', '.join(DATA_PATHS)}.")
         with self._world.lock:
-            self._world.rate_limits.refuse_between(path, start, end)
+            self._world.rate_limits.reject_between(path, start, end)
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock forward by `seconds`: lifetimes of tokens and rate windows."""
+        """Move the sandbox's clock forward by `seconds`; affects token lifetimes and rate windows."""
         with self._world.lock:
             self._world.clock.advance(seconds)
 
     def reset(self) -> None:
-        """Forget all but the accounts.
+        """Reset everything but the accounts.
 
-        Gone are the log, faults, tokens, consents, rate windows, refused periods, moves of the clock and overrides.
+        Clears the log, faults, tokens, consents, rate windows, rejected periods, clock changes and overrides.
         """
         with self._world.lock:
             self._world.reset()
 
 
 def _in_order(scopes: Sequence[str]) -> tuple[str, ...]:
-    """The scopes in TikTok's order; ValueError for unknown ones."""
+    """The scopes in TikTok's order; raises ValueError for unknown ones."""
     if unknown := [scope for scope in scopes if scope not in ALL_SCOPES]:
         raise ValueError(f"scopes must be some of {', '.join(ALL_SCOPES)}, not {unknown}.")
     return tuple(scope for scope in ALL_SCOPES if scope in scopes)

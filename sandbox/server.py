@@ -1,4 +1,4 @@
-"""The HTTP server: routes requests to the endpoints and plays the faults, in a thread of its own."""
+"""The HTTP server: routes requests to the endpoints and applies faults, in its own thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox import control, faults, oauth, transport
 from sandbox.api import ENDPOINTS, Endpoint
-from sandbox.corrupt import as_read
+from sandbox.corrupt import as_received
 from sandbox.errors import SandboxError, bad_params
 from sandbox.facts import AUTHORIZE_PATH, TOKEN_PATH
 from sandbox.messages import Request, Response, json_response
@@ -26,10 +26,10 @@ _ROUTES: dict[str, Endpoint] = {
 }
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _HOST = "127.0.0.1"
-_BACKLOG = 128  # connections that wait to be accepted
-_TURNS_OF_ACCEPTING = 4  # turns of the event loop from an accepted connection to its protocol
+_BACKLOG = 128  # connections waiting to be accepted
+_ACCEPT_ITERATIONS = 4  # of the event loop, from an accepted connection to its protocol
 _START_TIMEOUT = 10.0  # s
-_SHUTDOWN_TIMEOUT = 0.2  # s that requests in flight get when the server stops
+_SHUTDOWN_TIMEOUT = 0.2  # s for requests in flight when the server stops
 
 
 class Server:
@@ -48,13 +48,13 @@ class Server:
         self.base_url = ""
 
     def start(self) -> None:
-        """Return when requests get a response."""
+        """Return when the server accepts requests."""
         self._thread.start()
         if not self._ready.wait(_START_TIMEOUT):
             raise TimeoutError("The sandbox did not start.")
 
     def stop(self) -> None:
-        """Drop what is in flight and return when the port is free."""
+        """Drop requests in flight and return when the port is free."""
         self._stop()
         self._thread.join()
 
@@ -79,7 +79,7 @@ class Server:
     async def _respond(self, web_request: web.BaseRequest) -> web.StreamResponse:
         try:
             request = await _read(web_request)
-        except ConnectionResetError:  # by a client that was killed while it sent its request
+        except ConnectionResetError:  # the client was killed while sending its request
             return transport.reset(web_request)
         if request.path == "/favicon.ico":
             return web.Response(status=204)
@@ -90,20 +90,24 @@ class Server:
         with self._world.lock:
             entry = self._world.arrive(request)
         try:
-            return await self._play(web_request, request, entry)
+            return await self._process(web_request, request, entry)
         finally:
             with self._world.lock:
                 self._world.leave(entry)
 
-    async def _play(self, web_request: web.BaseRequest, request: Request, entry: LoggedRequest) -> web.StreamResponse:
+    async def _process(
+        self, web_request: web.BaseRequest, request: Request, entry: LoggedRequest
+    ) -> web.StreamResponse:
         settings, fault = self._world.settings, entry.fault
         if settings.latency and request.path != AUTHORIZE_PATH:
             await asyncio.sleep(settings.latency)
         hung = fault == "hang"
-        if fault == "reset_before" or (hung and not await transport.wait_out(self._stopping, settings.hang_seconds)):
+        if fault == "reset_before" or (
+            hung and not await transport.wait_unless_stopped(self._stopping, settings.hang_seconds)
+        ):
             return transport.reset(web_request)
         with self._world.lock:
-            response = as_read(fault, _response(self._world, request, entry))
+            response = as_received(fault, _response(self._world, request, entry))
             self._world.record(entry, response)
         if settings.token_latency and request.path == TOKEN_PATH:
             await asyncio.sleep(settings.token_latency)
@@ -111,21 +115,21 @@ class Server:
 
 
 class _CountingServer(web.Server):
-    """A server that counts the connections that it accepts."""
+    """A server that counts its accepted connections."""
 
     def __init__(self, world: World, handler: _Handler) -> None:
         super().__init__(handler, access_log=None)
         self._world = world
 
     def __call__(self) -> web.RequestHandler:
-        """The protocol of a connection that was just accepted."""
+        """Create the protocol of a newly accepted connection."""
         with self._world.lock:
             self._world.connections += 1
         return super().__call__()
 
 
 async def _read(request: web.BaseRequest) -> Request:
-    """Read a request to its end."""
+    """Read a request with its complete body."""
     raw_query = request.raw_path.partition("?")[2]
     query = tuple(request.rel_url.query.items())
     return Request(request.method, request.path, query, request.headers, await request.read(), raw_query)
@@ -136,16 +140,16 @@ def _response(world: World, request: Request, entry: LoggedRequest) -> Response:
         endpoint = _ROUTES.get(request.path)
         if endpoint is None:
             raise bad_params("the path is unknown", status=404)
-        other = faults.instead(entry.fault, request.path, entry.log_id)
+        other = faults.replacement(entry.fault, request.path, entry.log_id)
         return other or endpoint(world, request, entry.log_id)
     except SandboxError as error:
         return error.response(world.settings, entry.log_id)
 
 
 async def _stop_accepting(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
-    """Accept no more, and finish what is accepted: a server that closes meanwhile would leave sockets open."""
+    """Stop accepting and finish accepted connections; otherwise, closing the server would leak sockets."""
     loop.remove_reader(listening)
-    for _ in range(_TURNS_OF_ACCEPTING):
+    for _ in range(_ACCEPT_ITERATIONS):
         await asyncio.sleep(0)
 
 

@@ -1,4 +1,4 @@
-"""Every switch of the sandbox, in one place."""
+"""All switches of the sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.facts import ALL_SCOPES, USER_FIELDS, VIDEO_FIELDS
 
 SECONDS_PER_YEAR = 31_557_600
 SCOPE_ERRORS = ("scope_not_authorized", "scope_permission_missed")
-# What a response makes of a cursor in ms, by the value of `cursor_form`.
+# Converts a cursor in ms to its form in a response, by the value of `cursor_form`.
 CURSOR_FORMS: dict[str, Callable[[int], Any]] = {
     "number": lambda cursor: cursor,
     "text": str,
@@ -24,32 +24,26 @@ CURSOR_FORMS: dict[str, Callable[[int], Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the sandbox holds and how it behaves where TikTok's own behaviour is unknown or has changed.
+    """The sandbox's content, and its behaviour where TikTok's is unknown or has changed.
 
-    The note beside a field is the help of its command line flag.
+    A field's annotation is the help of its command line flag.
     """
 
-    seed: Annotated[int, "number from which all accounts are made; with the same `now` the videos are the same too"] = 7
+    seed: Annotated[int, "seed of all accounts; with the same `now`, the videos are the same too"] = 7
     accounts: Annotated[int, "number of accounts"] = 1
     videos: Annotated[int, "number of public videos of each account"] = 100
     years: Annotated[float, "length of each account's history before `now`, in years"] = 3.0
-    now: Annotated[int | None, "time at which the sandbox's clock starts, in epoch s; none: the time of the start"] = (
-        None
-    )
-    growing: Annotated[bool, "all counts of videos grow with the sandbox's clock, by the full hour"] = False
+    now: Annotated[int | None, "start of the sandbox's clock, in epoch s; none: the current time"] = None
+    growing: Annotated[bool, "all counts of videos grow every hour of the sandbox's clock"] = False
     same_second: Annotated[int, "number of videos that share one second, at a few places, one across a page edge"] = 3
     ids_as_numbers: Annotated[bool, "send video ids as JSON numbers"] = False
     id_lag: Annotated[
-        bool, "the time in an id's upper 32 bits lags create_time by 3 to 59 s, so that ids and times sort differently"
+        bool, "the time in an id's upper 32 bits lags create_time by 3 to 59 s, so ids and times sort differently"
     ] = False
-    missing_counts: Annotated[float, "share (0 to 1) of an account's videos, the oldest, that have no `view_count`"] = (
-        0.0
-    )
+    missing_counts: Annotated[float, "share (0 to 1) of the account's videos without `view_count`, the oldest"] = 0.0
 
     latency: Annotated[float, "s that each API request takes"] = 0.0
-    token_latency: Annotated[float, "s that the token endpoint takes to respond after it has exchanged the tokens"] = (
-        0.0
-    )
+    token_latency: Annotated[float, "s between a token exchange and the token endpoint's response"] = 0.0
     hang_seconds: Annotated[float, "s without a response under the fault `hang`"] = 30.0
     trickle_seconds: Annotated[float, "s over which the fault `trickle` spreads a response body"] = 300.0
     rate_limit: Annotated[int, "requests to one endpoint that one rate window allows; 0: no limit"] = 600
@@ -57,49 +51,49 @@ class Settings:
     rate_fixed_windows: Annotated[
         bool, "rate windows start at multiples of `rate_window` of the sandbox's clock, instead of sliding"
     ] = False
-    count_refused: Annotated[bool, "requests refused for the rate limit count into the window too"] = False
+    count_refused: Annotated[bool, "rate-limited requests count toward the limit too"] = False
     rate_lock: Annotated[
-        float, "s that an endpoint stays locked once the limit is hit; each request meanwhile doubles the rest; 0: off"
+        float, "s that an endpoint stays locked after the limit is hit; each request doubles the remaining time; 0: off"
     ] = 0.0
 
-    access_token_lifetime: Annotated[int, "s that an access token works"] = 7_200
-    refresh_token_lifetime: Annotated[int, "s that a refresh token works"] = 180 * 86_400
-    refresh_prolongs: Annotated[bool, "a refresh starts the refresh token's lifetime anew"] = False
-    rotate_refresh_tokens: Annotated[bool, "a refresh gives a new refresh token and ends the old one"] = True
+    access_token_lifetime: Annotated[int, "s until an access token expires"] = 7_200
+    refresh_token_lifetime: Annotated[int, "s until a refresh token expires"] = 180 * 86_400
+    refresh_prolongs: Annotated[bool, "a refresh restarts the refresh token's lifetime"] = False
+    rotate_refresh_tokens: Annotated[bool, "a refresh returns a new refresh token and invalidates the old one"] = True
     fixed_tokens: Annotated[
         bool,
-        "each account starts with a consent whose tokens are the same in each run: `act.sandbox.0`, `rft.sandbox.0`",
+        "each account starts with a consent and fixed tokens: `act.sandbox.0`, `rft.sandbox.0`",
     ] = False
-    app_scopes: Annotated[tuple[str, ...], "scopes that the app has, comma-separated"] = ALL_SCOPES
+    app_scopes: Annotated[tuple[str, ...], "the app's scopes, comma-separated"] = ALL_SCOPES
 
     token_error_status: Annotated[int, "HTTP status of errors of the token endpoint"] = 400
     data_error_status: Annotated[int | None, "HTTP status of all data errors; none: each code's own"] = None
     scope_error: Annotated[str, "code of the error for a scope that was not granted"] = "scope_not_authorized"
-    refused_fields: Annotated[tuple[str, ...], "fields refused with `invalid_params`, comma-separated"] = ()
-    refuse_encoded_commas: Annotated[bool, "refuse `fields` with `%2C` for the comma with `invalid_params`"] = False
-
-    cursor_inclusive: Annotated[bool, "a page also holds the videos of the cursor's own second"] = False
-    cursor_milliseconds: Annotated[
-        bool, "posts have a time in real milliseconds, in which cursors are returned and compared"
-    ] = False
-    cursor_form: Annotated[str, f"form of the cursor in responses: {', '.join(CURSOR_FORMS)}"] = "number"
-    pins_counted: Annotated[bool, "pinned posts take up places of `max_count`, instead of coming in addition"] = False
-    split_seconds: Annotated[bool, "cut a page at its size even between two videos of one second"] = False
-    short_pages: Annotated[bool, "pages hold fewer videos than asked for although more follow"] = False
-    empty_pages: Annotated[bool, "now and then a page is empty although more follow; its cursor moves"] = False
-    empty_first_page: Annotated[bool, "the page without a cursor is empty although videos follow; its cursor moves"] = (
+    refused_fields: Annotated[tuple[str, ...], "fields rejected with `invalid_params`, comma-separated"] = ()
+    refuse_encoded_commas: Annotated[bool, "reject `fields` with commas encoded as `%2C`, with `invalid_params`"] = (
         False
     )
+
+    cursor_inclusive: Annotated[bool, "a page includes the videos of the cursor's own second"] = False
+    cursor_milliseconds: Annotated[
+        bool, "posts have a time with milliseconds; cursors are returned and compared in it"
+    ] = False
+    cursor_form: Annotated[str, f"form of the cursor in responses: {', '.join(CURSOR_FORMS)}"] = "number"
+    pins_counted: Annotated[bool, "pinned posts count toward `max_count`, instead of adding to it"] = False
+    split_seconds: Annotated[bool, "cut a page at its size even between two videos of one second"] = False
+    short_pages: Annotated[bool, "pages have fewer videos than requested although more follow"] = False
+    empty_pages: Annotated[bool, "some pages are empty although more follow; the cursor moves"] = False
+    empty_first_page: Annotated[bool, "the first page is empty although videos follow; the cursor moves"] = False
     stuck_cursor: Annotated[bool, "the cursor does not move although more videos follow"] = False
     gone_without_cursor: Annotated[bool, "no cursor although more videos follow"] = False
 
     def __post_init__(self) -> None:
-        """Refuse what could not be served, so that a test fails where the mistake was made."""
+        """Raise ValueError for invalid settings, so that a test fails where the mistake is."""
         for problem in (*self._problems(), *self._unknown_names()):
             raise ValueError(problem)
 
     def _problems(self) -> list[str]:
-        """Sentences that each name the fields at fault."""
+        """Sentences that name the invalid fields."""
         found = {
             "accounts must be at least 1": self.accounts < 1,
             "videos must not be negative": self.videos < 0,
@@ -118,7 +112,7 @@ class Settings:
         return [text for text, wrong in found.items() if wrong]
 
     def _unknown_names(self) -> list[str]:
-        """Sentences about names that TikTok does not have."""
+        """Sentences about unknown fields and scopes."""
         fields = (*USER_FIELDS, *VIDEO_FIELDS)
         scopes = [scope for scope in self.app_scopes if scope not in ALL_SCOPES]
         refused = [field for field in self.refused_fields if field not in fields]

@@ -1,4 +1,4 @@
-"""Everything that changes while the sandbox runs: clock, log, planned faults."""
+"""The sandbox's mutable state: clock, log, planned faults."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class LoggedRequest:
     Attributes:
         at: arrival, in epoch s of the sandbox's clock.
         body: parsed JSON, a dict of form fields, or text; None when empty.
-        status: HTTP status of the response; 0 when none was sent.
-        fault: name of the fault that was played, None for none.
-        error_code: TikTok's code of a refusal, None for a good response.
+        status: HTTP status of the response; 0 if none was sent.
+        fault: name of the applied fault, None for none.
+        error_code: TikTok's error code, None for a successful response.
         videos: ids of the videos that the client could read from the response.
         violation: what the client did wrong, None for nothing.
         log_id: the log id in the response.
@@ -45,7 +45,7 @@ class LoggedRequest:
 
 
 class Clock:
-    """The sandbox's time in epoch s: runs like a real clock, and jumps when a test says so."""
+    """The sandbox's time in epoch s: runs like a real clock; a test can move it forward."""
 
     def __init__(self, start: int | None) -> None:
         self.start = int(time.time()) if start is None else start
@@ -61,32 +61,32 @@ class Clock:
         self._jumped += seconds
 
     def reset(self) -> None:
-        """Take back all jumps."""
+        """Undo all jumps."""
         self._jumped = 0.0
 
 
 class FaultPlan:
-    """Which request to which path meets which fault."""
+    """The planned faults, by path and request."""
 
     def __init__(self) -> None:
         self._next: defaultdict[str, deque[str | None]] = defaultdict(deque)
         self._by_ordinal: defaultdict[str, dict[int, str]] = defaultdict(dict)
 
     def reset(self) -> None:
-        """Forget all that was planned."""
+        """Remove all planned faults."""
         self._next.clear()
         self._by_ordinal.clear()
 
     def fail(self, path: str, names: Iterable[str | None]) -> None:
-        """Plan a fault for each of the next requests; None lets one pass."""
+        """Plan a fault for each of the next requests; None lets one request succeed."""
         self._next[path].extend(names)
 
     def fail_on(self, path: str, names: Mapping[int, str]) -> None:
-        """Plan faults by the ordinal of the request to the path, counted from 1 at the start or the last reset."""
+        """Plan faults by the ordinal of the request to the path, counted from 1 since the start or the last reset."""
         self._by_ordinal[path].update(names)
 
     def take(self, path: str, ordinal: int) -> str | None:
-        """The fault that this request meets; the ordinal goes before the queue."""
+        """The fault of this request; a fault planned by ordinal takes precedence over the queue."""
         planned = self._by_ordinal[path].pop(ordinal, None)
         if planned is not None or not self._next[path]:
             return planned
@@ -94,7 +94,7 @@ class FaultPlan:
 
 
 class World:
-    """All state of one sandbox. Hold `lock` to read or change it from another thread than the server's."""
+    """All state of one sandbox. Threads other than the server's must hold `lock` to read or change it."""
 
     def __init__(self, settings: Settings) -> None:
         self.lock = threading.RLock()
@@ -113,9 +113,9 @@ class World:
         self._grant_fixed()
 
     def reset(self) -> None:
-        """Forget everything but the accounts and the requests in flight."""
-        for part in (self.clock, self.tokens, self.rate_limits, self.faults):
-            part.reset()
+        """Reset everything but the accounts and the requests in flight."""
+        for component in (self.clock, self.tokens, self.rate_limits, self.faults):
+            component.reset()
         self.log.clear()
         self._ordinals.clear()
         self.in_flight_peaks.clear()
@@ -128,11 +128,11 @@ class World:
                 self.tokens.grant_fixed(account, number)
 
     def account_by_open_id(self, open_id: str) -> Account | None:
-        """The account with this open_id, if there is one."""
+        """The account with this open_id, or None."""
         return next((account for account in self.accounts if account.open_id == open_id), None)
 
     def arrive(self, request: Request) -> LoggedRequest:
-        """Log a request on its arrival and choose the fault that it meets."""
+        """Log a request on arrival and select its fault."""
         self._ordinals[request.path] += 1
         self._in_flight[request.path] += 1
         self.in_flight_peaks[request.path] = max(self.in_flight_peaks[request.path], self._in_flight[request.path])
@@ -144,19 +144,19 @@ class World:
         return entry
 
     def leave(self, entry: LoggedRequest) -> None:
-        """Count a request as no longer in flight."""
+        """Remove a request from those in flight."""
         self._in_flight[entry.path] -= 1
 
     @staticmethod
     def record(entry: LoggedRequest, response: Response) -> None:
-        """Complete the log before the client can see the response."""
+        """Complete the log entry before the client can see the response."""
         entry.status = response.status
         entry.error_code = response.error_code
         entry.videos = response.videos
         entry.violation = response.violation and f"{entry.method} {entry.path}: {response.violation}"
 
     def _new_log_id(self) -> str:
-        """34 characters like TikTok's: 14 digits of UTC time and 20 hexadecimal ones, never twice the same."""
+        """A unique id of 34 characters in TikTok's form: 14 digits of UTC time and 20 hexadecimal digits."""
         self._log_ids += 1
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self.clock()))
         return f"{stamp}{self._log_ids * 0x9E3779B97F4A7C15F39C % 16**20:020X}"

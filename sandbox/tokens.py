@@ -1,4 +1,4 @@
-"""Consents, codes and tokens, with their lifetimes."""
+"""Consents, authorization codes and tokens, with their lifetimes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sandbox.facts import CLIENT_KEY, CLIENT_SECRET, CODE_LIFETIME
 from sandbox.messages import Json
 from sandbox.settings import Settings
 
-# Value of a field that a token response does not have.
+# Drops a field from a token response.
 MISSING: Final = object()
 
 
 @dataclass(eq=False)
 class Grant:
-    """A person's consent and the tokens that it has led to; follows every refresh.
+    """A person's consent and its current tokens; each refresh updates it.
 
     Attributes:
-        scopes: what the person granted.
-        expires_at: end of the newest access token, in epoch s of the sandbox's clock.
-        refresh_expires_at: end of the refresh token, likewise.
+        scopes: the granted scopes.
+        expires_at: expiry of the newest access token, in epoch s of the sandbox's clock.
+        refresh_expires_at: expiry of the refresh token, likewise.
     """
 
     account: Account
@@ -50,7 +50,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Code:
-    """What an authorization code stands for; `expires_at` is in epoch s."""
+    """The data of an authorization code; `expires_at` is in epoch s."""
 
     account: Account
     scopes: tuple[str, ...]
@@ -60,10 +60,10 @@ class Code:
 
 
 class TokenStore:
-    """Hands out tokens and knows which of them work.
+    """Issues tokens and knows which are valid.
 
     Attributes:
-        overrides: fields of every token response, in place of the usual ones; MISSING drops one.
+        overrides: override fields of every token response; MISSING drops one.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
@@ -75,7 +75,7 @@ class TokenStore:
         self.overrides: Json = {}
 
     def reset(self) -> None:
-        """Forget every code, token and override."""
+        """Remove every code, token and override."""
         self.overrides.clear()
         self._codes.clear()
         self._by_access.clear()
@@ -98,13 +98,13 @@ class TokenStore:
         return grant
 
     def issue_code(self, account: Account, scopes: tuple[str, ...], redirect_uri: str, challenge: str) -> str:
-        """A code that can be exchanged once; it holds the characters that are easily decoded twice or not at all."""
+        """A single-use code; it contains characters that clients often decode twice or not at all."""
         code = f"{secrets.token_urlsafe(24)}*0!{secrets.randbelow(9000) + 1000}.va%2A"
         self._codes[code] = Code(account, scopes, redirect_uri, challenge, self._clock() + CODE_LIFETIME)
         return code
 
     def exchange(self, code: str, redirect_uri: str, verifier: str) -> Grant:
-        """Turn a code into tokens; the attempt uses it up."""
+        """Exchange a code for tokens; a failed attempt invalidates it too."""
         stored = self._codes.pop(code, None)
         if stored is None or stored.expires_at <= self._clock():
             raise token_error("invalid_grant", "Authorization code is invalid or expired.")
@@ -116,7 +116,7 @@ class TokenStore:
         return self.grant(stored.account, stored.scopes)
 
     def refresh(self, token: str) -> Grant:
-        """New tokens for a refresh token; earlier access tokens go on working until they expire."""
+        """New tokens for a refresh token; earlier access tokens stay valid until they expire."""
         grant = self._by_refresh.get(token)
         if grant is None or grant.refresh_expires_at <= self._clock():
             raise token_error("invalid_grant")
@@ -129,18 +129,18 @@ class TokenStore:
         return grant
 
     def bearer(self, token: str) -> Grant:
-        """The consent behind an access token that works now."""
+        """The consent of a valid access token."""
         grant, expires_at = self._by_access.get(token, (None, 0.0))
         if grant is None or expires_at <= self._clock():
             raise data_error("access_token_invalid")
         return grant
 
     def revoke_access_tokens(self) -> None:
-        """End all access tokens before their time."""
+        """Invalidate all access tokens before they expire."""
         self._by_access.clear()
 
     def expire_refresh_tokens(self) -> None:
-        """End all refresh tokens; access tokens go on working until they expire."""
+        """Invalidate all refresh tokens; access tokens stay valid until they expire."""
         self._by_refresh.clear()
 
     def response(self, grant: Grant) -> Json:

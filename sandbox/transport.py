@@ -1,4 +1,4 @@
-"""How a response travels: whole, in pieces, or not to its end."""
+"""Sends responses: completely, in pieces, or only partly."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from aiohttp import web
 from sandbox.messages import Response
 from sandbox.settings import Settings
 
-_Way = Callable[[web.BaseRequest, web.StreamResponse, bytes, Settings], Awaitable[web.StreamResponse]]
+_Sender = Callable[[web.BaseRequest, web.StreamResponse, bytes, Settings], Awaitable[web.StreamResponse]]
 
-# Time for the first half to arrive, in s: a reset discards what is still on its way.
-_HALF_ON_ITS_WAY = 0.05
-_TRICKLE_PAUSE = 0.05  # s between two pieces, well below any timeout between two bytes
+# s for the first half to arrive, because a reset discards data in flight.
+_FIRST_HALF_DELAY = 0.05
+_TRICKLE_PAUSE = 0.05  # s between two pieces, well below any read timeout
 
 
 async def send(
     fault: str | None, request: web.BaseRequest, response: Response, settings: Settings
 ) -> web.StreamResponse:
-    """Send the response, or as much of it as the fault lets through."""
+    """Send the response, or the part that the fault lets through."""
     headers = {**response.headers, "Content-Type": f"{response.content_type}; charset=utf-8"}
-    way = _WAYS.get(fault or "")
-    if way is not None:
+    sender = _SENDERS.get(fault or "")
+    if sender is not None:
         stream = web.StreamResponse(status=response.status or 200, headers=headers)
-        return await way(request, stream, response.body, settings)
+        return await sender(request, stream, response.body, settings)
     return web.Response(status=response.status, body=response.body, headers=headers)
 
 
-async def wait_out(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait `seconds`; False when the sandbox stops before."""
+async def wait_unless_stopped(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait `seconds`; False if the sandbox stops first."""
     try:
         await asyncio.wait_for(stopping.wait(), seconds)
     except asyncio.TimeoutError:
@@ -41,7 +41,7 @@ async def wait_out(stopping: asyncio.Event, seconds: float) -> bool:
 
 
 def reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Drop the connection with a TCP reset."""
+    """Close the connection with a TCP reset."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -55,12 +55,12 @@ async def _reset_middle(
     stream.content_length = len(body)
     await stream.prepare(request)
     await stream.write(body[: len(body) // 2])
-    await asyncio.sleep(_HALF_ON_ITS_WAY)
+    await asyncio.sleep(_FIRST_HALF_DELAY)
     reset(request)
     return stream
 
 
-async def _lost(
+async def _drop_response(
     request: web.BaseRequest, stream: web.StreamResponse, body: bytes, settings: Settings
 ) -> web.StreamResponse:
     return reset(request)
@@ -69,7 +69,7 @@ async def _lost(
 async def _trickle(
     request: web.BaseRequest, stream: web.StreamResponse, body: bytes, settings: Settings
 ) -> web.StreamResponse:
-    """Send pieces of one size, so that the whole body takes `trickle_seconds`."""
+    """Send pieces of equal size over `trickle_seconds`."""
     stream.content_length = len(body)
     await stream.prepare(request)
     size = max(1, int(len(body) * _TRICKLE_PAUSE / settings.trickle_seconds))
@@ -80,4 +80,4 @@ async def _trickle(
     return stream
 
 
-_WAYS: dict[str, _Way] = {"reset_middle": _reset_middle, "token_lost": _lost, "trickle": _trickle}
+_SENDERS: dict[str, _Sender] = {"reset_middle": _reset_middle, "token_lost": _drop_response, "trickle": _trickle}
