@@ -298,7 +298,7 @@ def assert_report(ten_days: TenDays, models: dict[str, list[Row]], text: str) ->
     assert stale > 20
     assert next(printed)[0].startswith(f"{stale:,} of {len(public):,} videos were not read in the newest reading, so ")
     odd = len(models["odd_rows"])
-    assert next(printed) == [f"{odd:,} odd values in the tables: see tiktok_organic__odd_rows."]
+    assert next(printed) == [f"{odd:,} invalid values in the tables: see tiktok_organic__odd_rows."]
 
     assert next(printed) == ["Gone: deleted or no longer public, with their last views"]
     for video in sorted(models["gone_videos"], key=lambda row: row["missing_since"], reverse=True):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from examples.sync.months import Month, bar, sparkline, without_holes
+from examples.sync.months import Month, bar, fill_gaps, sparkline
 
 
 def test_missing_months_are_filled_in_order() -> None:
     """Catches a month 00 or 13, and months left in their original order."""
     months = [Month("2026-02", 3, 30), Month("2025-11", 1, 10)]
-    assert without_holes(months) == [
+    assert fill_gaps(months) == [
         Month("2025-11", 1, 10),
         Month("2025-12"),
         Month("2026-01"),
@@ -18,7 +18,7 @@ def test_missing_months_are_filled_in_order() -> None:
 
 def test_account_without_videos_has_no_months() -> None:
     """Catches a crash on an account without videos."""
-    assert without_holes([]) == []
+    assert fill_gaps([]) == []
 
 
 @pytest.mark.parametrize(

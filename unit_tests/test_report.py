@@ -114,8 +114,8 @@ def test_notes_report_unread_videos() -> None:
         "  1,463 of 1,500 videos were not read in the newest reading, so they are not",
         "  ranked. To read older ones too, set lookback_window_days or",
         "  additional_full_sync in the config file.",
-        "  TikTok left out counts of 20 videos; the last known ones stand.",
-        "  3 odd values in the tables: see tiktok_organic__odd_rows.",
+        "  TikTok omitted counts of 20 videos; their last known values are used.",
+        "  3 invalid values in the tables: see tiktok_organic__odd_rows.",
     ]
 
 

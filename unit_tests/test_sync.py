@@ -54,8 +54,8 @@ def test_missing_duplicate_and_foreign_rows_are_named() -> None:
     landed = [_video("2"), _video("2"), _video("9")]
     assert _differences([_video("1"), _video("2")], landed) == [
         "1 video is missing: 1.",
-        "1 video is there more than once: 2 (2 times).",
-        "1 video is there but not in the account: 9.",
+        "1 video is duplicated: 2 (2 times).",
+        "1 video is not in the account: 9.",
     ]
 
 
@@ -72,7 +72,7 @@ def test_missing_duplicate_and_foreign_rows_are_named() -> None:
 )
 def test_different_values_are_named_with_their_column(landed: dict[str, Any], named: str) -> None:
     """Catches a comparison of ids alone, and one that takes 0 for False."""
-    assert _differences([_video("1")], [landed]) == [f"1 video is there with other values: 1 ({named})."]
+    assert _differences([_video("1")], [landed]) == [f"1 video is different: 1 ({named})."]
 
 
 def test_at_most_five_missing_rows_are_named() -> None:
@@ -83,7 +83,7 @@ def test_at_most_five_missing_rows_are_named() -> None:
 
 def test_stored_config_is_readable_by_its_owner_only(config_file: Path) -> None:
     """Catches a new refresh token that is lost or readable by others, and temporary files left behind."""
-    account_of_file(config_file).keep(REFRESHED)
+    account_of_file(config_file).save(REFRESHED)
     assert account_of_file(config_file).config == REFRESHED
     assert config_file.stat().st_mode & 0o777 == 0o600
     assert list(config_file.parent.iterdir()) == [config_file]
@@ -184,7 +184,7 @@ def test_every_line_is_passed_on_and_counted() -> None:
     configs: list[dict[str, Any]] = []
     ticks: list[None] = []
     listener = Listener(on_config=configs.append, on_record=lambda: ticks.append(None))
-    assert list(listener.read_along(lambda args: iter(lines))(["read"])) == lines
+    assert list(listener.wrap(lambda args: iter(lines))(["read"])) == lines
     assert listener.counts == {"user_info": 1, "videos": 2}
     assert (listener.expected_videos, configs, len(ticks), listener.problem) == (2, [REFRESHED], 3, None)
 
@@ -201,7 +201,7 @@ def test_first_error_of_a_failure_is_reported(lines: list[str], problem: str | N
     """Catches a demo that does not say why the connector failed."""
     listener = Listener(on_config=lambda config: None)
     for line in lines:
-        listener.hear(line)
+        listener.handle(line)
     assert listener.problem == problem
 
 
@@ -213,14 +213,14 @@ def test_sync_fails_if_a_token_cannot_be_stored() -> None:
 
     listener = Listener(on_config=fail)
     with pytest.raises(SyncError, match="disk full"):
-        list(listener.read_along(lambda: iter([_control(REFRESHED)]))())
+        list(listener.wrap(lambda: iter([_control(REFRESHED)]))())
 
 
 def test_records_are_dated_back_by_the_lag() -> None:
     """Catches 28 days of the sandbox that are all written as one."""
     listener = Listener(on_config=lambda config: None, lag=60.0)
     record = {"stream": "videos", "data": {}, "emitted_at": 90_000}
-    dated = json.loads(listener.hear(json.dumps({"type": "RECORD", "record": record})))
+    dated = json.loads(listener.handle(json.dumps({"type": "RECORD", "record": record})))
     assert dated["record"]["emitted_at"] == 30_000
 
 
@@ -230,7 +230,7 @@ def test_listener_knows_which_streams_are_complete() -> None:
     for stream, status in (("user_info", "COMPLETE"), ("videos", "RUNNING"), ("videos", "INCOMPLETE")):
         found = {"stream_descriptor": {"name": stream}, "status": status}
         trace = {"type": "STREAM_STATUS", "emitted_at": 1, "stream_status": found}
-        listener.hear(json.dumps({"type": "TRACE", "trace": trace}))
+        listener.handle(json.dumps({"type": "TRACE", "trace": trace}))
     assert listener.complete == {"user_info"}
 
 
@@ -252,11 +252,9 @@ STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": st
         ({}, "a", STOPPED, 1_791_000_001),
     ],
 )
-def test_covered_period_follows_state_and_lookback(
-    config: dict[str, Any], open_id: str, state: Any, covers_from: int
-) -> None:
-    """Catches videos that are reported as gone because they are older than the lookback."""
-    assert Account("brand", config, keep=lambda changed: None).covers_from(open_id, state) == covers_from
+def test_sync_covers_what_its_state_left(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
+    """Catches videos that look gone because the lookback did not reach them."""
+    assert Account("brand", config, save=lambda changed: None).covers_from(open_id, state) == covers_from
 
 
 @pytest.mark.parametrize(
@@ -265,7 +263,7 @@ def test_covered_period_follows_state_and_lookback(
 )
 def test_full_read_is_due_on_its_day(setting: str, day: int, due: bool) -> None:
     """Catches a full read on another day than the connector's: 6 September 2026 is a Sunday."""
-    account = Account("brand", {"additional_full_sync": setting}, keep=lambda changed: None)
+    account = Account("brand", {"additional_full_sync": setting}, save=lambda changed: None)
     assert account.full_read_is_due(datetime(2026, 9, day, tzinfo=timezone.utc)) is due
 
 
@@ -417,7 +415,7 @@ def raised_by(error: BaseException) -> Any:
         (
             KeyboardInterrupt(),
             130,
-            "Stopped. What was there before is still there; the next run reads what is missing.\n",
+            "Stopped. Existing rows are unchanged; the next run reads what is missing.\n",
         ),
     ],
     ids=["usage", "running", "failed", "disk", "ctrl-c"],
@@ -437,8 +435,8 @@ def test_unexpected_error_prints_one_sentence(
     monkeypatch.setattr("examples.sync.__main__._run", raised_by(ZeroDivisionError("division by zero\nmore")))
     assert main(["--accounts", str(tmp_path)]) == 1
     log = tmp_path / ".sync" / "errors.log"
-    message = f"An unexpected error, ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
-    assert capsys.readouterr() == ("", message)
+    said = f"Unexpected error: ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
+    assert capsys.readouterr() == ("", said)
     assert "Traceback (most recent call last)" in log.read_text()
 
 
@@ -466,7 +464,7 @@ def test_any_exception_of_one_account_leaves_the_others(
 
     assert read == ["a", "b"]
     first, second = problems
-    assert first.startswith("a: An unexpected error, RuntimeError: unusual. ")
+    assert first.startswith("a: Unexpected error: RuntimeError: odd. ")
     assert second.startswith("c: The config file ")
     assert capsys.readouterr().err.splitlines() == [
         "a: The refresh token expires in 5 days.",
@@ -479,7 +477,7 @@ def test_each_warning_is_printed_once() -> None:
     """Catches warnings that are only in a log, which the next run deletes."""
     listener = Listener(on_config=lambda config: None)
     for level, message in (("WARN", "b"), ("INFO", "x"), ("WARN", "a"), ("WARN", "b")):
-        listener.hear(json.dumps({"type": "LOG", "log": {"level": level, "message": message}}))
+        listener.handle(json.dumps({"type": "LOG", "log": {"level": level, "message": message}}))
     assert list(listener.warnings) == ["b", "a"]
 
 

@@ -1,1 +1,1 @@
-"""What `make demo` runs: `make sync`, on 28 days in the life of a made-up account."""
+"""`make demo`: `make sync` on 28 days of a generated account."""

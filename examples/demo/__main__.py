@@ -1,4 +1,4 @@
-"""The order of events: a local TikTok lives through 28 days, is read on some of them, and the growth is shown."""
+"""Simulate 28 days on a local TikTok, read it on some of them, and show the growth."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ TO_TRY = (
 
 
 def main() -> int:
-    """Run the demo; the exit code is 0 when everything landed as it should."""
-    console = Console(file=sys.stdout)  # this one, also while sys.stdout is redirected
+    """Run the demo; the exit code is 0 if the tables match the local TikTok."""
+    console = Console(file=sys.stdout)  # keeps this stream while sys.stdout is redirected
     try:
         _run(console)
     except (SyncError, OSError) as error:
@@ -62,16 +62,16 @@ def _run(console: Console) -> None:
 
 
 def _read_days(steps: Steps, sandbox: Sandbox, story: Story, warehouse: Warehouse, lag: float) -> None:
-    config = sandbox.config(lookback_window_days=3650)  # so each reading is one of all videos
+    config = sandbox.config(lookback_window_days=3650)  # so each reading covers all videos
     with steps.step(f"{READINGS[-1]} days", "starting the connector") as step:
         for day in story.days():
             step.progress(f"day {day}", day, READINGS[-1])
-            read(Account("demo", config, keep=config.update, lag=lag - day * DAY), warehouse, WORK)
+            read(Account("demo", config, save=config.update, lag=lag - day * DAY), warehouse, WORK)
         step.done = f"{len(READINGS)} readings of {len(story.account.videos)} videos"
 
 
 def _compare(steps: Steps, story: Story, warehouse: Warehouse) -> None:
-    """Whether the last reading is what the local TikTok holds, and what is gone is what went."""
+    """Compare the last reading and the gone videos with the local TikTok; raise SyncError if they differ."""
     with steps.step("compare", "with what the local TikTok holds") as step:
         user, videos = story.account.user, story.account.videos
         truth = [{**video, "open_id": user["open_id"]} for video in videos]
@@ -83,7 +83,7 @@ def _compare(steps: Steps, story: Story, warehouse: Warehouse) -> None:
         if gone != sorted(story.gone):
             problems.append(f"{gone} are reported as gone instead of {sorted(story.gone)}.")
         if problems:
-            raise SyncError("What landed is not what the local TikTok holds:\n" + "\n".join(problems))
+            raise SyncError("The tables differ from the local TikTok:\n" + "\n".join(problems))
         step.done = f"all {len(truth)} videos are there with every value, and {len(gone)} are gone"
 
 
@@ -95,7 +95,7 @@ def _rows(warehouse: Warehouse, table: str) -> list[Row]:
 
 def _command_to_try() -> str:
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
-    # In a variable: without one, DuckDB closes the connection before the rows are shown.
+    # `db` keeps the connection open: without it, DuckDB closes the connection before it shows the rows.
     return (
         f"""{shlex.quote(python)} -c "import duckdb; db = duckdb.connect('{DATABASE}'); db.sql('{TO_TRY}').show()\""""
     )

@@ -1,4 +1,4 @@
-"""Whether what landed is what the account holds: every row once, every column equal."""
+"""Compares the written rows with the account: every row once, every column equal."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 Row = dict[str, Any]
-NAMED_AT_MOST = 5
+MAX_LISTED = 5
 
 
 def differences(noun: str, key: str, expected: Sequence[Row], landed: Sequence[Row]) -> list[str]:
-    """Sentences on what differs; none when everything is as it should be.
+    """One sentence for each kind of difference; an empty list if there is none.
 
     Args:
-        noun: what a row is, in the singular: "video".
+        noun: singular noun for a row: "video".
         key: the primary key.
-        expected: the rows that must be there, each key once.
-        landed: the rows that are there.
+        expected: the expected rows, each key once.
+        landed: the rows in the table.
     """
     truth = {row[key]: row for row in expected}
     times = Counter(row[key] for row in landed)
-    doubled = [f"{name} ({count} times)" for name, count in times.items() if count > 1]
+    duplicates = [f"{name} ({count} times)" for name, count in times.items() if count > 1]
     changed = [found for row in landed if row[key] in truth and (found := _changes(key, truth[row[key]], row))]
     checks = {
         "missing": [name for name in truth if name not in times],
-        "there more than once": doubled,
-        "there but not in the account": [name for name in times if name not in truth],
-        "there with other values": changed,
+        "duplicated": duplicates,
+        "not in the account": [name for name in times if name not in truth],
+        "different": changed,
     }
     return [f"{_count(len(names), noun)} {what}: {_listed(names)}." for what, names in checks.items() if names]
 
 
 def _changes(key: str, expected: Row, landed: Row) -> str | None:
-    """The row's key with the columns that differ; a column too many or too few differs as well."""
+    """The row's key with the columns that differ; extra and missing columns differ too."""
     columns = [name for name in {**expected, **landed} if not _same(name, expected, landed)]
     if not columns:
         return None
@@ -45,7 +45,7 @@ def _changes(key: str, expected: Row, landed: Row) -> str | None:
 def _same(name: str, expected: Row, landed: Row) -> bool:
     if name not in expected or name not in landed:
         return False
-    # The type too: to Python, True is 1.
+    # Compare the type too, because True == 1 in Python.
     return type(expected[name]) is type(landed[name]) and bool(expected[name] == landed[name])
 
 
@@ -62,5 +62,5 @@ def _count(number: int, noun: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
-    rest = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {rest:,} more" if rest > 0 else "")
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")

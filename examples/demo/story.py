@@ -1,4 +1,4 @@
-"""28 days in the life of an account of a local TikTok; the same in each run."""
+"""28 days of an account on a local TikTok; identical in each run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POSTS = {
 
 
 class Story:
-    """Moves a sandbox's account from one reading to the next."""
+    """Advances a sandbox's account from one reading to the next."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.account = sandbox.account
@@ -35,19 +35,19 @@ class Story:
         self.account.change_user(likes_count=self._likes())
 
     def days(self) -> Iterator[int]:
-        """Each day of a reading, once everything up to it has happened."""
+        """Each day with a reading, after all events up to it."""
         for day in range(READINGS[-1] + 1):
             if day:
                 self._sandbox.advance(DAY)
-                self._live(day)
+                self._advance_to(day)
             if day in READINGS:
                 yield day
 
-    def _live(self, day: int) -> None:
+    def _advance_to(self, day: int) -> None:
         if day in POSTS:
             self.account.post(START + day * DAY - 3_600, title=POSTS[day], video_description=POSTS[day])
         if day in (DELETED_ON, MADE_PRIVATE_ON):
-            self._take_away()
+            self._delete_popular()
         share = 1 / (1 + math.exp(-(day - 21) / 2))  # slow, fast, slow
         self.account.change(self._viral, **_viral_counts(40 + int(VIRAL_VIEWS * share)))
         followers = self._followers + 9 * day + int(4_200 * share)
@@ -57,8 +57,8 @@ class Story:
         video = self.account.post(START - 3_600, title=VIRAL, video_description=VIRAL, **_viral_counts(40))
         return str(video["id"])
 
-    def _take_away(self) -> None:
-        """The most viewed of the older videos; TikTok shows no difference between deleted and private."""
+    def _delete_popular(self) -> None:
+        """Delete the most viewed of the older videos; for TikTok's API, deleted and private videos look the same."""
         videos = sorted(self.account.videos, key=lambda video: (-video["view_count"], video["id"]))
         self.gone.append(next(video["id"] for video in videos if video["create_time"] < START - 60 * DAY))
         self.account.delete(self.gone[-1])
@@ -78,7 +78,7 @@ def _viral_counts(views: int) -> dict[str, int]:
 
 @contextmanager
 def api_at(base_url: str) -> Iterator[None]:
-    """Lead the connector, which inherits these variables, to `base_url`, past any proxy."""
+    """Make the connector use `base_url`, without a proxy, by environment variables that it inherits."""
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1"]))
     ours = {"TIKTOK_API_BASE_URL": base_url, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
     before = {name: os.environ.get(name) for name in ours}

@@ -1,9 +1,9 @@
-"""What `make sync` runs: accounts into DuckDB or Postgres, every reading kept, and dbt's models over them."""
+"""`make sync`: reads accounts into DuckDB or Postgres, keeps every reading, and builds dbt models."""
 
 
 class SyncError(Exception):
-    """What a person has to know when a sync cannot go on: one sentence, without a traceback."""
+    """A failed sync; its message is one sentence for the user, shown without a traceback."""
 
 
 class UsageError(SyncError):
-    """The command line is wrong."""
+    """The command line is invalid."""

@@ -26,32 +26,32 @@ from examples.sync.warehouse import Warehouse, warehouse_at
 
 TOKEN_STORE = "TIKTOK_TOKEN_STORE"
 TRACEBACKS = "errors.log"
-WELL = 0
+SUCCESS = 0
 FAILED = 1
-WRONG_COMMAND_LINE = 2
+INVALID_COMMAND_LINE = 2
 ALREADY_RUNNING = 3
 STOPPED = 130
 
 
 class AlreadyRunningError(SyncError):
-    """Another run has the lock."""
+    """Another run holds the lock."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Sync; the exit code is 0 when all went well, 1 when something failed, 3 when another run is under way."""
+    """Sync; the exit code is 0 on success, 1 on a failure, 3 if another run is in progress."""
     options = _parser().parse_args(arguments)
-    console = Console(file=sys.stdout, quiet=options.quiet)  # this one, also while sys.stdout is redirected
+    console = Console(file=sys.stdout, quiet=options.quiet)  # keeps this stream while sys.stdout is redirected
     try:
         problems = _run(console, options.accounts, options.to)
     except AlreadyRunningError as error:
         return _failed([str(error)], ALREADY_RUNNING)
     except UsageError as error:
-        return _failed([str(error)], WRONG_COMMAND_LINE)
+        return _failed([str(error)], INVALID_COMMAND_LINE)
     except KeyboardInterrupt:
-        return _failed(["Stopped. What was there before is still there; the next run reads what is missing."], STOPPED)
-    except Exception as error:  # noqa: BLE001 - a person reads this, or cron's mail
-        return _failed([_sentence(error, _work_of(options.accounts))], FAILED)
-    return _failed(problems, FAILED) if problems else WELL
+        return _failed(["Stopped. Existing rows are unchanged; the next run reads what is missing."], STOPPED)
+    except Exception as error:  # noqa: BLE001 - the reader is a user or cron's mail
+        return _failed([_describe(error, _work_of(options.accounts))], FAILED)
+    return _failed(problems, FAILED) if problems else SUCCESS
 
 
 def _run(console: Console, place: Path, to: str) -> list[str]:
@@ -63,8 +63,8 @@ def _run(console: Console, place: Path, to: str) -> list[str]:
     if len(problems) < len(files):
         show(console, warehouse, warehouse.picture)
         hint = " (its password goes into ~/.pgpass)" if "://" in to else ""
-        said = f"\nEach day at 02:10, with cron{hint}:\n{cron_line(place, to)}\n"
-        console.print(said, soft_wrap=True, highlight=False, markup=False)
+        text = f"\nEach day at 02:10, with cron{hint}:\n{cron_line(place, to)}\n"
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
     return problems
 
 
@@ -77,9 +77,10 @@ def _work_of(place: Path) -> Path:
 
 
 def use_token_store(folder: Path) -> None:
-    """Let the connector use the token store beside the config files, if there is one.
+    """Make the connector use the token store beside the config files, if there is one.
 
-    Whoever ran the connector's command with it has the newest refresh token there, and a used one in the config file.
+    After a run of the connector's command with this store, only the store has the newest refresh token; the one in the
+    config file was used.
     """
     store = folder / "tokens"
     if store.is_dir():
@@ -87,8 +88,8 @@ def use_token_store(folder: Path) -> None:
 
 
 def sync(steps: Steps, files: Sequence[Path], warehouse: Warehouse, work: Path) -> list[str]:
-    """Read each account and build the models, unless none could be read; sentences on the accounts that failed."""
-    interrupt.remember()
+    """Read each account and build the models, unless all accounts failed; one sentence for each failed account."""
+    interrupt.install_handler()
     load_pyairbyte(steps, work)
     problems = [problem for path in files if (problem := _problem_of(steps, path, warehouse, work))]
     if len(problems) < len(files):
@@ -101,35 +102,35 @@ def sync(steps: Steps, files: Sequence[Path], warehouse: Warehouse, work: Path) 
 
 
 def _problem_of(steps: Steps, path: Path, warehouse: Warehouse, work: Path) -> str | None:
-    """Read one account; why it failed, so that the others can still be read."""
+    """Read one account; returns the error instead of raising it, so that the other accounts are still read."""
     warnings: list[str] = []
     try:
         with steps.step(path.stem, "starting the connector") as step:
             account = account_of_file(path)
-            counts = read(account, warehouse, work, _shown_by(step), warnings.append)
+            counts = read(account, warehouse, work, _progress_of(step), warnings.append)
             step.done = f"{counts['videos']:,} videos read, and appended"
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other accounts are read
-        if interrupt.was_pressed():
+    except Exception as error:  # noqa: BLE001 - one account's error must not stop the others
+        if interrupt.was_interrupted():
             raise KeyboardInterrupt from None
-        return f"{path.stem}: {_sentence(error, work)}"
+        return f"{path.stem}: {_describe(error, work)}"
     finally:
         _warn(path.stem, warnings)
     return None
 
 
-def _sentence(error: Exception, work: Path) -> str:
-    """What a person has to know of an error; where it is not foreseen, its traceback goes into a file."""
+def _describe(error: Exception, work: Path) -> str:
+    """An error as one sentence; the traceback of an unexpected error goes to a file."""
     if isinstance(error, SyncError):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or 'The system'}: {error.strerror or error}"
     log = work / TRACEBACKS
-    where = f" Its traceback is in {log}." if _is_kept(error, log) else ""
-    return f"An unexpected error, {type(error).__name__}: {first_line(error)}.{where}"
+    where = f" Its traceback is in {log}." if _save_traceback(error, log) else ""
+    return f"Unexpected error: {type(error).__name__}: {first_line(error)}.{where}"
 
 
-def _is_kept(error: Exception, log: Path) -> bool:
-    """Write a traceback down; the disk may be full, which may be the error."""
+def _save_traceback(error: Exception, log: Path) -> bool:
+    """Write a traceback to the log; False if that fails, as on a full disk."""
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
@@ -140,13 +141,13 @@ def _is_kept(error: Exception, log: Path) -> bool:
 
 
 def _warn(name: str, warnings: Sequence[str]) -> None:
-    """On stderr, also with --quiet: cron sends a mail of it."""
+    """Print warnings to stderr, with --quiet too: cron mails them."""
     for warning in warnings:
         print(f"{name}: {warning}", file=sys.stderr)
 
 
 def load_pyairbyte(steps: Steps, work: Path) -> None:
-    """Empty the folder for its files and import it, which takes seconds and prints warnings of its own."""
+    """Clear PyAirbyte's work folder and import PyAirbyte, which takes seconds and prints warnings."""
     prepare(work)
     with steps.step("PyAirbyte", "loading") as step, quiet(work):
         import airbyte  # noqa: F401
@@ -154,7 +155,7 @@ def load_pyairbyte(steps: Steps, work: Path) -> None:
         step.done = f"version {version('airbyte')}"
 
 
-def _shown_by(step: Step) -> Show:
+def _progress_of(step: Step) -> Show:
     def on_count(count: int, total: int | None) -> None:
         step.progress(f"{count:,} of {total:,} videos" if total else f"{count:,} videos", count, total)
 
@@ -162,7 +163,7 @@ def _shown_by(step: Step) -> Show:
 
 
 def show(console: Console, warehouse: Warehouse, picture: Path) -> None:
-    """Print what has grown and what is gone, and draw it."""
+    """Print the growth and the gone videos, and draw the picture."""
     from examples.sync.picture import draw
     from examples.sync.report import report
 
@@ -174,17 +175,17 @@ def show(console: Console, warehouse: Warehouse, picture: Path) -> None:
 
 @contextmanager
 def _only_run(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process: two runs would use up each other's refresh tokens."""
+    """Hold a lock that the process releases on exit: two runs would invalidate each other's refresh tokens."""
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunningError(f"Another run is under way: {path} is locked.") from None
+            raise AlreadyRunningError(f"Another run is in progress: {path} is locked.") from None
         yield
 
 
 def cron_line(accounts: Path, to: str) -> str:
-    """The line for cron, in which % is a line break; without a password, which belongs in ~/.pgpass."""
+    """The crontab line, with % escaped, and without the password, which belongs in ~/.pgpass."""
     command = [sys.executable, "-m", "examples.sync", "--quiet", "--accounts", str(accounts)]
     command += ["--to", _without_password(to)]
     store = os.environ.get(TOKEN_STORE)

@@ -1,4 +1,4 @@
-"""Whose account is read: one config file for each."""
+"""The accounts to read: one config file for each."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class Account:
     """An account to read.
 
     Attributes:
-        name: what people call it: the name of its config file.
+        name: display name: the name of its config file.
         config: the connector's config.
-        keep: what to do with a config that the connector changed, as it does with every new refresh token.
-        lag: how far the account's clock is behind this machine's, in s; 0 but for a sandbox.
+        save: stores a config that the connector changed; every new refresh token changes it.
+        lag: how far the account's clock is behind this machine's, in s; 0 except for a sandbox.
     """
 
     name: str
     config: Json
-    keep: Callable[[Json], None]
+    save: Callable[[Json], None]
     lag: float = 0.0
 
     def full_read_is_due(self, now: datetime) -> bool:
-        """Whether the config's `additional_full_sync` falls on this day."""
+        """Whether `additional_full_sync` in the config schedules a full read for this day."""
         due = {"weekly": now.isoweekday() == 7, "monthly": now.day == 1}
         return due.get(self.config.get("additional_full_sync", "never"), False)
 
     def covers_from(self, open_id: str, state: Json) -> int:
-        """From when on a sync that begins with this state of `videos` reads all videos itself, in epoch s.
+        """The time, in epoch s, from which a sync with this state of `videos` reads all videos.
 
-        A sync that continues a stopped one covers what came after that alone: what was read before is not read again.
+        A sync that continues a stopped one covers only videos posted after the stop, as it doesn't read others again.
         """
         start = datetime.fromisoformat(self.config.get("start_date") or FIRST_POST).replace(tzinfo=timezone.utc)
         cursors = {part["partition"]["open_id"]: part["cursor"] for part in state.get("states", [])}
@@ -60,27 +60,27 @@ def config_files(place: Path) -> list[Path]:
     """A config file, or all `*.json` in a folder.
 
     Raises:
-        SyncError: when there is none.
+        SyncError: if there is none.
     """
     found = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not found or not found[0].exists():
         command = _sign_in_command(place)
-        raise SyncError(f"There is no config file {_first_of(place)} yet. Authorize the app first: {command}")
+        raise SyncError(f"There is no config file {_example_path(place)} yet. Authorize the app first: {command}")
     return found
 
 
-def _first_of(place: Path) -> Path:
+def _example_path(place: Path) -> Path:
     return place if place.suffix == ".json" else place / "<name>.json"
 
 
 def _sign_in_command(place: Path) -> str:
-    """The command as it is installed beside this Python."""
-    command = shown(Path(sys.executable).with_name("tiktok-organic-sign-in"))
-    return command if place == CONFIG else f"{command} --output {_first_of(place)}"
+    """The command installed beside this Python."""
+    command = display_path(Path(sys.executable).with_name("tiktok-organic-sign-in"))
+    return command if place == CONFIG else f"{command} --output {_example_path(place)}"
 
 
-def shown(path: Path) -> str:
-    """A path as a person types it: from here, if it is below."""
+def display_path(path: Path) -> str:
+    """A path for display: relative if it is below the working directory."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -88,21 +88,21 @@ def account_of_file(path: Path) -> Account:
     """The account of a config file.
 
     Raises:
-        SyncError: when the file cannot be read, or could not take a new refresh token.
+        SyncError: if the file can't be read, or a new refresh token couldn't be written to it.
     """
     config = _read_config(path)
     if not os.access(path.resolve().parent, os.W_OK):
         raise SyncError(f"{path.parent} is not writable, so TikTok's next refresh token would be lost.")
-    return Account(path.stem, config, keep=lambda changed: write_config(path, changed))
+    return Account(path.stem, config, save=lambda changed: write_config(path, changed))
 
 
 def _read_config(path: Path) -> Json:
-    """A config as the connector's command takes it: with a byte order mark, with nulls, on several lines or one."""
+    """A config as the connector's command accepts it: a byte order mark, nulls and any layout are allowed."""
     from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
     from source_tiktok_organic.cli_files import read_files
 
-    log = logging.getLogger("airbyte")  # the connector says itself what it finds odd in the file
+    log = logging.getLogger("airbyte")  # the connector itself warns about the file
     log.disabled = True
     try:
         config: Json = read_files({"config": str(path)})["config"]

@@ -1,24 +1,24 @@
-"""Ctrl-C, remembered: PyAirbyte may lose the KeyboardInterrupt, as the connector ends by the same signal."""
+"""Records Ctrl-C: PyAirbyte may lose the KeyboardInterrupt, because the same signal stops the connector."""
 
 from __future__ import annotations
 
 import signal
 from typing import Any
 
-_noted: list[int] = []
+_received: list[int] = []
 
 
-def remember() -> None:
-    """From now on, remember Ctrl-C; where it is ignored, as in a shell's background, it stays so."""
+def install_handler() -> None:
+    """Record Ctrl-C from now on; if it is ignored, as in a shell's background job, keep ignoring it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _note)
+        signal.signal(signal.SIGINT, _handle)
 
 
-def was_pressed() -> bool:
-    """Whether a failure may come of Ctrl-C."""
-    return bool(_noted)
+def was_interrupted() -> bool:
+    """Whether Ctrl-C may have caused a failure."""
+    return bool(_received)
 
 
-def _note(number: int, _: Any) -> None:
-    _noted.append(number)
+def _handle(number: int, _: Any) -> None:
+    _received.append(number)
     raise KeyboardInterrupt

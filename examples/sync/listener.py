@@ -1,4 +1,4 @@
-"""Reads along what the connector says, which PyAirbyte keeps to itself."""
+"""Reads the connector's messages that PyAirbyte hides."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Json = dict[str, Any]
 
 @dataclass
 class Listener:
-    """Hears every line of the connector's output before PyAirbyte does.
+    """Gets every line of the connector's output before PyAirbyte does.
 
-    Why not PyAirbyte's own ways: its error says only that the connector failed, not the connector's reason; it tells
-    nobody how far a read is; and it swallows the exceptions of its `config_change_callback`, so that a refresh token
-    that could not be written would be lost in silence. An exception of `on_config` ends the sync.
+    PyAirbyte's own interface is not enough: its error doesn't contain the connector's message; it reports no progress;
+    and it swallows exceptions of its `config_change_callback`, so a refresh token that can't be written would be
+    silently lost. An exception in `on_config` stops the sync.
 
     Attributes:
         on_config: called with each config that the connector changed.
         on_record: called after each record.
         counts: records by stream.
-        expected_videos: how many videos the account has, once its profile has come.
-        lag: how far the account's clock is behind this machine's, in s; the records are dated back by it.
-        open_id: the account's id, once a record has come.
-        complete: the streams that were read to their end.
-        problem: the connector's reason for its failure; its first, as later ones only say that there was one.
-        warnings: what the connector warned of, each once: its log is deleted by the next run.
+        expected_videos: the account's number of videos, known after its profile was read.
+        lag: how far the account's clock is behind this machine's, in s; subtracted from the records' times.
+        open_id: the account's id, known after the first record.
+        complete: the streams that were read completely.
+        problem: the connector's first error message; later ones only say that there was an error.
+        warnings: the connector's warnings, each once, because the next run deletes its log.
     """
 
     on_config: Callable[[Json], None]
@@ -43,24 +43,24 @@ class Listener:
     problem: str | None = None
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def read_along(self, execute: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
-        """The same way to run the connector, with this listener in between."""
+    def wrap(self, execute: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+        """A function like `execute` that passes every line through this listener."""
 
-        def execute_and_listen(*args: Any, **options: Any) -> Iterator[str]:
+        def execute_and_handle(*args: Any, **options: Any) -> Iterator[str]:
             try:
                 for line in execute(*args, **options):
-                    yield self.hear(line)
+                    yield self.handle(line)
             except Exception as error:
-                # What was read up to here lands, and the next run continues there.
-                if not self.counts or not _is_of_the_connector(error):
+                # PyAirbyte then writes the records read so far, and the next run continues from there.
+                if not self.counts or not _is_connector_failure(error):
                     raise
 
-        return execute_and_listen
+        return execute_and_handle
 
-    def hear(self, line: str) -> str:
-        """Take note of one line, which is a message of the Airbyte protocol or, when something broke, any text.
+    def handle(self, line: str) -> str:
+        """Process one line: a message of the Airbyte protocol or, after a crash, any text.
 
-        Returns the line as PyAirbyte shall have it.
+        Returns the line for PyAirbyte.
         """
         message = _parsed(line)
         kind = message.get("type")
@@ -86,7 +86,7 @@ class Listener:
         self.on_record()
 
 
-def _is_of_the_connector(error: Exception) -> bool:
+def _is_connector_failure(error: Exception) -> bool:
     if isinstance(error, SyncError):
         return False
     from airbyte.exceptions import AirbyteSubprocessFailedError
@@ -103,11 +103,11 @@ def _parsed(line: str) -> Json:
 
 
 def _problem(message: Json) -> str | None:
-    """The sentence for people in a failure; None when the message tells of none."""
+    """The user-facing message of an error; None if the message has none."""
     if message["type"] == "TRACE":
         return (message["trace"].get("error") or {}).get("message")
     status = message["connectionStatus"]
-    # The CDK puts the sentence in quotes.
+    # The CDK puts the message in quotes.
     return (status.get("message") or "").strip("'") or None if status["status"] == "FAILED" else None
 
 

@@ -1,4 +1,4 @@
-"""dbt: the models over what was read."""
+"""Runs dbt to build and test the models."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from examples.sync.steps import Steps
 from examples.sync.warehouse import Warehouse
 
 PACKAGE = Path(__file__).parents[1] / "dbt"
-LINES_SHOWN = 15
+MAX_LINES = 15
 ODD_ROWS = "tiktok_organic__odd_rows"
 
 
 def build(steps: Steps, warehouse: Warehouse, work: Path) -> list[str]:
-    """Build the models and test them; each stays as it was until its successor is complete.
+    """Build the models and test them; dbt replaces each one only after its new version is complete.
 
     Returns:
-        A sentence for each test that found something, but for odd rows, which the report tells of.
+        A sentence for each test with findings, except for `odd_rows`, which the report shows.
 
     Raises:
-        SyncError: with dbt's words, when a model fails.
+        SyncError: with dbt's output, if a model fails.
     """
     command = [Path(sys.executable).with_name("dbt"), "--no-use-colors", "--quiet", "build"]
     target = work.resolve() / "target"
@@ -33,8 +33,8 @@ def build(steps: Steps, warehouse: Warehouse, work: Path) -> list[str]:
     with steps.step("models", "dbt builds and tests them") as step:
         built = subprocess.run(command, cwd=PACKAGE, env=env, capture_output=True, text=True, check=False)
         if built.returncode:
-            said = "\n".join((built.stdout + built.stderr).splitlines()[-LINES_SHOWN:])
-            raise SyncError(f"dbt could not build the models; the previous ones are still there. It says:\n{said}")
+            output = "\n".join((built.stdout + built.stderr).splitlines()[-MAX_LINES:])
+            raise SyncError(f"dbt could not build the models; the previous ones are unchanged. Its output:\n{output}")
         step.done = f"growth by day, and what is gone, in {warehouse.name}"
     return _findings(json.loads((target / "run_results.json").read_text(encoding="utf-8")))
 

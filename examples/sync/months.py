@@ -1,4 +1,4 @@
-"""Months without holes, and bars and lines of block characters."""
+"""Months without gaps, and bars and sparklines of block characters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True)
 class Month:
-    """One month of an account, by the day of posting.
+    """The videos that an account posted in one month.
 
     Attributes:
         name: "2026-03", in UTC.
-        videos: how many were posted in it.
+        videos: number of videos.
         views: their views to date.
     """
 
@@ -24,8 +24,8 @@ class Month:
     views: int = 0
 
 
-def without_holes(months: Iterable[Month]) -> list[Month]:
-    """All months from the first to the last, in order; those without videos are empty."""
+def fill_gaps(months: Iterable[Month]) -> list[Month]:
+    """All months from the first to the last, in order; months without videos have zeros."""
     known = {month.name: month for month in months}
     if not known:
         return []
@@ -35,13 +35,13 @@ def without_holes(months: Iterable[Month]) -> list[Month]:
 
 
 def _number(name: str) -> int:
-    """Months since the year 0, so that one month follows another by 1."""
+    """Months since the year 0; consecutive months differ by 1."""
     year, month = name.split("-")
     return int(year) * 12 + int(month) - 1
 
 
 def bar(value: int, largest: int, cells: int) -> str:
-    """A bar for `value`, as long as `cells` characters for `largest`; whatever is more than nothing can be seen."""
+    """A bar for `value`, scaled so that `largest` takes `cells` characters; any positive value is visible."""
     if value <= 0:
         return ""
     eighths = max(1, round(value / largest * cells * 8))
@@ -49,6 +49,6 @@ def bar(value: int, largest: int, cells: int) -> str:
 
 
 def sparkline(values: Sequence[int]) -> str:
-    """One character for each value, the highest for the largest; whatever is more than nothing can be seen."""
+    """One character for each value, scaled to the largest; any positive value is visible."""
     largest = max(values, default=0)
     return "".join(HEIGHTS[max(1, round(value / largest * 8)) if value > 0 else 0] for value in values)

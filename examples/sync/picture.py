@@ -1,4 +1,4 @@
-"""A picture of the growth: the views of the fastest videos, day by day."""
+"""A chart of the growth: daily views of the fastest videos."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ order by date_day
 """
 WIDTH = 900
 HEIGHT = 560
-LONGEST_NAME = 90  # characters that fit into one line of the legend
+LONGEST_NAME = 90  # characters that fit in one line of the legend
 
 
 def draw(warehouse: Warehouse, path: Path) -> None:
-    """Draw an SVG that loads nothing from elsewhere."""
+    """Draw a self-contained SVG."""
     import pygal
 
     chart = pygal.DateLine(

@@ -1,4 +1,4 @@
-"""PyAirbyte: one account, read with the installed connector and appended to the warehouse."""
+"""Reads one account with PyAirbyte and the installed connector, and appends its rows to the warehouse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from examples.sync import SyncError, interrupt
 from examples.sync.account import Account, Json
 from examples.sync.listener import Listener
-from examples.sync.warehouse import STOPPED, SYNCS, Warehouse
+from examples.sync.warehouse import CREATE_STOPPED, CREATE_SYNCS, Warehouse
 
 if TYPE_CHECKING:
     from airbyte import Source
@@ -30,8 +30,8 @@ CONNECTOR = "source-tiktok-organic"
 STREAMS = ["user_info", "videos"]
 RECORDS_PER_UPDATE = 20
 LOGS = "AIRBYTE_LOGGING_ROOT"
-LONGEST_REASON = 200
-LATEST = """
+MAX_REASON_LENGTH = 200
+LATEST_STATE = """
 select state from (
     select sign_in, finished_at as ended_at, state from {schema}.tiktok_syncs
     union all
@@ -41,17 +41,17 @@ where sign_in = :sign_in
 order by ended_at desc
 limit 1
 """
-WAS_STOPPED = "insert into {schema}.tiktok_stopped values (:sign_in, :stopped_at, :state)"
-ENDED_WELL = """
+INSERT_STOPPED = "insert into {schema}.tiktok_stopped values (:sign_in, :stopped_at, :state)"
+INSERT_SYNC = """
 insert into {schema}.tiktok_syncs
 values (:sign_in, :open_id, :reading_id, :started_at, :finished_at, :covers_from, :state)
 """
 
 
 def prepare(work: Path) -> None:
-    """Before PyAirbyte's import: no telemetry, no look-ups in the registry, and no files outside `work`.
+    """Configure PyAirbyte before its import: no telemetry, no registry look-ups, and no files outside `work`.
 
-    It writes the config, secrets included, into temporary files that everybody may read, hence the mode of the folder.
+    It writes the config with its secrets to world-readable temporary files, hence the folder's mode.
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700, parents=True)
@@ -62,9 +62,9 @@ def prepare(work: Path) -> None:
 
 @contextmanager
 def quiet(work: Path) -> Iterator[None]:
-    """PyAirbyte prints where its logs are and more, on both streams: into a file, as `Steps` shows what is going on.
+    """Redirect PyAirbyte's output on stdout and stderr to a file, because `Steps` shows the progress.
 
-    So does the CDK with what any library logs, past `sys.stdout`: SQLAlchemy's tracebacks among it.
+    Redirect log records too: the CDK prints those of every library, such as SQLAlchemy's tracebacks, past `sys.stdout`.
     """
     root = logging.getLogger()
     before = root.handlers[:]
@@ -83,22 +83,22 @@ def read(
     show: Show = lambda count, total: None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> Counter[str]:
-    """Append what the account holds now, and write down that the sync ended well; the number of rows by stream.
+    """Append the account's current data and record the successful sync; returns the number of rows by stream.
 
     Args:
-        account: what is read.
-        warehouse: where it goes.
-        work: the folder that was prepared.
-        show: called now and then with how many videos were read, and how many there are, if that is known.
-        warn: called with each warning of the connector, however the read ends.
+        account: the account to read.
+        warehouse: the destination.
+        work: the folder from `prepare`.
+        show: called regularly with the number of videos read, and the total, if known.
+        warn: called with each of the connector's warnings, after a failure too.
 
     Raises:
-        SyncError: with the connector's own reason, when it fails; no sync is written down then.
+        SyncError: with the connector's own message, if it fails; the sync is then not recorded.
     """
-    listener = Listener(on_config=account.keep, lag=account.lag)
+    listener = Listener(on_config=account.save, lag=account.lag)
     listener.on_record = lambda: _show_progress(show, listener)
     try:
-        with quiet(work), _failures_explained(listener):
+        with quiet(work), _explain_failures(listener):
             _append(account, warehouse, listener, work)
     finally:
         for warning in listener.warnings:
@@ -107,50 +107,50 @@ def read(
 
 
 def _append(account: Account, warehouse: Warehouse, listener: Listener, work: Path) -> None:
-    from examples.sync.state import Memory
+    from examples.sync.state import StateStore
 
     warehouse.run("create schema if not exists {schema}")
-    warehouse.run(SYNCS)
-    warehouse.run(STOPPED)
-    before = next((row["state"] for row in warehouse.run(LATEST, sign_in=account.name)), "")
-    continues_a_stopped_one = '"slices"' in before
-    if account.full_read_is_due(datetime.now(timezone.utc)) and not continues_a_stopped_one:
+    warehouse.run(CREATE_SYNCS)
+    warehouse.run(CREATE_STOPPED)
+    before = next((row["state"] for row in warehouse.run(LATEST_STATE, sign_in=account.name)), "")
+    continues_stopped_sync = '"slices"' in before
+    if account.full_read_is_due(datetime.now(timezone.utc)) and not continues_stopped_sync:
         before = ""
-    memory = Memory(before)
+    store = StateStore(before)
     started = _now(account)
-    there = {stream: warehouse.rows_by_account(stream) for stream in STREAMS}
-    cache = warehouse.cache(memory, work)
+    rows_before = {stream: warehouse.rows_by_account(stream) for stream in STREAMS}
+    cache = warehouse.cache(store, work)
     try:
-        # Appended, as every reading is history.
+        # Append, because the history consists of all readings.
         _source(account, listener).read(cache, write_strategy="append", skip_validation=True)
     finally:
         cache.close()
-    _compare(listener, warehouse, there)
+    _compare(listener, warehouse, rows_before)
     if not listener.complete >= set(STREAMS):
-        # Its rows are in the warehouse, so the next run need not read them again.
-        if memory.text != before:
-            warehouse.run(WAS_STOPPED, sign_in=account.name, stopped_at=_now(account), state=memory.text)
-        raise SyncError(listener.problem or "The connector was stopped before it had read everything.")
+        # Its rows are in the warehouse; with this state, the next run doesn't read them again.
+        if store.text != before:
+            warehouse.run(INSERT_STOPPED, sign_in=account.name, stopped_at=_now(account), state=store.text)
+        raise SyncError(listener.problem or "The connector stopped before it read everything.")
     state = json.loads(before)["stream"]["stream_state"] if before else {}
     warehouse.run(
-        ENDED_WELL,
+        INSERT_SYNC,
         sign_in=account.name,
         open_id=listener.open_id,
         reading_id=uuid.uuid4().hex,
         started_at=started,
         finished_at=_now(account),
         covers_from=account.covers_from(listener.open_id, state),
-        state=memory.text,
+        state=store.text,
     )
 
 
 def _compare(listener: Listener, warehouse: Warehouse, before: dict[str, dict[str, int]]) -> None:
-    """Whether each record is a row now. Before the state is written down: what is lost is read again."""
-    for stream, heard in listener.counts.items():
+    """Check that each record became a row, before the state is saved, so that the next run reads lost records again."""
+    for stream, expected in listener.counts.items():
         added = warehouse.rows_by_account(stream).get(listener.open_id, 0) - before[stream].get(listener.open_id, 0)
-        if added != heard:
+        if added != expected:
             raise SyncError(
-                f"{heard:,} records of {stream} were read, and {added:,} rows were written to {warehouse.name}. "
+                f"{expected:,} records of {stream} were read, and {added:,} rows were written to {warehouse.name}. "
                 "The next run reads them again."
             )
 
@@ -160,7 +160,7 @@ def _now(account: Account) -> datetime:
 
 
 @contextmanager
-def _failures_explained(listener: Listener) -> Iterator[None]:
+def _explain_failures(listener: Listener) -> Iterator[None]:
     from airbyte.exceptions import PyAirbyteError
     from airbyte.shared.sql_processor import SQLRuntimeError
     from sqlalchemy.exc import SQLAlchemyError
@@ -168,30 +168,30 @@ def _failures_explained(listener: Listener) -> Iterator[None]:
     try:
         yield
     except (PyAirbyteError, SQLAlchemyError, SQLRuntimeError) as error:
-        if interrupt.was_pressed():
+        if interrupt.was_interrupted():
             raise KeyboardInterrupt from None
-        cause = _root_of(error)
+        cause = _root_cause(error)
         if isinstance(cause, SyncError):
             raise cause from None
         logs = f"Its logs are in {os.environ[LOGS]}."
-        raise SyncError(listener.problem or f"{_described(cause)} {logs}") from error
+        raise SyncError(listener.problem or f"{_describe(cause)} {logs}") from error
 
 
-def _described(cause: BaseException) -> str:
-    """The reason in one line. Without the SQL, which holds what people wrote."""
+def _describe(cause: BaseException) -> str:
+    """The cause in one line, without the SQL, which contains users' texts."""
     from airbyte.exceptions import PyAirbyteError
     from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(cause, PyAirbyteError):
         return f"PyAirbyte failed: {cause.get_message()}"
     if isinstance(cause, SQLAlchemyError):
-        first = _first_of(cause)
+        first = _first_database_error(cause)
         return f"The database failed: {first_line(getattr(first, 'orig', None) or first)}."
     return f"PyAirbyte failed: {type(cause).__name__}: {first_line(cause)}."
 
 
-def _first_of(error: BaseException) -> BaseException:
-    """The first of several errors of the database: a rollback that fails too does not say why there was one."""
+def _first_database_error(error: BaseException) -> BaseException:
+    """The first of several database errors: a later one, such as a failed rollback, doesn't name the cause."""
     from sqlalchemy.exc import SQLAlchemyError
 
     first = error
@@ -203,40 +203,40 @@ def _first_of(error: BaseException) -> BaseException:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, as part of a sentence."""
+    """The first line of an error's message, for use in a sentence."""
     lines = str(error).splitlines() or [""]
     line = lines[0].strip().rstrip(".")
-    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+    return line if len(line) <= MAX_REASON_LENGTH else f"{line[: MAX_REASON_LENGTH - 1]}…"
 
 
-def _root_of(error: BaseException) -> BaseException:
-    """What PyAirbyte has wrapped, often more than once."""
+def _root_cause(error: BaseException) -> BaseException:
+    """The error that PyAirbyte wrapped, often more than once."""
     from airbyte.shared.sql_processor import SQLRuntimeError
 
-    # Its own message is the statement, with the rows in it.
+    # SQLRuntimeError's own message is the statement, which contains the rows.
     inner = error.__context__ if isinstance(error, SQLRuntimeError) else getattr(error, "original_exception", None)
-    return _root_of(inner) if inner else error
+    return _root_cause(inner) if inner else error
 
 
 def _source(account: Account, listener: Listener) -> Source:
     import airbyte
     import pandas
 
-    # For Postgres, PyAirbyte reads JSON lines with pandas, which would turn ids into numbers, create_time into dates.
+    # For Postgres, PyAirbyte reads JSON lines with pandas, which by default converts ids to numbers, times to dates.
     pandas.read_json = functools.partial(pandas.read_json, dtype=False, convert_dates=False)
     command = Path(sys.executable).with_name(CONNECTOR)
     if not command.exists():
         raise SyncError(f"The connector is not installed: there is no {command}.")
     source = airbyte.get_source(CONNECTOR, config=account.config, local_executable=command, streams=STREAMS)
-    source.executor.execute = listener.read_along(source.executor.execute)
-    keep = listener.on_config
+    source.executor.execute = listener.wrap(source.executor.execute)
+    save = listener.on_config
 
-    def keep_and_use(config: Json) -> None:
-        # In the file first. PyAirbyte would start the next command with the used-up token.
-        keep(config)
+    def save_and_use(config: Json) -> None:
+        # Save it first. Without `set_config`, PyAirbyte would start its next command with the used token.
+        save(config)
         source.set_config(config, validate=False)
 
-    listener.on_config = keep_and_use
+    listener.on_config = save_and_use
     return source
 
 

@@ -1,4 +1,4 @@
-"""What a person wants to see after a sync: growth, the fastest videos, what is gone."""
+"""The report after a sync: growth, the fastest videos, gone videos."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from examples.sync.months import Month, sparkline, without_holes
+from examples.sync.months import Month, fill_gaps, sparkline
 from examples.sync.warehouse import Row, Warehouse
 
 COUNTS = {"follower_count": "Followers", "likes_count": "Likes", "video_count": "Videos", "views_total": "Views"}
 WHAT_VIEWS_ARE = "Views: those of all public videos together, each as last read."
-MONTHS_AT_MOST = 12
-SHOWN = 3
+MAX_MONTHS = 12
+MAX_VIDEOS = 3
 DAYS = "select * from {schema}.tiktok_organic__account_daily order by open_id, date_day"
 # Each account's newest reading and the day of the one before it.
 ACCOUNTS = """
@@ -34,8 +34,9 @@ left join complete on newest.open_id = complete.open_id
 left join by_day as previous on newest.open_id = previous.open_id and previous.from_newest = 2
 where newest.from_newest = 1
 """
-# What the newest reading brought. What was posted since the one before it gained all its views; and on the first day
-# there is nothing else to go by. What was read for the first time otherwise is not known to have gained anything.
+# Gains of the newest reading. A video posted since the previous reading gained all its views since then. On the first
+# day there is no previous reading, so views since posting are used. The gain of any other video is unknown when it is
+# read for the first time.
 FASTEST = f"""
 with accounts as ({ACCOUNTS}),
 newest as (
@@ -62,14 +63,14 @@ inner join {{schema}}.tiktok_organic__videos as videos
     on speeds.open_id = videos.open_id and speeds.video_id = videos.video_id
 where speeds.views_a_day is not null
 order by speeds.views_a_day desc, speeds.video_id
-limit {SHOWN}
+limit {MAX_VIDEOS}
 """
 GONE = """
 select open_id, missing_since_day, view_count, caption
 from {schema}.tiktok_organic__gone_videos
 order by missing_since desc, video_id
 """
-# How far the numbers above can be trusted.
+# Limits of the numbers above.
 NOTES = f"""
 with accounts as ({ACCOUNTS})
 select
@@ -93,7 +94,7 @@ group by 1, 2
 
 
 def report(console: Console, warehouse: Warehouse) -> None:
-    """Print the accounts' growth, the fastest videos, those that are gone, and the months of the last year."""
+    """Print the accounts' growth, the fastest videos, the gone videos, and the months of the last year."""
     accounts = _by_account(warehouse.run(DAYS))
     if not accounts:
         return
@@ -106,15 +107,15 @@ def report(console: Console, warehouse: Warehouse) -> None:
     for note in _notes(warehouse.run(NOTES)):
         console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
     gone = warehouse.run(GONE)
-    more = f"; {len(gone):,} in all" if len(gone) > SHOWN else ""
+    more = f"; {len(gone):,} in all" if len(gone) > MAX_VIDEOS else ""
     title = f"Gone: deleted or no longer public, with their last views{more}"
-    _videos(console, title, gone[:SHOWN], "view_count", _gone_since, names)
+    _videos(console, title, gone[:MAX_VIDEOS], "view_count", _gone_since, names)
     months = [
         Month(f"{row['year']:.0f}-{row['month']:02.0f}", row["videos"], int(row["views"]))
         for row in warehouse.run(BY_MONTH)
     ]
     if months:
-        _months(console, without_holes(months)[-MONTHS_AT_MOST:])
+        _months(console, fill_gaps(months)[-MAX_MONTHS:])
 
 
 def _title(fastest: list[Row]) -> str:
@@ -141,9 +142,9 @@ def _notes(rows: list[Row]) -> list[str]:
                 "config file."
             )
         if row["carried"]:
-            notes.append(f"TikTok left out counts of {row['carried']:,} videos; the last known ones stand.")
+            notes.append(f"TikTok omitted counts of {row['carried']:,} videos; their last known values are used.")
         if row["odd"]:
-            notes.append(f"{row['odd']:,} odd values in the tables: see tiktok_organic__odd_rows.")
+            notes.append(f"{row['odd']:,} invalid values in the tables: see tiktok_organic__odd_rows.")
     return notes
 
 
@@ -155,7 +156,7 @@ def _by_account(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def _growth(days: list[Row]) -> Table:
-    """The newest counts of an account, and what was gained since the reading before and since the first one."""
+    """The newest counts of an account, with the gains since the previous reading and since the first one."""
     newest = days[-1]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(Text(_name(newest), style="bold cyan"), no_wrap=True, overflow="ellipsis", max_width=30)
@@ -187,7 +188,7 @@ def _gained(new: int | None, old: int | None) -> str:
 def _videos(
     console: Console, title: str, videos: list[Row], count: str, day: Callable[[Row], str], names: Mapping[str, str]
 ) -> None:
-    """A line for each video; with several accounts, `names` tell whose it is."""
+    """A line for each video; `names` are the accounts' names by open_id, if there are several accounts."""
     if not videos:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
@@ -195,7 +196,7 @@ def _videos(
     table.add_column(no_wrap=True, style="dim")
     if names:
         table.add_column(no_wrap=True, style="cyan", overflow="ellipsis", max_width=20)
-    # Last, and no border after it: terminals disagree on the width of some emoji and on text from right to left.
+    # The last column and without a border: terminals disagree on the width of some emoji and right-to-left text.
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for video in videos:
         caption = one_line(video["caption"])
@@ -218,6 +219,6 @@ def _number(value: Any) -> str:
 
 
 def one_line(text: str | None) -> str:
-    """Text of a stranger for the terminal: no line breaks, and no control characters, which could steer it."""
+    """Untrusted text for the terminal, without line breaks and control characters."""
     clean = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text or "")
     return " ".join(clean.split())

@@ -1,4 +1,4 @@
-"""The state of an account's videos, kept by us: PyAirbyte keeps one for each table, whichever account it is of."""
+"""Stores the state of `videos` by account: PyAirbyte has only one state for each table, shared by all accounts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from airbyte_protocol.models import AirbyteStateMessage
 STREAM = "videos"
 
 
-class Memory(StateWriterBase):
-    """Hands the connector a state, and holds the one that it ends with.
+class StateStore(StateWriterBase):
+    """Gives the connector a state, and receives its new ones.
 
     Args:
-        text: the state message of an earlier sync, or nothing.
+        text: the state message of an earlier sync, or an empty string.
     """
 
     def __init__(self, text: str) -> None:
@@ -24,18 +24,18 @@ class Memory(StateWriterBase):
             self._latest_stream_state_messages[STREAM] = AirbyteStateMessage.model_validate_json(text)
 
     def _write_state(self, state_message: AirbyteStateMessage) -> None:
-        """The base class has taken it down."""
+        """Nothing to do: the base class has stored it."""
 
     @property
     def text(self) -> str:
-        """The newest state message."""
+        """The newest state message, empty if there is none."""
         message = self._latest_stream_state_messages.get(STREAM)
         return message.model_dump_json() if message else ""
 
 
-def with_memory(kind: type[CacheBase], memory: Memory) -> type[CacheBase]:
-    """The same kind of cache, with its state in `memory`."""
+def with_state(kind: type[CacheBase], store: StateStore) -> type[CacheBase]:
+    """A subclass of a cache class that stores its state in `store`."""
     ours: dict[str, Any] = dict.fromkeys(
-        ("get_state_provider", "get_state_writer"), lambda self, *args, **options: memory
+        ("get_state_provider", "get_state_writer"), lambda self, *args, **options: store
     )
     return type(kind.__name__, (kind,), ours)

@@ -1,4 +1,4 @@
-"""What is under way: a spinner on a terminal, a line that grows elsewhere; then a line with the outcome."""
+"""Progress display: a spinner on a terminal, a growing line elsewhere; then a line with the outcome."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from examples.sync.months import bar
 
 NAME_WIDTH = 10
 BAR_CELLS = 20
-SECONDS_BETWEEN_NOTES = 2.0
+UPDATE_INTERVAL = 2.0  # s
 
 
 class Step:
     """One step of a sync.
 
     Attributes:
-        done: what to show when it is over.
+        done: the text to show after the step.
     """
 
     def __init__(self, console: Console, name: str, doing: str) -> None:
@@ -31,26 +31,26 @@ class Step:
         self._console = console
         self._name = Text(f"{name:<{NAME_WIDTH}} ", style="bold")
         self._spinner = Spinner("dots", self._name + Text(doing))
-        # PyAirbyte's chatter on stderr must stay where it is redirected to, which a Live would undo.
+        # By default, Live undoes the redirection of PyAirbyte's output.
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
-        self._start = self._last_note = time.monotonic()
+        self._start = self._last_update = time.monotonic()
 
     def show(self, text: str, on_terminal: str | None = None) -> None:
-        """How far it is: `on_terminal`, which may be richer, replaces what is shown; elsewhere `text` is added."""
+        """Show progress: on a terminal, `on_terminal` replaces the last text; elsewhere, `text` is appended."""
         if self._console.is_terminal:
             self._spinner.update(text=self._name + Text(on_terminal or text))
-        elif time.monotonic() - self._last_note >= SECONDS_BETWEEN_NOTES:
-            self._last_note = time.monotonic()
+        elif time.monotonic() - self._last_update >= UPDATE_INTERVAL:
+            self._last_update = time.monotonic()
             self._console.print(f"{text} ... ", end="", soft_wrap=True, highlight=False)
 
     def progress(self, text: str, count: int, total: int | None) -> None:
-        """`text`, on a terminal with a bar if the total is known."""
+        """Show `text`, on a terminal with a bar if the total is known."""
         drawn = f"{bar(min(count, total), total, BAR_CELLS):<{BAR_CELLS}} " if total else ""
         self.show(text, on_terminal=drawn + text)
 
     @contextmanager
     def running(self) -> Iterator[Step]:
-        """Show the step while the block runs, and its outcome afterwards."""
+        """Show the step while the block runs, then its outcome."""
         if self._console.is_terminal:
             self._live.start()
         else:
@@ -79,13 +79,13 @@ class Step:
 
 
 class Steps:
-    """The steps of a sync, one after the other on one console."""
+    """Shows the steps of a sync in turn on one console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[Step]:
-        """Show `doing` until the block is over, then the `done` that it set."""
+        """Show `doing` while the block runs, then the `done` text that it set."""
         with Step(self._console, name, doing).running() as step:
             yield step

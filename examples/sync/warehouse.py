@@ -1,4 +1,4 @@
-"""Where the rows go: a DuckDB file, or a Postgres database."""
+"""The destination: a DuckDB file or a Postgres database."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from examples.sync import UsageError
 if TYPE_CHECKING:
     from airbyte.caches import CacheBase
 
-    from examples.sync.state import Memory
+    from examples.sync.state import StateStore
 
 Row = dict[str, Any]
 POSTGRES_PORT = 5432
-# What libpq knows by a variable as well, which reaches PyAirbyte, dbt and our own queries alike.
+# libpq options with an environment variable, which PyAirbyte, dbt and our own queries all use.
 LIBPQ = {
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
@@ -31,32 +31,32 @@ LIBPQ = {
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
 FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
-SYSTEM = "system"  # as sslrootcert: the certificates that the system trusts, not a file
-# Which syncs ended well: what the model of gone videos rests on, and where the next sync goes on. Beside the data, so
-# that a state never outlives the rows that it stands for.
-SYNCS = """
+SYSTEM = "system"  # as sslrootcert: the system's trusted certificates, not a file
+# Successful syncs: the model of gone videos needs them, and the next sync continues from their state. They are stored
+# beside the data, so that a state never outlives its rows.
+CREATE_SYNCS = """
 create table if not exists {schema}.tiktok_syncs (
     sign_in varchar, open_id varchar, reading_id varchar, started_at timestamp, finished_at timestamp,
     covers_from bigint, state varchar
 )
 """
-# Where a sync was stopped: the next one continues there. Its rows have landed, but it is no reading.
-STOPPED = """
+# The state of a stopped sync, for the next one to continue from. Its rows were written, but it isn't a reading.
+CREATE_STOPPED = """
 create table if not exists {schema}.tiktok_stopped (sign_in varchar, stopped_at timestamp, state varchar)
 """
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A database that may not be there yet.
+    """A database that may not exist yet.
 
     Attributes:
-        name: for people.
+        name: display name.
         url: for SQLAlchemy.
         schema: of all tables.
-        dbt: the environment that leads dbt there.
-        picture: where a picture of it goes: beside a file, else here.
-        libpq: options of the connection, by the variables that libpq takes them from.
+        dbt: environment variables with which dbt connects.
+        picture: path of the chart: beside a DuckDB file, else in the working directory.
+        libpq: connection options, by their libpq variables.
     """
 
     name: str
@@ -66,20 +66,20 @@ class Warehouse:
     picture: Path
     libpq: dict[str, str] = field(default_factory=dict)
 
-    def cache(self, memory: Memory, work: Path) -> CacheBase:
-        """The database as PyAirbyte takes it, with its state in `memory`; `work` is for temporary files."""
+    def cache(self, store: StateStore, work: Path) -> CacheBase:
+        """PyAirbyte's cache for the database, with its state in `store`; `work` is for temporary files."""
         from airbyte.caches import DuckDBCache, PostgresCache
 
-        from examples.sync.state import with_memory
+        from examples.sync.state import with_state
 
         if "TIKTOK_DUCKDB" in self.dbt:
-            duckdb = with_memory(DuckDBCache, memory)
+            duckdb = with_state(DuckDBCache, store)
             return duckdb(db_path=self.dbt["TIKTOK_DUCKDB"], schema_name=self.schema, cache_dir=work)
-        os.environ.update(self.libpq)  # PyAirbyte has no argument for them
-        return with_memory(PostgresCache, memory)(
+        os.environ.update(self.libpq)  # PyAirbyte has no arguments for them
+        return with_state(PostgresCache, store)(
             host=self.dbt["PGHOST"],
             port=int(self.dbt["PGPORT"]),
-            # PyAirbyte puts them into an address as they are.
+            # PyAirbyte inserts them into a URL without quoting.
             username=quote(self.dbt["PGUSER"], safe=""),
             password=quote(self.dbt["PGPASSWORD"], safe=""),
             database=self.dbt["PGDATABASE"],
@@ -88,7 +88,7 @@ class Warehouse:
         )
 
     def run(self, sql: str, **values: Any) -> list[Row]:
-        """Run a statement in which `{schema}` stands for the schema; the rows it gives."""
+        """Run a statement, with `{schema}` replaced by the schema; returns its rows."""
         from sqlalchemy import create_engine, text
 
         os.environ.update(self.libpq)
@@ -98,31 +98,31 @@ class Warehouse:
                 result = connection.execute(text(sql.replace("{schema}", self.schema)), values)
                 return [dict(row._mapping) for row in result] if result.returns_rows else []
         finally:
-            engine.dispose()  # DuckDB's file is free for dbt
+            engine.dispose()  # releases DuckDB's file for dbt
 
     def rows_by_account(self, table: str) -> dict[str, int]:
-        """How many rows of a table each account has; none while there is no table."""
-        there = "select 1 from information_schema.tables where table_schema = :schema and table_name = :name"
-        if not self.run(there, schema=self.schema, name=table):
+        """The number of rows by account in a table; empty if the table does not exist."""
+        exists = "select 1 from information_schema.tables where table_schema = :schema and table_name = :name"
+        if not self.run(exists, schema=self.schema, name=table):
             return {}
         counted = self.run(f"select open_id, count(*) as number from {{schema}}.{table} group by open_id")
         return {row["open_id"]: row["number"] for row in counted}
 
 
 def warehouse_at(place: str) -> Warehouse:
-    """A path means DuckDB, `postgres://user:password@host:port/database` Postgres; PGPASSWORD stands in for a password.
+    """DuckDB for a path, Postgres for `postgres://user:password@host:port/database`; PGPASSWORD can be the password.
 
-    Options as libpq has them may follow: `?sslmode=verify-full`.
+    libpq options may follow: `?sslmode=verify-full`.
 
     Raises:
-        UsageError: when it is another address, or has an option that would be ignored.
+        UsageError: for any other address, or an unknown option.
     """
     return _postgres(place) if "://" in place else _duckdb(place)
 
 
 def _duckdb(place: str) -> Warehouse:
     path = str(Path(place).resolve())
-    # Not `tiktok`: a schema with the name of the file would be ambiguous in DuckDB.
+    # Not `tiktok`: a schema named like the file would be ambiguous in DuckDB.
     env = {"TIKTOK_TARGET": "duckdb", "TIKTOK_DUCKDB": path}
     return Warehouse(place, f"duckdb:///{path}", "main", env, Path(f"{place}.svg"))
 
@@ -156,10 +156,10 @@ def _libpq(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := [name for name in options if name not in LIBPQ]:
         raise UsageError(f"--to has the unknown option {unknown[0]}. Known options: {', '.join(LIBPQ)}.")
-    return {LIBPQ[name]: _from_anywhere(name, value) for name, value in options.items()}
+    return {LIBPQ[name]: _absolute(name, value) for name, value in options.items()}
 
 
-def _from_anywhere(name: str, value: str) -> str:
-    """An option's value; dbt runs in a folder of its own, where the path of a file would lead elsewhere."""
+def _absolute(name: str, value: str) -> str:
+    """An option's value, with absolute paths, because dbt runs in another folder."""
     is_path = name in FILES and value and value != SYSTEM
     return str(Path(value).resolve()) if is_path else value

@@ -22,7 +22,7 @@ resource "airbyte_source" "account" {
   definition_id = airbyte_source_definition.tiktok_organic.id
   name          = "TikTok ${each.key}"
 
-  # Properties that the account doesn't set are not sent, so that the connector's own defaults hold.
+  # Properties that the account doesn't set are not sent, so that the connector's defaults apply.
   configuration = jsonencode(merge(
     {
       credentials = {
@@ -56,7 +56,7 @@ resource "airbyte_source" "account" {
 
     precondition {
       condition     = !contains(keys(var.refresh_tokens), each.key) || var.tiktok_client_key != "kept by Airbyte"
-      error_message = "A new source needs tiktok_client_key and tiktok_client_secret beside its tokens."
+      error_message = "A new source needs tiktok_client_key and tiktok_client_secret in addition to its tokens."
     }
   }
 }

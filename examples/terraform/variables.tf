@@ -51,18 +51,18 @@ variable "tiktok_client_secret" {
   sensitive   = true
 }
 
-# The list that everything follows from. New accounts belong at the end: the place in the list decides when an account is
-# synced. To remove an account, see docs/deploy.md: `prevent_destroy` refuses it at first.
+# Add new accounts at the end, because an account's position in the list sets its schedule. To remove an account, see
+# docs/deploy.md: `prevent_destroy` blocks it at first.
 variable "accounts" {
   description = "The accounts to sync, in the order of their schedules."
   type = list(object({
     name                 = string                 # of the source and the connection, and the key of refresh_tokens
-    start_date           = optional(string)       # YYYY-MM-DD; everything, if left out
+    start_date           = optional(string)       # YYYY-MM-DD; default: all videos
     lookback_window_days = optional(number)       # days of videos whose counts are read again in each sync
     additional_full_sync = optional(string)       # never, weekly (Sunday) or monthly (the 1st)
-    namespace            = optional(string)       # schema or data set in the destination; the destination's own, if left out
+    namespace            = optional(string)       # schema or data set in the destination; default: the destination's own
     prefix               = optional(string, "")   # in front of the table names
-    streams              = optional(list(string)) # user_info and videos, if left out
+    streams              = optional(list(string)) # default: user_info and videos
   }))
 
   validation {
@@ -71,8 +71,8 @@ variable "accounts" {
   }
 }
 
-# Apart from `accounts`, because Terraform makes one resource per account and must not do so from a secret. Both maps need
-# only the accounts that this run adds.
+# Not in `accounts`, because Terraform can't create one resource per account from a secret. Both maps need only the
+# accounts that this run adds.
 variable "refresh_tokens" {
   description = "The refresh token of each new account, by the account's name, from tiktok-organic-sign-in."
   type        = map(string)

@@ -79,7 +79,7 @@ def _keeper(account: Account) -> Callable[[Json], None]:
 
     def keep(config: Json) -> None:
         try:
-            account.keep(config)
+            account.save(config)
         except SyncError as error:
             raise LiveError(str(error)) from None
 
@@ -115,7 +115,7 @@ def _account(path: Path | None) -> Iterator[tuple[Account, str]]:
     """The account of a config file, or one of a sandbox, and where its API is."""
     if path is None:
         with Sandbox(videos=VIDEOS) as sandbox:
-            yield Account("a local TikTok", sandbox.config(), keep=lambda changed: None), sandbox.base_url
+            yield Account("a local TikTok", sandbox.config(), save=lambda changed: None), sandbox.base_url
         return
     account = account_of_file(path)
     if missing := _missing(account.config.get("credentials")):

@@ -1,6 +1,6 @@
-{# Where Airbyte has put the rows: one schema, or several, each with or without a prefix of its tables. #}
+{# The schemas that Airbyte writes to: one or several, each with or without a table prefix. #}
 
-{# The places as {database, schema, prefix, source_relation}; a single one has no name, as in Fivetran's packages. #}
+{# The places as {database, schema, prefix, source_relation}. With a single place, source_relation is empty, as in Fivetran's packages. #}
 {% macro places() %}
     {%- set database = var('tiktok_organic_database', target.database) -%}
     {%- set prefix = var('tiktok_organic_prefix', '') -%}
@@ -28,7 +28,7 @@
     {{ return(places) }}
 {% endmacro %}
 
-{# A table of a place, or none. #}
+{# A table in a place, or none. #}
 {% macro table_at(place, name) %}
     {{ return(adapter.get_relation(database=place.database, schema=place.schema, identifier=name) if execute) }}
 {% endmacro %}
@@ -36,8 +36,8 @@
 {#
     The rows of a stream in all places, as a query.
 
-    columns: type by name; a column that a table does not have is null.
-    needed: the columns without which nothing can be said.
+    columns: type by name; a column that a table doesn't have is null.
+    needed: the required columns.
 #}
 {% macro rows_of(stream, columns, needed) %}
     {%- set queries = [] -%}
@@ -55,7 +55,7 @@
     {{ return(queries | join('\nunion all\n')) }}
 {% endmacro %}
 
-{# One stream may be left out of a sync; where both are missing, the place is wrong. #}
+{# A sync may skip one stream; if both tables are missing, the place is wrong. #}
 {% macro expect_a_table(place) %}
     {%- set user_info = tiktok_organic.table_at(place, place.prefix ~ 'user_info') -%}
     {%- set videos = tiktok_organic.table_at(place, place.prefix ~ 'videos') -%}
@@ -93,7 +93,7 @@
     ) }}
 {% endmacro %}
 
-{# A stream that is nowhere: its columns, without rows. #}
+{# A stream without any table: its columns, without rows. #}
 {% macro no_rows(columns) %}
     {%- set text = dbt.type_string() -%}
     {%- set types = dict(columns, source_relation=text, read_at=tiktok_organic.type_utc()) -%}
@@ -105,7 +105,7 @@
     {{ return('select * from (select ' ~ parts | join(', ') ~ ') as nothing where 1 = 0') }}
 {% endmacro %}
 
-{# The rows as they landed. #}
+{# The rows as Airbyte wrote them. #}
 {% macro raw_videos() %}
     {%- set count = dbt.type_bigint() -%}
     {%- set text = dbt.type_string() -%}

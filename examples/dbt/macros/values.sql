@@ -1,4 +1,4 @@
-{# Values that TikTok or a destination may get wrong, and what can still be used of them. #}
+{# Corrects or drops invalid values from TikTok or a destination. #}
 
 {# From 2014, before TikTok's first post, to 2100, in Unix time. #}
 {% macro earliest_post() %}{{ return(1388534400) }}{% endmacro %}
@@ -7,29 +7,29 @@
 {% macro is_in_seconds(time) %}{{ time }} between {{ tiktok_organic.earliest_post() }} and {{ tiktok_organic.latest_post() }}{% endmacro %}
 {% macro is_in_milliseconds(time) %}{{ time }} between {{ tiktok_organic.earliest_post() }}000 and {{ tiktok_organic.latest_post() }}000{% endmacro %}
 
-{# A create_time in s: some are in ms, and what is neither is none. #}
+{# A create_time in s: converts values in ms; any other value becomes null. #}
 {% macro usable_time(time) %}case
         when {{ tiktok_organic.is_in_seconds(time) }} then {{ time }}
         when {{ tiktok_organic.is_in_milliseconds(time) }} then cast(floor({{ time }} / 1000) as {{ dbt.type_bigint() }})
     end{% endmacro %}
 
-{# A count: below 0 it has overflowed, and is unknown. #}
+{# A count: a negative one has overflowed and becomes null. #}
 {% macro usable_count(count) %}case when {{ count }} >= 0 then {{ count }} end{% endmacro %}
 
-{# A ratio with six decimals, the same on every warehouse; null when it would be one by 0. #}
+{# A ratio with six decimals, the same on every warehouse; null for a division by 0. #}
 {% macro ratio(above, below) %}round(cast(1.0 * ({{ above }}) / nullif({{ below }}, 0) as {{ dbt.type_numeric() }}), 6){% endmacro %}
 
-{# What part of the views led to a like, a comment or a share. #}
+{# Likes, comments and shares divided by views. #}
 {% macro engagement_rate() %}{{ tiktok_organic.ratio('like_count + comment_count + share_count', 'view_count') }}{% endmacro %}
 
-{# The median of a column in a `group by`, from its rank among `known` values; medians differ between warehouses. #}
+{# The median of a column in a `group by`, computed from its rank among `known` values, because each warehouse has another median function. #}
 {% macro median(value, place, known) %}round(cast(avg(
         case when 2 * {{ place }} between {{ known }} and {{ known }} + 2 then 1.0 * {{ value }} end
     ) as {{ dbt.type_numeric() }}), 6){% endmacro %}
 
 {% macro mean(value) %}round(cast(avg(1.0 * {{ value }}) as {{ dbt.type_numeric() }}), 6){% endmacro %}
 
-{# Rows of a stream that have one kind of oddity in a column, and what the models make of it. #}
+{# Rows of a stream with an invalid value in a column, and how the models treat it. #}
 {% macro odd(rows, stream, video_id, column, is_odd, treatment) %}
 select
     source_relation,

@@ -2,7 +2,7 @@
 {%- set counts = ['follower_count', 'following_count', 'likes_count', 'video_count'] -%}
 {%- set account = 'source_relation, open_id' -%}
 
--- A count that is missing in one reading is not 0: the last known one stands until the next.
+-- A missing count is not 0: it keeps its last known value.
 with numbered as (
     select
         *
@@ -39,7 +39,7 @@ ranked as (
     from carried
 ),
 
--- Where no profile is read, the days are those of the videos.
+-- If the profile is never read, use the days of the videos.
 days_of_videos as (
     select videos.source_relation, videos.open_id, videos.date_day, max(videos.read_at) as read_at
     from {{ ref('tiktok_organic__video_daily') }} as videos
@@ -76,7 +76,7 @@ profiles as (
     from days_of_videos
 ),
 
--- A video's first known count brings all its views, later ones what was gained; a video that is gone takes them along.
+-- A video's first known count adds all its views, later ones add the gains; a gone video's views are subtracted.
 changes as (
     select {{ account }}, date_day, coalesce(views_gained, view_count, 0) as views
     from {{ ref('tiktok_organic__video_daily') }}

@@ -5,7 +5,7 @@ with missing as (
         on videos.source_relation = readings.source_relation
         and videos.open_id = readings.open_id
         and videos.last_read_at < readings.began_at
-        -- A video of unknown age is covered by a reading of all videos alone.
+        -- Only a reading of all videos covers a video of unknown age.
         and coalesce(videos.create_time, 0) >= readings.covers_from
     group by videos.source_relation, videos.open_id, videos.video_id
 )

@@ -15,7 +15,7 @@ profiles as (
     {{ tiktok_organic.raw_user_info() }}
 ),
 
--- In one pass, as there are few of them.
+-- Scan the videos only once, because there are few invalid rows.
 odd_videos as (
     select *
     from videos

@@ -3,7 +3,7 @@ with profiles as (
     from {{ ref('stg_tiktok_organic__user_info') }}
     where sync_id is not null
     group by source_relation, open_id, sync_id
-    -- A second profile is that of a second attempt, and what the first one listed may be gone since.
+    -- With a second profile, the sync had a second attempt; videos that the first one listed may be gone by then.
     having count(*) = 1
 ),
 
@@ -37,7 +37,7 @@ select
     'as many videos as TikTok counts' as known_by
 from listed
 where videos_listed = video_count
-{#- `make sync` writes which of its syncs ended well; Airbyte tells a warehouse no such thing. #}
+{#- `make sync` records its successful syncs; Airbyte writes no such table. #}
 {%- for place in tiktok_organic.places() %}
 {%- set syncs = tiktok_organic.table_at(place, 'tiktok_syncs') %}
 {%- if syncs %}

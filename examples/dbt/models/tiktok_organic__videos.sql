@@ -1,4 +1,4 @@
-{#- A day and a half: a daily sync that comes a little late must not miss the day. -#}
+{#- 36 hours, because a daily sync may be late. -#}
 {%- set ages = [1, 7, 28] -%}
 {%- set patience = 36 * 3600 -%}
 {%- set video = 'source_relation, open_id, video_id' -%}
@@ -58,7 +58,7 @@ newest as (
     where from_newest = 1
 ),
 
--- A video without views is not the last one, but none.
+-- A video without a view count has no rank, instead of the last one.
 ranked as (
     select
         *,

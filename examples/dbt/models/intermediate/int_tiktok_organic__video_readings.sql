@@ -1,7 +1,7 @@
 {%- set counts = ['view', 'like', 'comment', 'share'] -%}
 {%- set video = 'source_relation, open_id, video_id' -%}
 
--- A count that is missing in one reading is not 0: the last known one stands until the next.
+-- A missing count is not 0: it keeps its last known value.
 with numbered as (
     select
         *
@@ -24,7 +24,7 @@ select
     share_url,
     duration,
     {% for count in counts %}
-    -- One of them is not null: the one that began this run of readings.
+    -- At most one of them is not null: the first of this group of readings.
     max({{ count }}_count) over (partition by {{ video }}, {{ count }}s_known) as {{ count }}_count,
     {% endfor %}
     view_count is null and views_known > 0 as views_are_carried,

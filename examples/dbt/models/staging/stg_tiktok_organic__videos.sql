@@ -1,4 +1,4 @@
--- What can be used of each row; the rest is in tiktok_organic__odd_rows.
+-- The valid values of each row; tiktok_organic__odd_rows has the invalid ones.
 with raw_rows as (
     {{ tiktok_organic.raw_videos() }}
 ),
