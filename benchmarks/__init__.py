@@ -1,1 +1,1 @@
-"""Side by side with what a user would pick instead: `make bench`, which writes RESULTS.md."""
+"""Compares the connector with its alternatives: `make bench`, which writes RESULTS.md."""

@@ -23,7 +23,7 @@ STARTUP_REPEAT = 5
 
 @dataclass(frozen=True)
 class Options:
-    """What to run; None for `repeat` is each row's own number."""
+    """What to run; `repeat` None means each row's own number."""
 
     only: tuple[str, ...]
     readers: tuple[str, ...]
@@ -36,7 +36,7 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the rows and tell the results; 1 when a reader read anything but each video once."""
+    """Run the rows and print the results; 1 if a reader did not read each video exactly once."""
     options, start = _options(arguments), time.monotonic()
     for reader in options.readers:
         say(f"{reader}: {'installed' if environments.make(reader) else 'ready'}\n")
@@ -47,28 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.complete:
         RESULTS.write_text(text, encoding="utf-8")
     say(f"\n{text}\n{minutes:.1f} minutes in all. ")
-    say(f"Written to {RESULTS.name}.\n" if options.complete else f"{RESULTS.name} stays: this was not all of it.\n")
+    say(f"Wrote {RESULTS.name}.\n" if options.complete else f"{RESULTS.name} is unchanged: the run was not complete.\n")
     return 1 if faults(results) else 0
 
 
 def measured(name: str, options: Options) -> dict[str, Run]:
-    """The summaries of one row by reader, each run told as it ends."""
+    """The summaries of one row by reader; prints each run when it finishes."""
     found: dict[str, list[Run]] = {}
     say(f"{name}\n")
     for reader, run in _runs(name, options):
         found.setdefault(reader, []).append(run)
-        say(f"  {LABELS.get(reader, reader):34} {told(run)}\n")
+        say(f"  {LABELS.get(reader, reader):34} {describe(run)}\n")
     return {reader: summary(several) for reader, several in found.items()}
 
 
-def told(run: Run) -> str:
+def describe(run: Run) -> str:
     """One run in one line."""
-    ending = "; ".join(run.problems) or (f"{run.videos:,} videos" if run.videos else "")
-    return f"{run.seconds:7.2f} s {run.cpu:6.2f} s CPU {run.memory:5.0f} MB {run.requests:6,} requests  {ending}"
+    outcome = "; ".join(run.problems) or (f"{run.videos:,} videos" if run.videos else "")
+    return f"{run.seconds:7.2f} s {run.cpu:6.2f} s CPU {run.memory:5.0f} MB {run.requests:6,} requests  {outcome}"
 
 
 def say(text: str) -> None:
-    """Onto stdout, at once."""
+    """Write to stdout and flush."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -85,7 +85,7 @@ def _heading(minutes: float) -> str:
     today = time.strftime("%Y-%m-%d", time.gmtime())
     return (
         f"`make bench` on {today}: {machine.description()}, in {minutes:.0f} minutes.\n"
-        "The connector and what one would pick instead, side by side in one run against the sandbox.\n"
+        "The connector and its alternatives, side by side in one run against the sandbox.\n"
     )
 
 
@@ -95,7 +95,7 @@ def _versions(readers: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def _options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="The connector and what one would pick instead."
+        prog="python -m benchmarks", description="Compares the connector with its alternatives."
     )
     parser.add_argument("--only", metavar="ROW", nargs="+", choices=NAMES, help=f"rows to run: {', '.join(NAMES)}")
     parser.add_argument("--readers", metavar="READER", nargs="+", choices=READERS, help=f"of {', '.join(READERS)}")

@@ -1,4 +1,4 @@
-"""What the connector has to reach, and whether it did."""
+"""The connector's performance targets, and whether it meets them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.results import Results, times_as_fast
 
 @dataclass(frozen=True)
 class Bar:
-    """One value with its limit.
+    """A target: one value with its limit.
 
     Attributes:
-        value: from the results; KeyError when a run that it needs is not there.
+        value: computes the value from the results; raises KeyError if a run is missing.
         decimals: of the value in the table.
     """
 
@@ -27,14 +27,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar and what was measured; None for nothing, or nothing valid."""
+    """A bar and its measured value; None without a valid measurement."""
 
     bar: Bar
     measured: float | None
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar was reached; None when that is not known."""
+        """Whether the bar is met; None if unknown."""
         if self.measured is None:
             return None
         return self.measured >= self.bar.limit if self.bar.at_least else self.measured <= self.bar.limit
@@ -52,13 +52,13 @@ def _start(results: Results) -> float:
     return results["startup"]["spec"].seconds / results["startup"]["import"].seconds
 
 
-def _admitted(results: Results, case: str) -> int:
+def _accepted(results: Results, case: str) -> int:
     run = results[case]["connector"]
-    return run.requests - run.refused
+    return run.requests - run.rejected
 
 
-def _times_allowed(results: Results, case: str, pages: int, per_minute: int) -> float:
-    """How many times as long as the limit makes the account's pages take."""
+def _times_minimum(results: Results, case: str, pages: int, per_minute: int) -> float:
+    """The duration as a multiple of the time that the account's pages take at the limit."""
     return results[case]["connector"].seconds / (pages * 60 / per_minute)
 
 
@@ -71,7 +71,7 @@ BARS = (
         decimals=1,
     ),
     Bar("10,000 videos, 300 ms: list requests", lambda r: r["10000-300ms"]["connector"].requests, 678),
-    Bar("10,000 videos, 300 ms: refused requests", lambda r: r["10000-300ms"]["connector"].refused, 0),
+    Bar("10,000 videos, 300 ms: rejected requests", lambda r: r["10000-300ms"]["connector"].rejected, 0),
     Bar(
         "1,000 videos, 300 ms: times as fast as the plain loop",
         lambda results: times_as_fast(results, "1000-300ms", "connector"),
@@ -79,14 +79,17 @@ BARS = (
         at_least=True,
         decimals=1,
     ),
-    Bar("719 videos, 30 a minute: admitted list requests", lambda r: _admitted(r, "719-30"), 52),
+    Bar("719 videos, 30 a minute: accepted list requests", lambda r: _accepted(r, "719-30"), 52),
     Bar(
-        "719 videos, 30 a minute: times what it allows", lambda r: _times_allowed(r, "719-30", 36, 30), 1.3, decimals=2
+        "719 videos, 30 a minute: times the minimum duration",
+        lambda results: _times_minimum(results, "719-30", 36, 30),
+        1.3,
+        decimals=2,
     ),
-    Bar("2,530 videos, 60 a minute: admitted list requests", lambda r: _admitted(r, "2530-60"), 175),
+    Bar("2,530 videos, 60 a minute: accepted list requests", lambda r: _accepted(r, "2530-60"), 175),
     Bar(
-        "2,530 videos, 60 a minute: times what it allows",
-        lambda results: _times_allowed(results, "2530-60", 127, 60),
+        "2,530 videos, 60 a minute: times the minimum duration",
+        lambda results: _times_minimum(results, "2530-60", 127, 60),
         1.3,
         decimals=2,
     ),
@@ -97,12 +100,12 @@ BARS = (
     Bar("100,000 videos: MB of peak memory above 1,000 videos", _memory_of_a_large_account, 25, decimals=1),
     Bar("10,000 videos, 0 ms: s of CPU", lambda r: r["10000-0ms"]["connector"].cpu, 3.5, decimals=1),
     Bar("`spec`: times as long as `import airbyte_cdk`", _start, 1.5, decimals=2),
-    Bar("14,000 videos at full speed: refused requests", lambda r: r["14000-0ms"]["connector"].refused, 3),
+    Bar("14,000 videos at full speed: rejected requests", lambda r: r["14000-0ms"]["connector"].rejected, 3),
 )
 
 
 def verdicts(results: Results, bars: Sequence[Bar] = BARS) -> list[Verdict]:
-    """One for each bar, in their order."""
+    """One verdict for each bar, in order."""
     return [Verdict(bar, _value(bar, results)) for bar in bars]
 
 
@@ -114,14 +117,14 @@ def _value(bar: Bar, results: Results) -> float | None:
 
 
 def valid(results: Results) -> Results:
-    """Without the runs that read something wrongly: whoever fails at once would reach every bar."""
+    """The results without invalid runs: a reader that fails at once would meet every bar."""
     return {case: {reader: run for reader, run in runs.items() if not run.problems} for case, runs in results.items()}
 
 
 def faults(results: Results) -> list[str]:
-    """Everything that was read wrongly, by row and reader; any of it fails the whole benchmark.
+    """All problems with the records, by row and reader; any of them fails the benchmark.
 
-    That a peer gives up at a limit far below the documented one is a result, and no fault.
+    A peer that gives up at a limit far below the documented one is a result, not a fault.
     """
     below = [case.name for case in CASES if case.below]
     named = ((case, reader, run) for case, runs in results.items() for reader, run in runs.items())

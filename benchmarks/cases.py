@@ -1,4 +1,4 @@
-"""The rows: which account, how fast a server, who reads."""
+"""The rows: account, server latency, rate limit and readers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Case:
 
     Attributes:
         name: for `--only`.
-        latency: s that the server takes for each request.
+        latency: the server's time for each request, in s.
         rate_limit: requests a minute that the server allows.
-        start_date: of the connector's config; None leaves it out, which means everything since 2014.
-        below: the row is about a limit far below the documented one, where peers may fail: that is a result.
-        repeat: how many times each reader runs; short runs are repeated, because noise is larger in them.
+        start_date: in the connector's config; None for no start date, which means all videos since 2014.
+        below: the rate limit is far below the documented one; a peer that fails there is a result.
+        repeat: how many times each reader runs; short runs are repeated, because their noise is larger.
         incremental: two syncs of the connector, the second with the state of the first.
     """
 
@@ -42,13 +42,13 @@ class Case:
 CASES = (
     Case("50", "50 videos, default config, 300 ms a request", 50, 0.3, start_date=None, repeat=3),
     Case("1000-300ms", "1,000 videos, 300 ms a request", 1_000, 0.3),
-    # All peers wait for one page after the other, as the row before shows: here the loop stands for them.
+    # All peers read page after page, as the previous row shows, so the loop represents them here.
     Case("10000-300ms", "10,000 videos, 300 ms a request", 10_000, 0.3, readers=("connector", "loop")),
     Case("719-30", "719 videos, 300 ms a request, 30 a minute", 719, 0.3, 30, start_date=None, below=True),
     Case("2530-60", "2,530 videos, 300 ms a request, 60 a minute", 2_530, 0.3, 60, start_date=None, below=True),
     Case("1000-0ms", "1,000 videos, 0 ms a request, no limit", 1_000, rate_limit=NO_LIMIT, repeat=3),
     Case("10000-0ms", "10,000 videos, 0 ms a request, no limit", 10_000, rate_limit=NO_LIMIT, repeat=3),
-    # 2,000 videos in three years are about 55 in the last 30 days, which is what the bar speaks of.
+    # The bar applies to about 55 videos in the last 30 days: 2,000 videos in three years.
     Case(
         "incremental",
         "Nothing new: a second sync, 300 ms a request",

@@ -1,4 +1,4 @@
-"""The installed command as a process, against a sandbox in this one, and what it wrote before its end or a kill."""
+"""Runs the installed command against a sandbox in this process; its output can be read after an exit or a kill."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SCRIPT = Path(sys.executable).with_name("source-tiktok-organic")
 
 
 class Command:
-    """One run of the installed command; a context manager, at whose end the process is gone.
+    """One run of the installed command; a context manager that kills the process on exit.
 
-    Its output goes to a file: a pipe that nobody reads would make the process wait.
+    Its output goes to a file, because the process would block on a full pipe.
     """
 
     def __init__(self, sandbox: Sandbox, command: str, ca_file: Path | None = None, **files: Any) -> None:
@@ -53,18 +53,18 @@ class Command:
 
     @property
     def exit_code(self) -> int | None:
-        """None while the process runs; negative: ended by a signal."""
+        """None while the process runs; negative if a signal stopped it."""
         return self._process.poll()
 
     def wait(self, timeout: float) -> int | None:
-        """Wait at most `timeout` s for the end of the process; its exit code."""
+        """Wait at most `timeout` s for the process to exit; returns its exit code, None if it still runs."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """End the process with SIGKILL, unless it has ended."""
+        """Kill the process with SIGKILL, unless it has exited."""
         self._process.kill()
         self._process.wait()
 
@@ -72,10 +72,10 @@ class Command:
         """The complete messages so far."""
         return list(truth.lines(self._folder / "stdout"))
 
-    def last_words(self) -> str:
-        """What the command says is wrong, or the last line of stderr."""
+    def error_message(self) -> str:
+        """The command's error message, or the last line of stderr."""
         lines = (self._folder / "stderr").read_text(errors="replace").splitlines()
-        return truth.error(self.messages()) or (lines[-1] if lines else "no reason given")
+        return truth.error(self.messages()) or (lines[-1] if lines else "no error message")
 
 
 def catalog(sync_mode: str = "full_refresh") -> dict[str, Any]:
@@ -84,15 +84,15 @@ def catalog(sync_mode: str = "full_refresh") -> dict[str, Any]:
 
 
 def video_ids(account: Account) -> list[str]:
-    """The ids of an account without pinned posts, without making up all its videos."""
+    """The ids of an account without pinned posts; doesn't generate the videos themselves."""
     return [str(video_id) for video_id in account.timeline.ids]
 
 
 def pages(videos: int) -> int:
-    """How many list requests an account's videos take at least."""
+    """The minimum number of list requests for an account's videos."""
     return -(-videos // MAX_PAGE_SIZE)
 
 
-def answered(sandbox: Sandbox, status: int) -> int:
-    """The number of list requests that got this HTTP status."""
+def count_responses(sandbox: Sandbox, status: int) -> int:
+    """The number of list requests with this HTTP status."""
     return sum(request.status == status for request in sandbox.requests_to(VIDEO_LIST_PATH))

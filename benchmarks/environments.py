@@ -1,4 +1,4 @@
-"""One virtual environment for each reader, made on demand in .venv-bench."""
+"""One virtual environment for each reader, created on demand in .venv-bench."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".venv-bench"
 PEERS = Path(__file__).parent / "peers"
 CONSTRAINTS = ROOT / "constraints.txt"
-# Those on Airbyte's CDK get the same versions of everything, so that only the manifests differ.
+# Readers on Airbyte's CDK get the same versions of all packages, so that only the manifests differ.
 CONSTRAINED = ("connector", "low_code")
 
 _VERSIONS = """
@@ -28,7 +28,7 @@ def python(reader: str) -> Path:
 
 
 def make(reader: str) -> bool:
-    """Install what a reader needs, unless that is done; says whether there was anything to do."""
+    """Install a reader's packages if needed; returns whether it installed anything."""
     wanted, marker = _fingerprint(reader), HOME / reader / "installed"
     if marker.exists() and marker.read_text() == wanted:
         return False
@@ -43,7 +43,7 @@ def make(reader: str) -> bool:
 
 
 def versions(reader: str, packages: tuple[str, ...]) -> dict[str, str]:
-    """What the environment holds: Python and the packages named."""
+    """The versions of Python and the named packages in the environment."""
     done = subprocess.run([python(reader), "-c", _VERSIONS, *packages], check=True, capture_output=True, text=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found
@@ -56,12 +56,12 @@ def requirements(reader: str) -> Path:
 
 def _arguments(reader: str) -> list[str]:
     held = ["--constraint", str(CONSTRAINTS)] if reader in CONSTRAINED else []
-    # Editable: the code that stands in the checkout is what is measured.
+    # Editable, to measure the code of the checkout.
     return [*held, "--editable", "."] if reader == "connector" else [*held, "--requirement", str(requirements(reader))]
 
 
 def _fingerprint(reader: str) -> str:
-    """Changes when another version has to be installed."""
+    """A hash that changes if another version must be installed."""
     files = [ROOT / "pyproject.toml" if reader == "connector" else requirements(reader)]
     files += [CONSTRAINTS] if reader in CONSTRAINED else []
     return hashlib.sha256(b"".join([sys.version.encode(), *(file.read_bytes() for file in files)])).hexdigest()

@@ -1,9 +1,9 @@
-"""What kills cost: `python -m benchmarks.kill`, about five minutes. With arguments, the rows whose names hold one.
+"""The cost of kills: `python -m benchmarks.kill`, about five minutes. Arguments select rows whose names contain one.
 
-An account of 5,000 videos is read again and again, each time from the last state printed, until a run exits 0. Each
-run but the last is killed: after a quota of list requests, where TikTok refuses all further ones, or at a random
-moment. Only complete lines count. A row passes if the runs together emit each video, no run emits one twice, and the
-successful list requests (HTTP 200) of all runs stay within the bar.
+The command reads an account of 5,000 videos repeatedly, each time from the last printed state, until a run exits 0.
+Every run except the last is killed: after a quota of list requests, when the sandbox rejects all further ones, or at a
+random moment. Only complete lines count. A row passes if the runs together emit each video, no run emits one twice, and
+the successful list requests (HTTP 200) of all runs stay within the bar.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import truth
-from benchmarks.command import Command, answered, catalog, pages, video_ids
+from benchmarks.command import Command, catalog, count_responses, pages, video_ids
 from benchmarks.report import table
 from sandbox import Sandbox
 
@@ -24,38 +24,38 @@ VIDEOS = 5_000
 YEARS = 3
 QUOTAS = (60, 100, 150, 200, 300)  # list requests a run
 QUOTA_LATENCY_S = 0.05
-# From the first refusal to the kill: responses under way arrive, and the connector waits by then.
-KILL_AFTER_REFUSAL_S = 2.0
+# From the first rejection to the kill, so that responses in flight arrive and the connector is waiting.
+KILL_AFTER_REJECTION_S = 2.0
 LATENCIES_S = (0.0, 0.05)  # of the runs killed at random moments
 SEEDS = (1, 2, 3)
-MOST_RUNS = 40
+MAX_RUNS = 40
 LONGEST_RUN_S = 300.0
 POLL_S = 0.01
-ONE_WINDOW_S = 1e9  # a rate window that never ends: `Quota` raises the limit instead
+ONE_WINDOW_S = 1e9  # a rate window longer than the benchmark: `Quota` raises the limit instead
 BAR = 1.35  # times the pages
-COLUMNS = ("case", "runs", "list requests", "bar", "refused", "verdict")
+COLUMNS = ("case", "runs", "list requests", "bar", "rejected", "verdict")
 
 
 @dataclass
 class Quota:
-    """Ends a run with a kill when a list request beyond its quota was refused."""
+    """Kills a run after a list request beyond its quota was rejected."""
 
     requests: int
-    extra: int = 5  # requests that a run may cost besides its pages
+    extra: int = 5  # requests that a run may make in addition to its pages
 
     def end(self, sandbox: Sandbox, command: Command) -> None:
-        """Return when the process has ended or was killed."""
-        refused_before = answered(sandbox, 429)
-        _wait(command, lambda: answered(sandbox, 429) > refused_before, KILL_AFTER_REFUSAL_S)
+        """Return after the process has exited or was killed."""
+        rejected_before = count_responses(sandbox, 429)
+        _wait(command, lambda: count_responses(sandbox, 429) > rejected_before, KILL_AFTER_REJECTION_S)
 
     def begin(self, sandbox: Sandbox) -> None:
-        """Let TikTok respond to as many list requests more."""
-        sandbox.set_rate_limit(answered(sandbox, 200) + self.requests)
+        """Allow this many more list requests."""
+        sandbox.set_rate_limit(count_responses(sandbox, 200) + self.requests)
 
 
 @dataclass
 class RandomMoment:
-    """Ends a run with a kill when TikTok has responded to some number of its list requests, below the pages of all."""
+    """Kills a run after a random number of successful list requests, smaller than the account's number of pages."""
 
     seed: int
     extra: int = 40
@@ -68,24 +68,23 @@ class RandomMoment:
         """Nothing to prepare."""
 
     def end(self, sandbox: Sandbox, command: Command) -> None:
-        """Return when the process has ended or was killed."""
-        answered_before = answered(sandbox, 200)
-        moment = answered_before + self._rng.randrange(1, pages(VIDEOS))
-        _wait(command, lambda: answered(sandbox, 200) >= moment)
+        """Return after the process has exited or was killed."""
+        target = count_responses(sandbox, 200) + self._rng.randrange(1, pages(VIDEOS))
+        _wait(command, lambda: count_responses(sandbox, 200) >= target)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A way to end runs, and how long each request takes."""
+    """How runs are killed, and the latency of each request (s)."""
 
     name: str
     latency: float
-    way: Quota | RandomMoment
+    killer: Quota | RandomMoment
 
 
 @dataclass
 class Chain:
-    """What came of the runs so far."""
+    """The outcome of the runs so far."""
 
     runs: int = 0
     ids: set[str] = field(default_factory=set)
@@ -94,7 +93,7 @@ class Chain:
     complete: bool = False
 
     def add(self, command: Command, held: Sequence[str]) -> None:
-        """Add a run that has ended."""
+        """Add a finished run."""
         messages = command.messages()
         ids = list(truth.airbyte_ids(messages))
         self.runs += 1
@@ -103,7 +102,7 @@ class Chain:
         self.problems += [f"run {self.runs}: {problem}" for problem in truth.problems(ids, held, ())]
         self.complete = command.exit_code == 0
         if not self.complete and command.exit_code != -9:
-            self.problems.append(f"run {self.runs}: exit code {command.exit_code}: {command.last_words()}")
+            self.problems.append(f"run {self.runs}: exit code {command.exit_code}: {command.error_message()}")
 
 
 ROWS = (
@@ -117,7 +116,7 @@ ROWS = (
 
 
 def main(names: Sequence[str]) -> int:
-    """Print a table; 1 when a bar is missed."""
+    """Print a table; 1 if a bar is missed."""
     results = [measured(row) for row in ROWS if any(name in row.name for name in names or [""])]
     sys.stdout.write(table(COLUMNS, results))
     return int(any(cells[-1] != "met" for cells in results))
@@ -126,37 +125,37 @@ def main(names: Sequence[str]) -> int:
 def measured(row: Row) -> tuple[str, ...]:
     """The cells of a row."""
     with Sandbox(videos=VIDEOS, years=YEARS, latency=row.latency, rate_limit=0, rate_window=ONE_WINDOW_S) as sandbox:
-        chain = _runs(sandbox, row.way)
-        requests = answered(sandbox, 200)
-        refused = answered(sandbox, 429)
+        chain = _runs(sandbox, row.killer)
+        requests = count_responses(sandbox, 200)
+        rejected = count_responses(sandbox, 429)
         problems = [*chain.problems, *truth.problems(chain.ids, video_ids(sandbox.account), video_ids(sandbox.account))]
-    bar = int(BAR * pages(VIDEOS) + row.way.extra * chain.runs)
+    bar = int(BAR * pages(VIDEOS) + row.killer.extra * chain.runs)
     if not chain.complete:
         problems.append(f"not complete after {chain.runs} runs")
     if requests > bar:
         problems.append("too many list requests")
-    return (row.name, str(chain.runs), str(requests), str(bar), str(refused), "; ".join(problems[:3]) or "met")
+    return (row.name, str(chain.runs), str(requests), str(bar), str(rejected), "; ".join(problems[:3]) or "met")
 
 
-def _runs(sandbox: Sandbox, way: Quota | RandomMoment) -> Chain:
-    """Run the command until it exits 0, fails, or was run too often."""
+def _runs(sandbox: Sandbox, killer: Quota | RandomMoment) -> Chain:
+    """Run the command until it exits 0 or fails, at most MAX_RUNS times."""
     files: dict[str, Any] = {"config": sandbox.access_token_config(), "catalog": catalog("incremental")}
     held = video_ids(sandbox.account)
     chain = Chain()
-    while not chain.complete and not chain.problems and chain.runs < MOST_RUNS:
+    while not chain.complete and not chain.problems and chain.runs < MAX_RUNS:
         state = {"state": chain.state} if chain.state else {}
-        way.begin(sandbox)
+        killer.begin(sandbox)
         started = time.monotonic()
         with Command(sandbox, "read", **files, **state) as command:
-            way.end(sandbox, command)
+            killer.end(sandbox, command)
             chain.add(command, held)
         if time.monotonic() - started > LONGEST_RUN_S:
-            chain.problems.append(f"run {chain.runs}: neither an end nor a refusal in {LONGEST_RUN_S:.0f} s")
+            chain.problems.append(f"run {chain.runs}: neither an exit nor a rejection in {LONGEST_RUN_S:.0f} s")
     return chain
 
 
 def _wait(command: Command, is_due: Callable[[], bool], delay: float = 0.0) -> None:
-    """Wait until the process has ended, or kill it when that is due, after a delay (s)."""
+    """Wait until the process exits, or kill it once `is_due`, after a delay (s)."""
     latest = time.monotonic() + LONGEST_RUN_S
     while command.exit_code is None and not is_due() and time.monotonic() < latest:
         time.sleep(POLL_S)

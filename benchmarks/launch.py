@@ -1,7 +1,7 @@
-"""Runs one reader and prints what it took, as JSON. Usage: launch.py TIMEOUT_S STDOUT STDERR COMMAND...
+"""Runs one reader and prints its resource usage as JSON. Usage: launch.py TIMEOUT_S STDOUT STDERR COMMAND...
 
-A process of its own, because Linux counts the memory of whoever starts a process as that process's peak, and because
-`wait4` tells the CPU time of exactly one process with all the children that it waited for.
+It is a separate process for two reasons: on Linux, a process's peak memory includes the memory of the process that
+started it, and `wait4` returns the CPU time of exactly one process with the children that it waited for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main(timeout: str, stdout: str, stderr: str, *command: str) -> dict[str, float]:
-    """Wall and CPU time in s, peak memory in MB of 10**6 bytes, and the exit code (negative: a signal)."""
+    """Wall and CPU time in s, peak memory in MB (10**6 bytes), and the exit code (negative: a signal)."""
     with Path(stdout).open("wb") as out, Path(stderr).open("wb") as err:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""On what the numbers were measured."""
+"""Describes the machine of the measurements."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def description() -> str:
-    """Such as "2 cores of Intel Xeon, 24 GB, Linux x86_64"."""
+    """A text such as "2 cores of Intel Xeon, 24 GB, Linux x86_64"."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 10**9
     return f"{os.cpu_count()} cores{_model()}, {memory:.0f} GB, {platform.system()} {platform.machine()}"
 
 
 def _model() -> str:
-    """Of the processor, where Linux tells it."""
+    """The processor's model, known on Linux only."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,6 +1,6 @@
-"""The dbt models over 10,000 videos read on 90 days, on DuckDB: `python -m benchmarks.models`, after `make demo`.
+"""The dbt models on 10,000 videos read on 90 days, on DuckDB: `python -m benchmarks.models`, after `make demo`.
 
-The rows are those of Airbyte's append mode, made by the database itself. Exit code 1: `dbt build` took too long.
+The database generates the rows as Airbyte's append mode writes them. Exit code 1: `dbt build` took too long.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ insert into videos select
 
 
 def main() -> int:
-    """Fill a database, build and test the models once, and say how long that took."""
+    """Fill a database, build and test the models once, and print the duration."""
     with TemporaryDirectory() as folder:
         warehouse = duckdb(Path(folder))
         warehouse.run(*TABLES.format(schema="main").strip().rstrip(";").split(";"), *FILL.split(";"))

@@ -1,4 +1,4 @@
-"""Who is compared: how each is started, and where its videos are then."""
+"""The compared readers: how to start each, and where to find its videos."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Reader:
 
     Attributes:
         label: for the tables.
-        packages: whose versions are told.
-        command: what is run, in a folder with config.json and catalog.json.
-        ids: the ids of the videos that a run has left in its folder.
+        packages: packages whose versions are reported.
+        command: the command, run in a folder with config.json and catalog.json.
+        ids: returns the video ids that a run wrote to its folder.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process took: wall and CPU time in s, peak memory in MB."""
+    """A process's resource usage: wall and CPU time in s, peak memory in MB."""
 
     seconds: float
     cpu: float
@@ -94,7 +94,7 @@ READERS = {
 
 
 def environment(base_url: str = "") -> dict[str, str]:
-    """As in the connector's image; no telemetry and no compression for dlt; the sandbox in TikTok's place."""
+    """The environment of the connector's image; no telemetry or compression for dlt; the sandbox as TikTok."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "TIKTOK_API_BASE_URL")}
     dlt = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DATA_WRITER__DISABLE_COMPRESSION": "true"}
     image = {"MALLOC_ARENA_MAX": "2"}  # and compiled bytecode
@@ -102,7 +102,7 @@ def environment(base_url: str = "") -> dict[str, str]:
 
 
 def launch(command: tuple[str | Path, ...], folder: Path, base_url: str = "") -> Usage:
-    """Run a reader to its end; its output is in `folder` then, as stdout and stderr."""
+    """Run a reader until it exits; writes its output to `folder`, as stdout and stderr."""
     line = [sys.executable, "-I", LAUNCHER, str(TIMEOUT), "stdout", "stderr", *command]
     done = subprocess.run(line, cwd=folder, env=environment(base_url), check=True, capture_output=True, text=True)
     return Usage(**json.loads(done.stdout))
@@ -110,7 +110,7 @@ def launch(command: tuple[str | Path, ...], folder: Path, base_url: str = "") ->
 
 @cache
 def discovered(connector: Path = CONNECTOR) -> dict[str, Any]:
-    """The stream `videos` as the connector itself describes it."""
+    """The stream `videos` from the connector's catalog."""
     config = {"credentials": {"auth_type": "access_token", "access_token": "act.none"}}
     with NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(config, file)

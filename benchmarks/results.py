@@ -1,4 +1,4 @@
-"""What was measured."""
+"""Measured results."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ class Run:
     """One run of one reader, or the summary of several.
 
     Attributes:
-        seconds: from the start of the process to its end.
-        cpu: s of user and system time, of the process and its children.
-        memory: peak, in MB of 10**6 bytes.
-        requests: to the video list, refused ones included.
-        refused: how many of them were answered with 429.
+        seconds: from the start of the process to its exit.
+        cpu: user and system time of the process and its children, in s.
+        memory: peak, in MB (10**6 bytes).
+        requests: to the video list, including rejected ones.
+        rejected: how many of them got 429.
         token_requests: to the token endpoint.
-        videos: records that came.
-        problems: sentences about what is wrong with the records; none when each video came exactly once.
+        videos: records that the reader returned.
+        problems: sentences about wrong records; empty if each video came exactly once.
     """
 
     seconds: float
     cpu: float
     memory: float
     requests: int = 0
-    refused: int = 0
+    rejected: int = 0
     token_requests: int = 0
     videos: int = 0
     problems: tuple[str, ...] = ()
@@ -37,13 +37,13 @@ Results = dict[str, dict[str, Run]]
 
 
 def summary(runs: Sequence[Run]) -> Run:
-    """Medians of the times, and the worst of everything that should not depend on chance."""
+    """The median of the times, and the worst of the values that should not vary."""
     return Run(
         seconds=median(run.seconds for run in runs),
         cpu=median(run.cpu for run in runs),
         memory=max(run.memory for run in runs),
         requests=max(run.requests for run in runs),
-        refused=max(run.refused for run in runs),
+        rejected=max(run.rejected for run in runs),
         token_requests=max(run.token_requests for run in runs),
         videos=min(run.videos for run in runs),
         problems=tuple(dict.fromkeys(problem for run in runs for problem in run.problems)),
@@ -51,5 +51,5 @@ def summary(runs: Sequence[Run]) -> Run:
 
 
 def times_as_fast(results: Results, case: str, reader: str) -> float:
-    """How many times as fast as the plain loop in the same row; KeyError when one of them did not run."""
+    """How many times as fast as the plain loop in the same row; raises KeyError if one of them did not run."""
     return results[case]["loop"].seconds / results[case][reader].seconds

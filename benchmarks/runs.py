@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 def runs(case: Case, repeat: int, readers: Sequence[str]) -> Iterator[tuple[str, Run]]:
-    """Every run of a row, the readers taking turns, so that a noisy minute does not hit one of them alone."""
+    """Every run of a row; the readers alternate, so that a noisy minute does not affect only one of them."""
     with TikTok(case) as tiktok:
         videos = tiktok.videos()
         for _ in range(repeat):
@@ -28,10 +28,10 @@ def runs(case: Case, repeat: int, readers: Sequence[str]) -> Iterator[tuple[str,
                 yield from _two_syncs(case, tiktok, videos)
             else:
                 for reader in readers:
-                    yield reader, _whole_read(case, tiktok, reader, videos)
+                    yield reader, _full_read(case, tiktok, reader, videos)
 
 
-def _whole_read(case: Case, tiktok: TikTok, reader: str, videos: Mapping[str, int]) -> Run:
+def _full_read(case: Case, tiktok: TikTok, reader: str, videos: Mapping[str, int]) -> Run:
     token = tiktok.access_token()
     with TemporaryDirectory() as name:
         config = {"base_url": tiktok.base_url, "access_token": token}
@@ -43,7 +43,7 @@ def _whole_read(case: Case, tiktok: TikTok, reader: str, videos: Mapping[str, in
 
 
 def _two_syncs(case: Case, tiktok: TikTok, videos: Mapping[str, int]) -> Iterator[tuple[str, Run]]:
-    """With a refresh token, so that it shows whether the second sync renews an access token that still works."""
+    """Two syncs with a refresh token, to show whether the second one refreshes an access token that is still valid."""
     if "incremental" not in discovered()["supported_sync_modes"]:
         yield "connector", Run(0, 0, 0, problems=("the stream has no sync mode `incremental`",))
         return
@@ -81,7 +81,7 @@ def _run(
         cpu=usage.cpu,
         memory=usage.memory,
         requests=len(listed),
-        refused=sum(request["status"] == 429 for request in listed),
+        rejected=sum(request["status"] == 429 for request in listed),
         token_requests=sum(request["path"] == TOKEN for request in log),
         videos=len(ids),
         problems=(*_failure(usage, folder), *_violations(log), *truth.problems(ids, videos, wanted)),
@@ -89,11 +89,11 @@ def _run(
 
 
 def _failure(usage: Usage, folder: Path) -> list[str]:
-    """A reader that failed, with the last thing it said."""
+    """The exit code and last message of a failed reader."""
     if usage.exit_code == 0:
         return []
-    said = truth.error(truth.lines(folder / "stdout")) or (folder / "stderr").read_text(errors="replace").strip()
-    return [f"exit code {usage.exit_code}: {said.splitlines()[-1][:120] if said else 'no reason given'}"]
+    message = truth.error(truth.lines(folder / "stdout")) or (folder / "stderr").read_text(errors="replace").strip()
+    return [f"exit code {usage.exit_code}: {message.splitlines()[-1][:120] if message else 'no error message'}"]
 
 
 def _violations(log: Sequence[Json]) -> list[str]:

@@ -1,8 +1,8 @@
 """List requests by the shape of an account: `python -m benchmarks.shapes`, about a minute.
 
-With arguments, only the rows whose names hold one of them. Each account is read once, without a start date and without
-a rate limit, by the connector in this process and in compressed time. A row passes if the sync exits 0, emits each
-video once and stays within its bar of list requests.
+Arguments select rows whose names contain one of them. The connector reads each account once, in this process and in
+compressed time, without a start date and without a rate limit. A row passes if the sync exits 0, emits each video once
+and stays within its bar of list requests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import truth
-from benchmarks.command import answered, pages, video_ids
+from benchmarks.command import count_responses, pages, video_ids
 from benchmarks.report import table
 from sandbox import ALL_SCOPES, Sandbox
 from sandbox.content import STATS_SCOPE
@@ -30,7 +30,7 @@ SEED = 7
 LATENCY_S = 0.01
 SKEWED_BY = 4 * DAY
 SKEWED_VIDEOS = 3_000
-SKEWED_LATENCY_S = 0.05  # long enough to see how many requests are in flight
+SKEWED_LATENCY_S = 0.05  # long enough to see concurrent requests
 COLUMNS = ("account", "video_count", "videos", "pages", "list requests", "bar", "most in flight", "verdict")
 Ages = Callable[[random.Random], list[int]]
 
@@ -41,13 +41,13 @@ def burst(rng: random.Random, age: int, videos: int, span: int) -> list[int]:
 
 
 def bursts(videos: int, span: int, every: int, years: int) -> Ages:
-    """The same number of videos within `span`, again and again."""
+    """The same number of videos within `span`, once in each `every` (s)."""
     starts = range(every, years * YEAR, every)
     return lambda rng: [age for start in starts for age in burst(rng, start, videos, span)]
 
 
 def old_burst_and_trickle(rng: random.Random) -> list[int]:
-    """A month of many posts ten years ago, and one a week in the last two years."""
+    """A month of many posts ten years ago, and one post a week in the last two years."""
     return burst(rng, 10 * YEAR, 1_000, 30 * DAY) + [week * 7 * DAY + HOUR for week in range(104)]
 
 
@@ -67,15 +67,15 @@ def fading(rng: random.Random) -> list[int]:
 
 
 def nested_bursts(rng: random.Random) -> list[int]:
-    """Bursts of bursts: at each of five scales, all posts lie in two ends of the time before them."""
+    """Bursts of bursts: at each of five scales, all posts are at the two ends of the span."""
     spans = [(HOUR, 10 * YEAR)]
     for _ in range(5):
-        spans = [part for start, length in spans for part in _two_ends(start, length)]
+        spans = [end for start, length in spans for end in _two_ends(start, length)]
     return [age for start, length in spans for age in burst(rng, start + length, 60, length)]
 
 
 def last_weeks_flood(rng: random.Random) -> list[int]:
-    """Nine years of one video in two months, and 1,500 in the last week."""
+    """One video every two months for nine years, and 1,500 in the last week."""
     return burst(rng, 7 * DAY, 1_500, 6 * DAY) + [number * 60 * DAY for number in range(1, 55)]
 
 
@@ -101,7 +101,7 @@ SERIES: dict[str, Ages] = {
     "bursts of bursts": nested_bursts,
     "1,500 in the last week": last_weeks_flood,
 }
-# What the profile says of the number of videos; None hides it, as without its scope.
+# The factor of the profile's `video_count`; None hides the count, as a missing scope does.
 COUNTS: dict[str, float | None] = {"right": 1, "unknown": None, "0": 0, "half": 0.5, "ten times": 10}
 
 
@@ -110,10 +110,10 @@ class Row:
     """An account, and how many list requests it may take.
 
     Attributes:
-        settings: those of the sandbox.
-        ages: of its videos (s); None leaves them to the settings.
-        count: the `video_count` in its profile, by the names of COUNTS.
-        times, extra: the bar in pages and in requests besides.
+        settings: the sandbox's settings.
+        ages: of its videos (s); None to generate the videos by the settings.
+        count: the profile's `video_count`, by the names of COUNTS.
+        times, extra: the bar is `times` the number of pages plus `extra` requests.
     """
 
     name: str
@@ -143,7 +143,7 @@ ROWS = (
 
 
 def main(names: Sequence[str]) -> int:
-    """Print a table; 1 when a bar is missed."""
+    """Print a table; 1 if a bar is missed."""
     run_ahead()
     results = [measured(row) for row in ROWS if any(name in row.name for name in names or [""])]
     sys.stdout.write(table(COLUMNS, results))
@@ -158,7 +158,7 @@ def measured(row: Row) -> tuple[str, ...]:
         held = video_ids(sandbox.account)
         read = [str(video["id"]) for video in outcome.records("videos")]
         problems = [*truth.problems(read, held, held), *sandbox.violations]
-        requests = answered(sandbox, 200)
+        requests = count_responses(sandbox, 200)
         peak = sandbox.in_flight_peak(VIDEO_LIST_PATH)
     bar = int(row.times * pages(len(held)) + row.extra)
     if outcome.exit_code:
@@ -170,7 +170,7 @@ def measured(row: Row) -> tuple[str, ...]:
 
 
 def _prepared(sandbox: Sandbox, row: Row) -> Sequence[str]:
-    """Post the videos of a row, and let its profile count them; the scopes to grant."""
+    """Post the videos of a row and set its profile's count; returns the scopes to grant."""
     if row.ages is not None:
         sandbox.account.post_many(NOW - age for age in row.ages(random.Random(SEED)))
     share = COUNTS[row.count]

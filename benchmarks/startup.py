@@ -1,4 +1,4 @@
-"""What starting costs: `spec` against a bare `import airbyte_cdk`, in the connector's environment."""
+"""The start-up time: `spec` compared with a bare `import airbyte_cdk`, in the connector's environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str | Path, ...]] = {
 
 
 def runs(repeat: int) -> Iterator[tuple[str, Run]]:
-    """Both in turns, after one round that compiles the bytecode and is not counted."""
+    """Run both alternately, after one uncounted round that compiles the bytecode."""
     with TemporaryDirectory() as name:
         for number in range(repeat + 1):
             for kind, command in COMMANDS.items():

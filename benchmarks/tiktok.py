@@ -1,4 +1,4 @@
-"""The sandbox, in a process of its own, so that its CPU and memory are not the reader's."""
+"""The sandbox in its own process, so that its CPU and memory don't count as the reader's."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class TikTok:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Waits for its end and closes the pipe.
+        # Waits for its exit and closes the pipe.
         with self._process:
             self._process.terminate()
 
     def start_over(self) -> Json:
-        """Forget rate windows, tokens and log; credentials with a refresh token."""
+        """Reset rate windows, tokens and log; returns credentials with a refresh token."""
         self._ask("/_sandbox/reset", {})
         self._seen = 0
         credentials: Json = self._ask("/_sandbox/grant", {})["credentials"]
         return credentials
 
     def access_token(self) -> str:
-        """Forget as above; an access token for two hours."""
+        """Reset the sandbox like `start_over`; returns an access token that expires after two hours."""
         form = {**self.start_over(), "grant_type": "refresh_token"}
         del form["auth_type"]
         token: str = self._send("/v2/oauth/token/", urlencode(form).encode())["access_token"]
@@ -71,6 +71,6 @@ class TikTok:
 
     def _send(self, path: str, data: bytes | None, content_type: str = "application/x-www-form-urlencoded") -> Json:
         request = Request(self.base_url + path, data, {"Content-Type": content_type})
-        with self._open(request, timeout=TIMEOUT) as answer:
-            parsed: Json = json.load(answer)
+        with self._open(request, timeout=TIMEOUT) as response:
+            parsed: Json = json.load(response)
         return parsed

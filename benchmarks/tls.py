@@ -1,4 +1,4 @@
-"""A certificate for https on this machine, for the one row of `benchmarks.limits` that counts connections over TLS."""
+"""A certificate for https on this machine, for the row of `benchmarks.limits` that counts connections over TLS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 
 
 def server_context(pem: Path) -> ssl.SSLContext:
-    """Settings of a server whose new key and certificate are written to `pem`, which a client can trust."""
+    """A server's SSL context; writes its new key and certificate to `pem`, for clients to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -100,8 +100,8 @@ def test_every_bar_has_a_value() -> None:
 
 
 def test_slow_connector_meets_the_start_up_bar_only() -> None:
-    worst = all_measured(seconds=300, cpu=7, requests=700, refused=4, token_requests=1)
-    worst["100000-0ms"]["connector"] = Run(30, 7, 126, refused=4)
+    worst = all_measured(seconds=300, cpu=7, requests=700, rejected=4, token_requests=1)
+    worst["100000-0ms"]["connector"] = Run(30, 7, 126, rejected=4)
     assert [v.bar.what for v in verdicts(worst) if v.met] == ["`spec`: times as long as `import airbyte_cdk`"]
 
 

@@ -1,6 +1,6 @@
 """dlt's declarative `rest_api` source, extracted into dlt's own JSON lines. Usage: read.py config.json.
 
-Only `extract`: what the other readers print is not loaded anywhere either, so dlt is spared normalize and load.
+It runs only `extract`, without normalize and load, because the other readers load nothing either.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What anybody would write first: one request after the other, one JSON line per video. Usage: read.py config.json."""
+"""The simplest reader: sequential requests, one JSON line per video. Usage: read.py config.json."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def pages(base_url: str, access_token: str) -> Iterator[list[dict[str, Any]]]:
         session.headers["Authorization"] = f"Bearer {access_token}"
         more = True
         while more:
-            answer = session.post(f"{base_url}/v2/video/list/", params={"fields": FIELDS}, json=body, timeout=60)
-            answer.raise_for_status()
-            data = answer.json()["data"]
+            response = session.post(f"{base_url}/v2/video/list/", params={"fields": FIELDS}, json=body, timeout=60)
+            response.raise_for_status()
+            data = response.json()["data"]
             yield data["videos"]
             body["cursor"], more = data["cursor"], data["has_more"]
 

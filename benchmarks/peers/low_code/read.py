@@ -1,4 +1,4 @@
-"""manifest.yaml, run by Airbyte's CDK. Usage: read.py read --config config.json --catalog catalog.json."""
+"""Runs manifest.yaml with Airbyte's CDK. Usage: read.py read --config config.json --catalog catalog.json."""
 
 from __future__ import annotations
 

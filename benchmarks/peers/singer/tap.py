@@ -15,7 +15,7 @@ NUMBERS = ["create_time", "duration", "height", "width", "like_count", "comment_
 
 
 class HasMorePaginator(JSONPathPaginator):
-    """Follows the cursor while there is more: the last page has a cursor as well."""
+    """Follows the cursor while `has_more` is true, because the last page has a cursor too."""
 
     def has_more(self, response: requests.Response) -> bool:
         """Whether another page follows."""
@@ -39,12 +39,12 @@ class Videos(RESTStream):
 
     @property
     def url_base(self) -> str:
-        """Where the API is."""
+        """The API's URL."""
         return str(self.config["base_url"])
 
     @property
     def authenticator(self) -> BearerTokenAuthenticator:
-        """Signs each request with the access token."""
+        """Adds the access token to each request."""
         return BearerTokenAuthenticator(token=self.config["access_token"])
 
     def get_new_paginator(self) -> HasMorePaginator:
