@@ -8,9 +8,9 @@ from typing import Any
 
 from integration_tests.live import Json, probes
 from integration_tests.live.api import BUDGET, Api
+from integration_tests.live.authorization import Authorization
 from integration_tests.live.probe import Finding, Live, ask_all, merged
 from integration_tests.live.records import Records
-from integration_tests.live.sign_in import SignIn
 from sandbox import Sandbox
 
 QUICK = tuple(entry for entry in probes.ALL if entry.name != "proof")  # the connector takes seconds
@@ -31,8 +31,8 @@ class ProbeRun:
         self.records = Records()
         self.config = deepcopy(config) if config else sandbox.config()
         api = Api(sandbox.base_url, budget=budget, clock=self._clock, sleep=self._sleep, watch=self.records.add)
-        keep = lambda changed: self.stored_configs.append(deepcopy(changed))  # noqa: E731
-        self.live = Live(api, SignIn(api, self.config, keep), **options)
+        keep = lambda changed: self.kept.append(deepcopy(changed))  # noqa: E731
+        self.live = Live(api, Authorization(api, self.config, keep), **options)
 
     def run(self) -> ProbeRun:
         """Run the probes."""

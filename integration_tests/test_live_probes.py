@@ -265,9 +265,9 @@ def test_literal_and_encoded_commas_are_distinguished(literal: str, encoded: str
     assert (found.switches, found.differs) == outcome
 
 
-def test_consent_page_error_type_is_reported(start: Any) -> None:
-    found = ProbeRun(start()).run().findings["error_type"]
-    assert (found.seen, found.differs) == ("for a made-up client key: `client_key`", False)
+def test_error_type_of_the_consent_page_is_reported(start: Any) -> None:
+    found = Probed(start()).run().findings["error_type"]
+    assert (found.seen, found.differs) == ("for an invalid client key: `client_key`", False)
 
 
 # --- accounts ---
@@ -325,9 +325,9 @@ def test_places_of_pinned_posts_are_detected(counted: bool, start: Any) -> None:
 @pytest.mark.parametrize(
     ("every_page", "again", "seen"),
     [
-        (False, True, "1 on top of the first page, besides their own place"),
-        (False, False, "1 on top of the first page, and not in their own place, as far as was read"),
-        (True, True, "1 on top of 6 of 6 pages, besides their own place"),
+        (False, True, "1 on top of the first page, and at their own position"),
+        (False, False, "1 on top of the first page, and not at their own position, in the pages read"),
+        (True, True, "1 on top of 6 of 6 pages, and at their own position"),
     ],
     ids=["first_page", "only_there", "every_page"],
 )
@@ -401,7 +401,7 @@ def test_expired_tokens_stop_the_run_at_once(kind: str, start: Any) -> None:
     [
         ({}, ("no: HTTP 400 `invalid_grant`", "yes: the new one works")),
         ({"refresh_prolongs": True}, ("no: HTTP 400 `invalid_grant`", "yes: the new one works")),
-        ({"rotate_refresh_tokens": False}, ("not seen: the same one came back", "yes: the new one works")),
+        ({"rotate_refresh_tokens": False}, ("not seen: TikTok returned the same one", "yes: the new one works")),
     ],
     ids=["rotates", "prolongs", "echo"],
 )
@@ -454,12 +454,12 @@ def test_unexpected_rate_limit_is_reported(start: Any) -> None:
 
     probe_run = ProbeRun(sandbox).run()
 
-    assert (probe_run.differing, probe_run.not_seen) == (set(), (NEVER_SEEN | ON_DEMAND) - {"limit_met"})
-    assert probe_run.live.api.refused == [request.status for request in sandbox.requests].count(429) > 0
+    assert (probed.differing, probed.not_seen) == (set(), (NEVER_SEEN | ON_DEMAND) - {"limit_met"})
+    assert probed.live.api.rejected == [request.status for request in sandbox.requests].count(429) > 0
     assert (
-        "`/v2/user/info/` refused a request after it had accepted 7 in the last minute, 7 in all; the next was "
-        "accepted 61 s later (1 refused); headers about it: none"
-    ) in probe_run.findings["limit_met"].seen
+        "`/v2/user/info/` rejected a request after accepting 7 in the last minute, 7 in total; it accepted "
+        "the next 61 s later (1 rejected); rate limit headers: none"
+    ) in probed.findings["limit_met"].seen
 
 
 def test_budget_stops_the_run(start: Any) -> None:

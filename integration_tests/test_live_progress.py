@@ -10,13 +10,13 @@ from rich.console import Console
 from integration_tests.live import probes
 from integration_tests.live.api import Api
 from integration_tests.live.probe import Finding
-from integration_tests.live.report import Course
+from integration_tests.live.report import ProgressDisplay
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "log"])
 def test_progress_is_shown(terminal: bool) -> None:
     output, api, entry = io.StringIO(), Api("http://localhost"), probes.ALL[0]
-    course = Course(Console(file=output, force_terminal=terminal, width=150), api, count=2)
+    course = ProgressDisplay(Console(file=output, force_terminal=terminal, width=150), api, count=2)
     with course.bar:
         course.start(entry)
         api.used = 12

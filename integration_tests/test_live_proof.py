@@ -21,7 +21,7 @@ from integration_tests.live_runs import ProbeRun
 from sandbox import Sandbox
 from sandbox.facts import VIDEO_FIELDS, VIDEO_LIST_PATH
 
-MORE = "The connector read {0} of the {0} videos of the plain list, each once, and 1 that the plain list leaves out."
+MORE = "The connector read {0} of the {0} videos of the plain list, each once, and 1 missing from the plain list."
 READ = "The connector read the same "
 SAME = "The connector read the same {} videos as the plain list, each once."
 
@@ -113,8 +113,8 @@ def test_proof_stops_when_the_budget_is_used_up() -> None:
         used = probe_run.live.api.used
         probe_run.live.api.budget = used + 10
         sandbox.fail(VIDEO_LIST_PATH, *["http_500"] * 6)
-        with pytest.raises(LiveError, match=f"the {used + 10} requests"):
-            proof(probe_run.live)
+        with pytest.raises(LiveError, match=f"budget of {used + 10} requests"):
+            proof(probed.live)
         assert len(sandbox.requests) == used + 10
 
 
@@ -218,8 +218,8 @@ def test_links_and_tokens_keep_their_format() -> None:
 
 def test_written_records_match_the_responses(tmp_path: Path) -> None:
     with Sandbox(now=NOW, rate_limit=9) as sandbox:
-        probe_run = ProbeRun(sandbox).run()
-    probe_run.records.write(tmp_path, probe_run.live.sign_in.secrets)
+        probed = Probed(sandbox).run()
+    probed.records.write(tmp_path, probed.live.authorization.secrets)
 
     written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
     assert set(written) == {

@@ -1,4 +1,4 @@
-"""`make live` as a person runs it: it loses no token, prints no secret, and stops on a signal."""
+"""`make live` as a person runs it: it loses no token, shows no secret, and stops when it is describe_fields to."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import requests_mock
 from integration_tests.live import __main__ as command
 from integration_tests.live import ask_last, probes
 from integration_tests.live.api import GAP_S, WINDOW_S, Api, UnansweredError
+from integration_tests.live.authorization import Authorization
 from integration_tests.live.probe import Finding, ask_all
-from integration_tests.live.sign_in import SignIn
-from integration_tests.live_runs import QUICK, ProbeRun
+from integration_tests.live_runs import QUICK, Probed
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.client import Client
@@ -102,7 +102,7 @@ def test_run_without_config_uses_a_sandbox(tmp_path: Path) -> None:
 
     report = (tmp_path / "report.md").read_text()
     assert "The connector read the same 300 videos as the plain list, each once." in report
-    assert "Nothing that was seen differs from the sandbox." in report
+    assert "No finding differs from the sandbox." in report
     assert "| = |" in report
     assert "| ≠ |" not in report
 
@@ -167,8 +167,8 @@ def test_rejected_token_leaves_the_file_unchanged(
 
 def test_finding_never_contains_a_secret() -> None:
     with Sandbox() as sandbox:
-        live = ProbeRun(sandbox).live
-        former, token = live.sign_in.former, live.tokens.body["access_token"]
+        live = Probed(sandbox).live
+        former, token = live.authorization.first_refresh_token, live.tokens.body["access_token"]
         secrets = [former, token, sandbox.client_secret]
         entry = replace(probes.ALL[0], ask=lambda _: Finding(f"seen: {secrets}"))
         found: list[str] = []
@@ -211,10 +211,12 @@ def test_config_file_stays_valid_when_the_run_is_stopped(
 
 def test_new_token_is_stored_before_the_next_request() -> None:
     with Sandbox() as sandbox:
-        probe_run = ProbeRun(sandbox, spend_token=True)
-        stored_after: list[int] = []
-        sign_in = SignIn(probe_run.live.api, probe_run.config, lambda _: stored_after.append(len(sandbox.requests)))
-        live = replace(probe_run.live, sign_in=sign_in)
+        probed = Probed(sandbox, spend_token=True)
+        kept_after: list[int] = []
+        authorization = Authorization(
+            probed.live.api, probed.config, lambda _: kept_after.append(len(sandbox.requests))
+        )
+        live = replace(probed.live, authorization=authorization)
         ask_all(live, QUICK, lambda _: None, lambda *_: None)
         codes = [(request.path, request.status) for request in sandbox.requests]
     refreshed = [place for place, code in enumerate(codes, 1) if code == (TOKEN_PATH, 200)]
@@ -283,7 +285,7 @@ def test_rate_limit_is_waited_out_twice_at_most() -> None:
             probe_run.live.user(["open_id"])
 
         assert waits == [WINDOW_S] * 2
-        assert len(sandbox.requests_to(USER_INFO_PATH)) == probe_run.live.api.refused == 3
+        assert len(sandbox.requests_to(USER_INFO_PATH)) == probed.live.api.rejected == 3
 
 
 def test_rate_limit_is_reported_with_numbers_and_headers() -> None:
@@ -300,8 +302,8 @@ def test_rate_limit_is_reported_with_numbers_and_headers() -> None:
 
     (limit,) = api.limits
     assert str(limit) == (
-        "`/v2/user/info/` refused a request after it had accepted 54 in the last minute, 70 in all; the next was "
-        "accepted 122 s later (2 refused); headers about it: `retry-after: 30`, `x-ratelimit-key: `"
+        "`/v2/user/info/` rejected a request after accepting 54 in the last minute, 70 in total; it accepted the "
+        "next 122 s later (2 rejected); rate limit headers: `retry-after: 30`, `x-ratelimit-key: `"
     )
 
 
@@ -317,6 +319,6 @@ def test_rate_limit_is_at_the_top_of_the_report(
         used = len(sandbox.requests)
 
     report = (tmp_path / "live" / "report.md").read_text()
-    assert "**Rate limit: `/v2/user/info/` refused a request after it had accepted 7 in the last minute" in report
+    assert "**Rate limit: `/v2/user/info/` rejected a request after accepting 7 in the last minute" in report
     assert f", {used} requests." in report
     assert "Rate limit: `/v2/user/info/`" in capsys.readouterr().out

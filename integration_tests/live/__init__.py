@@ -1,4 +1,4 @@
-"""`make live`: asks TikTok, with a person's own account, what nobody who worked on this connector could ask.
+"""`make live`: probes TikTok with the user's own account, because the connector's developers had no account.
 
 Each probe answers one question about the API. The report compares TikTok with its documentation and with the sandbox.
 """
@@ -11,4 +11,4 @@ Json = dict[str, Any]
 
 
 class LiveError(Exception):
-    """A sentence for the person who runs it: what happened, and what to do."""
+    """An error that stops the run; its message tells the user what happened and what to do."""

@@ -1,4 +1,4 @@
-"""The requests of a run, as plain as they can be: paced, counted, with timeouts, and no redirect is followed."""
+"""Sends the requests of a run: paced, counted, with timeouts, and without following redirects."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH, VIDEO_QUE
 from source_tiktok_organic.responses import parse
 
 TIMEOUT_S = (10, 30)
-GAP_S = 1.1  # between two requests: real apps met 429 with back-to-back pages, and none at a page a second
-WINDOW_S = 61  # after a refusal: a second more than the documented window
-RETRIES_S = (2, 8)  # waits before a request that got no answer is retried
+GAP_S = 1.1  # between two requests: real apps got 429 with back-to-back pages, and none at a page a second
+WINDOW_S = 61  # wait after a 429: a second more than the documented window
+RETRIES_S = (2, 8)  # waits before retries of a request without an answer
 WAITS_FOR_LIMIT = 2
 CLIENT_ERRORS = range(400, 500)
 MINUTE_S = 60
@@ -33,20 +33,20 @@ _NUMBER = re.compile(r"[0-9.]{1,12}")
 
 
 class BudgetSpentError(LiveError):
-    """No further request may be made."""
+    """The budget of requests is used up."""
 
 
 class UnansweredError(LiveError):
-    """TikTok gave no answer to the question, even to a retried request."""
+    """TikTok gave no answer to the question, even after retries."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A response of TikTok's.
+    """A response from TikTok.
 
     Attributes:
-        body: the JSON object; empty when there is none.
-        limit_headers: headers about a rate limit, by name; values that are not numbers are empty.
+        body: the JSON object; empty if there is none.
+        limit_headers: rate limit headers by name; values that are not numbers are empty.
     """
 
     status: int
@@ -55,7 +55,7 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """`ok`, or TikTok's code of the error, of either form; empty when there is none that can be read."""
+        """`ok`, or TikTok's error code, in either format; empty if there is no valid one."""
         error = self.body.get("error")
         code = error.get("code") if isinstance(error, dict) else error
         if code is None and self.body.get("access_token"):
@@ -64,13 +64,13 @@ class Reply:
 
     @property
     def data(self) -> Json:
-        """What a good response holds."""
+        """The response's `data`, empty if there is none."""
         data = self.body.get("data")
         return data if isinstance(data, dict) else {}
 
     @property
     def is_limited(self) -> bool:
-        """Whether TikTok refuses any request at the moment."""
+        """Whether the request was rate-limited."""
         return self.code == "rate_limit_exceeded" or self.status == requests.codes.too_many_requests
 
     def __str__(self) -> str:
@@ -80,15 +80,15 @@ class Reply:
 
 @dataclass
 class Limit:
-    """A rate limit that a run met at one endpoint; times in s.
+    """A rate limit that a run hit at one endpoint; times in s.
 
     Attributes:
         accepted: requests of this run that the endpoint accepted before.
         in_a_minute: how many of them in the last minute.
-        at: when the first one was refused.
-        refused: how many were, in a row.
-        after: from the first refusal to the next accepted request, if there was one.
-        headers: those about the limit.
+        at: time of the first rejection.
+        rejected: number of consecutive rejections.
+        after: from the first rejection to the next accepted request, if there was one.
+        headers: the rate limit headers.
     """
 
     path: str
@@ -96,19 +96,17 @@ class Limit:
     in_a_minute: int
     at: float
     headers: Json
-    refused: int = 1
+    rejected: int = 1
     after: float | None = None
 
     def __str__(self) -> str:
         """One sentence."""
-        counts = f"{self.in_a_minute} in the last minute, {self.accepted} in all"
-        ended = (
-            "none was accepted after it" if self.after is None else f"the next was accepted {self.after:.0f} s later"
-        )
-        named = ", ".join(f"`{name}: {value}`" for name, value in sorted(self.headers.items())) or "none"
+        counts = f"{self.in_a_minute} in the last minute, {self.accepted} in total"
+        then = "accepted none after it" if self.after is None else f"accepted the next {self.after:.0f} s later"
+        headers = ", ".join(f"`{name}: {value}`" for name, value in sorted(self.headers.items())) or "none"
         return (
-            f"`{self.path}` refused a request after it had accepted {counts}; {ended} ({self.refused} refused); "
-            f"headers about it: {named}"
+            f"`{self.path}` rejected a request after accepting {counts}; it {then} ({self.rejected} rejected); "
+            f"rate limit headers: {headers}"
         )
 
 
@@ -117,12 +115,12 @@ class Api:
     """Sends requests to TikTok, or to a sandbox.
 
     Attributes:
-        budget: how many requests may be made.
+        budget: maximum number of requests.
         clock, sleep: in s.
-        watch: gets each response, with the path and the JSON that was sent.
-        used: how many requests were made, those of the connector among them.
-        limits: each rate limit that was met.
-        passing: responses that said nothing about the question, such as an internal error, and were retried.
+        watch: called with each response, its path and the JSON that was sent.
+        used: number of requests so far, including the connector's.
+        limits: each rate limit that the run hit.
+        transient: responses that did not answer the question, such as internal errors, and were retried.
     """
 
     base_url: str
@@ -133,7 +131,7 @@ class Api:
     used: int = 0
     limits: list[Limit] = field(default_factory=list)
     limit_headers: set[str] = field(default_factory=set)
-    passing: list[Reply] = field(default_factory=list)
+    transient: list[Reply] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
@@ -147,18 +145,18 @@ class Api:
         self._open: dict[str, Limit] = {}
 
     @property
-    def refused(self) -> int:
-        """How many requests met a rate limit."""
-        return sum(limit.refused for limit in self.limits)
+    def rejected(self) -> int:
+        """Number of rate-limited requests."""
+        return sum(limit.rejected for limit in self.limits)
 
     def send(self, method: str, path: str, *, query: str = "", paced: bool = True, **options: Any) -> Reply:
-        """The answer to one request; `query` goes out as it is.
+        """Send a request until TikTok answers the question; `query` is sent unchanged.
 
-        A response that says nothing about the question is retried. So is one that meets a rate limit, after the
-        documented window, unless the request is not `paced`.
+        Retries a request if its response does not answer the question. Retries a rate-limited request after the
+        documented window, unless it is not `paced`.
 
         Raises:
-            UnansweredError: when no answer comes.
+            UnansweredError: if there is no answer after the last retry.
         """
         waits = list(RETRIES_S)
         waits_for_limit = WAITS_FOR_LIMIT
@@ -180,36 +178,36 @@ class Api:
             if reply and is_answer(path, query, reply):
                 return reply
             if reply:
-                self.passing.append(reply)
+                self.transient.append(reply)
             if not waits and reply and reply.status in CLIENT_ERRORS:
-                return reply  # TikTok may respond to what it does not know with a page of its own
+                return reply  # TikTok may respond to an unknown request with an HTML page
             if not waits:
                 raise UnansweredError(f"{reason}, {len(RETRIES_S) + 1} times")
             self.sleep(waits.pop(0))
 
     def once(self, method: str, path: str, query: str = "", paced: bool = True, **options: Any) -> Reply:
-        """Whatever comes of one request; raises what `requests` raises."""
+        """Send a request once; raises the exceptions of `requests`."""
         url = f"{self.base_url}{path}" + (f"?{query}" if query else "")
         response = self._request(method, url, paced, hooks={"response": _without_location}, **options)
-        return self.note(path, options.get("json"), _reply(response))
+        return self.record(path, options.get("json"), _reply(response))
 
-    def note(self, path: str, sent: Any, reply: Reply) -> Reply:
-        """Take note of a response to a request that was counted."""
+    def record(self, path: str, sent: Any, reply: Reply) -> Reply:
+        """Record a response to a counted request."""
         with self._lock:
-            self._note_limit(path, reply)
+            self._record_limit(path, reply)
             self.limit_headers |= set(reply.limit_headers)
             self.watch(path, sent, reply)
         return reply
 
     def count(self) -> None:
-        """Count a request before it is made."""
+        """Count a request before sending it."""
         with self._lock:
             if self.used >= self.budget:
-                raise BudgetSpentError(f"The run stops here: it made the {self.budget} requests that it may make.")
+                raise BudgetSpentError(f"The run stopped: it used the budget of {self.budget} requests.")
             self.used += 1
 
     def consent_page(self, **query: str) -> str:
-        """What the consent page says to a request that it refuses: its address and its text."""
+        """The consent page's response to an invalid request: its address and its text."""
         host = CONSENT_HOST if self.base_url == TIKTOK else self.base_url
         try:
             response = self._request("GET", f"{host}/v2/auth/authorize/", True, params=query)
@@ -224,7 +222,7 @@ class Api:
             self._next = self.clock() + self._gap
         return self._session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **options)
 
-    def _note_limit(self, path: str, reply: Reply) -> None:
+    def _record_limit(self, path: str, reply: Reply) -> None:
         now = self.clock()
         limit = self._open.get(path)
         if not reply.is_limited:
@@ -233,7 +231,7 @@ class Api:
                 limit.after = now - limit.at
                 del self._open[path]
         elif limit:
-            limit.refused += 1
+            limit.rejected += 1
             limit.headers.update(reply.limit_headers)
         else:
             times = self._accepted[path]
@@ -243,7 +241,7 @@ class Api:
 
 
 def is_answer(path: str, query: str, reply: Reply) -> bool:
-    """Whether a response says something about the question, rather than about a gateway or a bad moment."""
+    """Whether a response answers the question, instead of showing a gateway error or another transient one."""
     if path == TOKEN_PATH:
         return reply.status < 500 and reply.code not in ("", "server_error", "temporarily_unavailable")
     if reply.status >= 500 or reply.code == "internal_error":
@@ -254,7 +252,7 @@ def is_answer(path: str, query: str, reply: Reply) -> bool:
 
 
 def _is_complete(path: str, query: list[str], reply: Reply) -> bool:
-    """Whether a good response holds what each response of its endpoint must hold."""
+    """Whether a successful response has the required fields of its endpoint."""
     data = reply.data
     if path == USER_INFO_PATH:
         user = data.get("user")
@@ -267,7 +265,7 @@ def _is_complete(path: str, query: list[str], reply: Reply) -> bool:
 
 
 def _without_location(response: requests.Response, **_: Any) -> requests.Response:
-    """Some targets of a redirect make `requests` fail, even if it does not follow them."""
+    """Remove the redirect target: some make `requests` fail, even if it does not follow them."""
     response.headers.pop("Location", None)
     return response
 

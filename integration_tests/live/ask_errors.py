@@ -1,4 +1,4 @@
-"""Probes of the errors of the data endpoints, as far as they can be provoked without harm."""
+"""Probes of the data endpoints' errors that can be provoked without harm."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ def unknown_field(live: Live) -> Finding:
     return expected(live.user(["open_id", "no_such_field"]), "invalid_params")
 
 
-@probe("What does a made-up access token get?", "401 `access_token_invalid`", rule="bad_token")
+@probe("What does an invalid access token get?", "401 `access_token_invalid`", rule="bad_token")
 def made_up_token(live: Live) -> Finding:
     return expected(live.user(["open_id"], headers=MADE_UP), "access_token_invalid")
 
 
-@probe("What does a request without access token get?", "401 `access_token_invalid`", rule="bad_token")
+@probe("What does a request without an access token get?", "401 `access_token_invalid`", rule="bad_token")
 def no_token(live: Live) -> Finding:
     return expected(live.user(["open_id"], headers={}), "access_token_invalid")
 
 
 @probe("What does a GET of the video list get?", rule="wrong_method")
 def wrong_method(live: Live) -> Finding:
-    return expected(live.data("GET", VIDEO_LIST_PATH, query="fields=id", noted=False), "invalid_params")
+    return expected(live.data("GET", VIDEO_LIST_PATH, query="fields=id", recorded=False), "invalid_params")
 
 
 @probe("What does a POST to the profile get?", rule="A POST to `user/info`")
 def profile_post(live: Live) -> Finding:
-    reply = live.data("POST", USER_INFO_PATH, query="fields=open_id", json={}, noted=False)
+    reply = live.data("POST", USER_INFO_PATH, query="fields=open_id", json={}, recorded=False)
     if reply.code in OTHER_CODES:
         raise NotSeenError(f"TikTok responds with {reply}")
     return Finding(str(reply), agrees=reply.status == NOT_FOUND)
 
 
-@probe("Which HTTP status has each code?", "each its own", rule="error_statuses")
+@probe("Which HTTP status does each code have?", "each its own", rule="error_statuses")
 def error_statuses(live: Live) -> Finding:
     seen = {code: sorted({reply.status for reply in replies}) for code, replies in live.errors.items()}
     if not seen:
@@ -57,7 +57,7 @@ def error_statuses(live: Live) -> Finding:
     unusual = {code: statuses for code, statuses in seen.items() if statuses != [DATA_ERRORS.get(code, (None,))[0]]}
     if not unusual:
         return Finding(text, {"data_error_status": None})
-    # One code with another status does not hide that all others have the same.
+    # Detect a common status even if one code has another one.
     (status, codes), *_ = Counter(status for statuses in seen.values() for status in statuses).most_common()
     is_unusual = any(status in statuses for statuses in unusual.values())
     if is_unusual and codes > 1 and codes >= len(seen) - 1:
@@ -65,17 +65,17 @@ def error_statuses(live: Live) -> Finding:
     return Finding(text, agrees=False)
 
 
-@probe("What is beside the error?", "`data`, empty", rule="error_data")
+@probe("What accompanies the error?", "`data`, empty", rule="error_data")
 def error_data(live: Live) -> Finding:
     bodies = {code: replies[0].body for code, replies in live.errors.items() if code != "scope_not_authorized"}
     if not bodies:
         raise NotSeenError("no error came")
-    odd = sorted(code for code, body in bodies.items() if body.get("data") != {})
-    seen = f"not `data: {{}}`: {', '.join(odd)}" if odd else "`data: {}`"
-    return Finding(f"{seen} ({len(bodies)} codes)", agrees=not odd)
+    others = sorted(code for code, body in bodies.items() if body.get("data") != {})
+    seen = f"not `data: {{}}`: {', '.join(others)}" if others else "`data: {}`"
+    return Finding(f"{seen} ({len(bodies)} codes)", agrees=not others)
 
 
-@probe("Is there `data` beside `scope_not_authorized`?", rule="scope_data")
+@probe("Does `scope_not_authorized` come with `data`?", rule="scope_data")
 def scope_data(live: Live) -> Finding:
     replies = live.errors.get("scope_not_authorized")
     if not replies:
@@ -86,16 +86,16 @@ def scope_data(live: Live) -> Finding:
 
 @probe("Which `error_type` does the consent page name?", rule="")
 def error_type(live: Live) -> Finding:
-    """Asked with a made-up client key, as nobody can consent here."""
+    """Uses an invalid client key, because nobody can consent here."""
     page = live.api.consent_page(client_key="made-up", response_type="code", scope=BASIC_SCOPE, **CALLBACK)
     named = sorted(set(ERROR_TYPE.findall(page)))
     if not named:
         raise NotSeenError("the page names none; a browser may show one")
-    return Finding(f"for a made-up client key: {', '.join(f'`{name}`' for name in named)}")
+    return Finding(f"for an invalid client key: {', '.join(f'`{name}`' for name in named)}")
 
 
-@probe("Do headers tell of the limit?", rule="limit_headers")
+@probe("Do headers mention the rate limit?", rule="limit_headers")
 def limit_headers(live: Live) -> Finding:
     names = ", ".join(f"`{name}`" for name in sorted(live.api.limit_headers))
-    met = f"; requests that met a limit: {live.api.refused}" if live.api.refused else ""
-    return Finding((names or "none") + met, agrees=not names)
+    limited = f"; rate-limited requests: {live.api.rejected}" if live.api.rejected else ""
+    return Finding((names or "none") + limited, agrees=not names)

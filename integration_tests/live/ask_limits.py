@@ -1,4 +1,4 @@
-"""How many requests are accepted. Only `--limit` provokes refusals, which may lock the app for a while."""
+"""Probes of the rate limit. Only `--limit` provokes 429, after which TikTok may lock the app for a while."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from integration_tests.live.probe import Finding, Live, NotSeenError, probe
 from sandbox import Settings
 from sandbox.facts import VIDEO_LIST_PATH
 
-MOST = 50  # requests of the burst; with what follows a refusal, 150
-SPACING = 1.3  # how many times faster than the burst's rate a refused client asks on
+MAX_BURST = 50  # requests; with those after a rejection, 150
+SPEED_UP = 1.3  # rate of the requests after a rejection, as a multiple of the burst's rate
 PATIENCE = 1.5  # windows
 ABOUT_S = 10
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What a burst of requests and what came after it led to; times in s.
+    """The outcome of a burst of requests and of the requests after it; times in s.
 
     Attributes:
-        refused: whether it met the limit.
-        window: from the first request to the first one accepted after a refusal, if it was while sending on.
-        after: from the first refusal to the next one accepted, if it was.
-        quiet: whether one was accepted after a window without any, if none was before.
+        rejected: whether it hit the limit.
+        window: from the first request to the first one accepted after a rejection, if requests continued meanwhile.
+        after: from the first rejection to the next accepted request, if there was one.
+        quiet: whether a request was accepted after a window without requests, if none was accepted before.
     """
 
     accepted: int
     seconds: float
-    refused: bool
+    rejected: bool
     window: float | None = None
     after: float | None = None
     quiet: bool = False
 
 
-@probe("Was a rate limit met by the way?", "600 a minute", rule="rate_limit")
+@probe("Did the other probes hit a rate limit?", "600 a minute", rule="rate_limit")
 def limit_met(live: Live) -> Finding:
-    """No switch: what else the app did in that minute is not known, and one refusal may have another cause."""
-    limits = [limit for limit in live.api.limits if limit.refused]
+    """Sets no switch: the app's other requests in that minute are unknown, and a 429 may have another cause."""
+    limits = [limit for limit in live.api.limits if limit.rejected]
     if not limits:
         raise NotSeenError(f"none in {live.api.used} requests")
     return Finding("; ".join(map(str, limits)))
@@ -46,59 +46,60 @@ def limit_met(live: Live) -> Finding:
 @probe("How many requests are accepted before the first 429?", "600 a minute", rule="rate_limit")
 def rate_limit(live: Live) -> Finding:
     burst = _burst(live)
-    if not burst.refused:
+    if not burst.rejected:
         return Finding(f"at least {burst.accepted} in {burst.seconds:.0f} s", agrees=True)
     settings: dict[str, float] = {"rate_limit": burst.accepted}
     usual = Settings.rate_window
     if burst.window is not None and abs(burst.window - usual) > ABOUT_S:
         settings["rate_window"] = float(round(burst.window))
-    then = "none within the time that was waited" if burst.after is None else f"the next {burst.after:.0f} s later"
-    return Finding(f"{burst.accepted} in {burst.seconds:.0f} s, then a refusal; {then}", settings)
+    then = "no more while the probe waited" if burst.after is None else f"the next {burst.after:.0f} s later"
+    return Finding(f"{burst.accepted} in {burst.seconds:.0f} s, then 429; {then}", settings)
 
 
-@probe("Do refused requests count?", rule="refused_count")
+@probe("Do rejected requests count toward the limit?", rule="refused_count")
 def refused_count(live: Live) -> Finding:
     burst = _burst(live)
-    if not burst.refused:
-        raise NotSeenError("none was refused")
+    if not burst.rejected:
+        raise NotSeenError("none was rejected")
     if burst.window is not None:
-        return Finding("no: one was accepted while sending on", {"count_refused": False})
+        return Finding("no: one was accepted while requests continued", {"count_refused": False})
     if burst.quiet:
         return Finding("yes: none was accepted before a minute without requests", {"count_refused": True})
     raise NotSeenError("a lock hides it")
 
 
-@probe("Do requests while limited prolong the wait?", rule="lock")
+@probe("Do requests while rate-limited prolong the wait?", rule="lock")
 def lock(live: Live) -> Finding:
     burst = _burst(live)
-    if not burst.refused:
-        raise NotSeenError("none was refused")
+    if not burst.rejected:
+        raise NotSeenError("none was rejected")
     if burst.window is not None or burst.quiet:
         return Finding("no: one was accepted again", {"rate_lock": 0.0})
-    # How long the lock was at first is hidden by what sending on added; a window's length leads to the same refusals.
+    # The lock's initial length is unknown, because the continued requests extended it; a window's length has the same
+    # effect.
     usual = {"rate_lock": Settings.rate_window}
     return Finding("yes: none was accepted after a minute without requests", usual)
 
 
 def _burst(live: Live) -> Burst:
     if not live.limit:
-        raise NotSeenError("asked only with --limit")
+        raise NotSeenError("needs --limit")
     return live.once("burst", lambda: _measure(live))
 
 
 def _measure(live: Live) -> Burst:
     api = live.api
-    api.sleep(WINDOW_S)  # what was asked before must not count
+    api.sleep(WINDOW_S)  # so that earlier requests don't count
     begin = api.clock()
     accepted = 0
-    while accepted < MOST and _is_accepted(live):
+    while accepted < MAX_BURST and _is_accepted(live):
         accepted += 1
     seconds = api.clock() - begin
-    if accepted == MOST:
-        return Burst(accepted, seconds, refused=False)
-    # Sent on at more than the accepted rate: if refused requests count, the window never empties.
+    if accepted == MAX_BURST:
+        return Burst(accepted, seconds, rejected=False)
+    # Continue faster than the accepted rate: if rejected requests count, the window stays full.
     usual = Settings.rate_window
-    gap = usual / (SPACING * max(1, accepted))
+    gap = usual / (SPEED_UP * max(1, accepted))
     turn = api.clock()
     while (passed := api.clock() - begin) < PATIENCE * usual:
         turn += gap

@@ -33,25 +33,25 @@ def pinned(live: Live) -> Finding:
     tops = sum(len(bare.videos) < len(page.videos) for page, bare in zip(listing.pages, listing.bare, strict=True))
     again = any(ids & set(page.ids) for page in listing.bare)
     where = "of the first page" if tops == 1 else f"of {tops} of {len(listing.pages)} pages"
-    place = "besides their own place" if again else "and not in their own place, as far as was read"
+    place = "and at their own position" if again else "and not at their own position, in the pages read"
     return Finding(f"{len(ids)} on top {where}, {place}", agrees=tops == 1 and again)
 
 
-@probe("Do pinned posts take up places of `max_count`?", rule="pinned")
+@probe("Do pinned posts count toward `max_count`?", rule="pinned")
 def pinned_places(live: Live) -> Finding:
-    """More videos than asked for show that they do not; with no more than that, in two sizes, they do."""
+    """They don't if a page has more videos than requested; they do if pages of two sizes have no more."""
     listing = _with_pins(live)
     first = next(page for page in listing.pages if page.videos)
     smaller = live.page(size=DEFAULT_PAGE_SIZE)
     if first.has_more is not True or smaller.has_more is not True:
         raise NotSeenError("one page holds all videos")
-    sizes = f"{len(first.videos)} and {len(smaller.videos)} videos came"
-    seen = f"{sizes} where {PAGE_SIZE} and {DEFAULT_PAGE_SIZE} were asked for"
+    sizes = f"{len(first.videos)} and {len(smaller.videos)} videos"
+    seen = f"{sizes} for requests of {PAGE_SIZE} and {DEFAULT_PAGE_SIZE}"
     counted = len(first.videos) <= PAGE_SIZE and len(smaller.videos) <= DEFAULT_PAGE_SIZE
     return Finding(seen, {"pins_counted": counted})
 
 
-@probe("In which order are several pinned posts?", rule="")
+@probe("In which order do several pinned posts come?", rule="")
 def pinned_order(live: Live) -> Finding:
     times = [video["create_time"] for video in _with_pins(live).pinned]
     if len(times) < 2:
@@ -74,11 +74,11 @@ def full_pages(live: Live) -> Finding:
         raise NotSeenError("one page holds all videos")
     first, *later = pages
     empty = sum(not page.videos for page in later)
-    room = PAGE_SIZE - len(live.listing.pinned)  # what is left on a page if pinned posts take up places
+    room = PAGE_SIZE - len(live.listing.pinned)  # on the first page, if pinned posts count toward `max_count`
     pairs = [(page, then) for page, then in _pairs(live) if len(page.videos) < (room if page == first else PAGE_SIZE)]
-    short = sum(not _whole_second(page, then) for page, then in pairs)
+    short = sum(not _avoids_split(page, then) for page, then in pairs)
     sizes = f"{min(map(_size, pages))} to {max(map(_size, pages))} videos on {len(pages)} pages"
-    seen = f"{sizes}; {empty + (not first.videos)} empty, {short} short without cause"
+    seen = f"{sizes}; {empty + (not first.videos)} empty, {short} short without a reason"
     settings = {"short_pages": short > 0, "empty_pages": empty > 0, "empty_first_page": not (first.videos or empty)}
     return Finding(seen, settings)
 
@@ -88,18 +88,18 @@ def _size(page: Page) -> int:
 
 
 def _pairs(live: Live) -> list[tuple[Page, Page]]:
-    """Each page with the next one that holds videos."""
+    """Each non-empty page with the next non-empty one."""
     pages = [page for page in live.listing.bare if page.videos]
     return list(pairwise(pages))
 
 
-def _whole_second(page: Page, then: Page) -> bool:
-    """Whether a page ends early because the next second's videos would not all fit on it."""
+def _avoids_split(page: Page, then: Page) -> bool:
+    """Whether a page is short because the next second's videos would not all fit on it."""
     times = Counter(video["create_time"] for video in then.videos)
     return len(page.videos) + times[then.videos[0]["create_time"]] > PAGE_SIZE
 
 
-@probe("Does a page hold the videos at its cursor?", "it holds those before", rule="cursor_edge")
+@probe("Does a page include the videos at its cursor?", "it has videos before it", rule="cursor_edge")
 def cursor_edge(live: Live) -> Finding:
     top = live.listing.ids_on_top
     pairs = [(first, then) for first, then in live.listing.neighbours if first.ids[-1] not in top]
@@ -111,7 +111,7 @@ def cursor_edge(live: Live) -> Finding:
     again = sum(first.ids[-1] in then.ids for first, then in pairs)
     if 0 < again < len(pairs):
         return Finding(f"{again} of {len(pairs)} pages do, the others do not", agrees=False)
-    seen = "yes, the last page's last video comes again" if again else "no"
+    seen = "yes, the previous page's last video comes again" if again else "no"
     return Finding(f"{seen} ({len(pairs)} edges)", {"cursor_inclusive": again > 0})
 
 
@@ -119,7 +119,7 @@ def cursor_edge(live: Live) -> Finding:
 def cursor_form(live: Live) -> Finding:
     pages = [page for page in live.listing.bare if page.videos and page.has_more is True and page.cursor is not None]
     if not pages:
-        raise NotSeenError("no page has a cursor that leads on")
+        raise NotSeenError("no page has a cursor to a next page")
     pages = [page for page in pages if page.moves or page.position is None]
     forms = {_form(page) for page in pages}
     if len(forms) != 1:
@@ -130,7 +130,7 @@ def cursor_form(live: Live) -> Finding:
         return Finding(seen, agrees=False)
     if form != "number":
         return Finding(seen, {"cursor_form": form})
-    milliseconds = any(_beyond(page) for page in pages)
+    milliseconds = any(_offset(page) for page in pages)
     seen = "create_time of the page's last video, " + ("with milliseconds" if milliseconds else "in whole seconds")
     return Finding(f"{seen} ({len(pages)} pages)", {"cursor_milliseconds": milliseconds})
 
@@ -143,7 +143,7 @@ FORMS = {
     "true": "`true`",
     "negative": "the time of the page's last video, negative",
     "small": "a small number",
-    "other": "it is not the time of the page's last video",
+    "other": "not the time of the page's last video",
 }
 
 
@@ -166,12 +166,12 @@ def _form(page: Page) -> str:
     return "other"
 
 
-def _beyond(page: Page) -> int | None:
-    """By how many ms a cursor lies behind the second of the page's last video."""
+def _offset(page: Page) -> int | None:
+    """How many ms the cursor is after the second of the page's last video."""
     return None if page.position is None else page.position - page.videos[-1]["create_time"] * MS
 
 
-@probe("Does the cursor lead on whenever more follow?", "yes", rule="cursor_moves")
+@probe("Does the cursor move whenever more videos follow?", "yes", rule="cursor_moves")
 def cursor_moves(live: Live) -> Finding:
     pages = [page for page in live.listing.pages if page.has_more is True]
     if not pages:
@@ -180,16 +180,16 @@ def cursor_moves(live: Live) -> Finding:
         raise NotSeenError("a cursor has another form")
     stuck = [page for page in pages if not page.moves]
     gone = any(page.cursor is None for page in stuck)
-    seen = "a page has none" if gone else "it stands still" if stuck else f"yes ({len(pages)} pages)"
+    seen = "a page has no cursor" if gone else "it does not move" if stuck else f"yes ({len(pages)} pages)"
     return Finding(seen, {"gone_without_cursor": gone, "stuck_cursor": bool(stuck) and not gone})
 
 
 @probe("Is a second split between two pages?", rule="seconds")
 def seconds(live: Live) -> Finding:
     if cursor_form(live).settings.get("cursor_milliseconds"):
-        raise NotSeenError("cursors have milliseconds, in which posts of a second differ")
+        raise NotSeenError("cursors have milliseconds, so posts of one second differ")
     if cursor_edge(live).settings.get("cursor_inclusive"):
-        raise NotSeenError("a page begins with the second of its cursor, so that no split loses anything")
+        raise NotSeenError("a page starts with the second of its cursor, so a split loses nothing")
     times = Counter(video["create_time"] for video in live.listing.in_order)
     second, count = max(times.items(), key=lambda item: item[1], default=(0, 0))
     if count < 2:
@@ -198,11 +198,11 @@ def seconds(live: Live) -> Finding:
     page = live.page((second + 1) * MS, size)
     came = sum(video["create_time"] == second for video in page.videos)
     return Finding(
-        f"{came} of a second's {count} videos came where {size} were asked for", {"split_seconds": came < count}
+        f"{came} of the {count} videos of one second for a request of {size}", {"split_seconds": came < count}
     )
 
 
-@probe("May any time be a cursor?", "yes", rule="order")
+@probe("Can any time be a cursor?", "yes", rule="order")
 def any_cursor(live: Live) -> Finding:
     videos = live.listing.in_order
     for newer, older in list(pairwise(videos))[len(videos) // 2 :] + list(pairwise(videos)):
@@ -210,7 +210,7 @@ def any_cursor(live: Live) -> Finding:
             page = live.page((newer["create_time"] + older["create_time"]) // 2 * MS)
             ids = page.without(live.listing.ids_on_top).ids
             right = str(older["id"]) in ids and str(newer["id"]) not in ids
-            seen = "yes: between two videos, it leads to the older one" if right else "no: another page came"
+            seen = "yes: between two videos, the older one comes" if right else "no: another page came"
             return Finding(seen, agrees=right)
     raise NotSeenError("too few videos")
 
@@ -221,19 +221,19 @@ def zero_cursor(live: Live) -> Finding:
     if not newest.videos:
         raise NotSeenError("no videos")
     from_newest = first.ids[:1] == newest.ids[:1]
-    return Finding("from the newest" if from_newest else f"a page of {len(first.ids)} videos", agrees=from_newest)
+    return Finding("from the newest video" if from_newest else f"a page of {len(first.ids)} videos", agrees=from_newest)
 
 
 @probe("Where does the list end?", "at `has_more` false", rule="last_cursor")
 def last_page(live: Live) -> Finding:
     listing = live.listing
     if not listing.complete or not listing.videos:
-        raise NotSeenError("no videos" if listing.complete else "the list is longer than what was read")
+        raise NotSeenError("no videos" if listing.complete else "the list has more pages than were read")
     last = listing.bare[-1]
     if last.cursor is not None and last.position is None:
         raise NotSeenError("the cursor has another form")
-    rest = _beyond(last) if last.videos else None
-    filled = rest is not None and 0 <= rest < MS
+    offset = _offset(last) if last.videos else None
+    filled = offset is not None and 0 <= offset < MS
     cursor = "that of the last video" if filled else "missing" if last.cursor is None else f"{_kind(last.cursor)}"
     return Finding(f"`has_more` false, with a cursor: {cursor}", agrees=filled)
 
@@ -241,23 +241,23 @@ def last_page(live: Live) -> Finding:
 @probe("What comes after the oldest video?", rule="cursor_zero")
 def after_the_end(live: Live) -> Finding:
     if not live.listing.complete or not live.listing.in_order:
-        raise NotSeenError("the oldest video is not known")
+        raise NotSeenError("the oldest video is unknown")
     page = live.page((live.listing.in_order[-1]["create_time"] - 1) * MS).without(live.listing.ids_on_top)
-    seen = f"{len(page.videos)} videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
+    seen = f"{len(page.videos)} videos, cursor {_kind(page.cursor)}, `has_more` {_display(page.has_more)}"
     return Finding(seen, agrees=not page.videos and _is_zero(page.cursor) and page.has_more is False)
 
 
-@probe("How does an empty account look?", rule="empty_account")
+@probe("What does an empty account return?", rule="empty_account")
 def empty_account(live: Live) -> Finding:
     listing = live.listing
     if listing.videos or not listing.complete:
         raise NotSeenError("the account has videos")
     page = listing.pages[0]
-    seen = f"no videos, cursor {_kind(page.cursor)}, `has_more` {_shown(page.has_more)}"
+    seen = f"no videos, cursor {_kind(page.cursor)}, `has_more` {_display(page.has_more)}"
     return Finding(seen, agrees=_is_zero(page.cursor) and page.has_more is False)
 
 
-@probe("May the cursor stand in the query?", "it belongs in the body", rule="cursor_in_body")
+@probe("Can the cursor be in the query?", "it belongs in the body", rule="cursor_in_body")
 def cursor_in_query(live: Live) -> Finding:
     first = next((page for page in live.listing.pages if page.videos and page.has_more is True and page.moves), None)
     if first is None:
@@ -266,7 +266,7 @@ def cursor_in_query(live: Live) -> Finding:
     if reply.code != "ok":
         return Finding(f"no: {expected(reply, 'invalid_params').seen}", agrees=True)
     ids = _ids(reply.data)
-    seen = "it is ignored" if ids[:1] == first.ids[:1] else f"it counts, or another page of {len(ids)} videos came"
+    seen = "it is ignored" if ids[:1] == first.ids[:1] else f"it is used, or another page of {len(ids)} videos came"
     return Finding(seen, agrees=False)
 
 
@@ -280,7 +280,7 @@ def default_size(live: Live) -> Finding:
         return expected(reply, "ok")
     count = len(_ids(reply.data))
     if count < DEFAULT_PAGE_SIZE:
-        raise NotSeenError(f"a page of {count}, which may be a short one")
+        raise NotSeenError(f"a page of {count}, which may be short")
     # Pinned posts may come in addition.
     return Finding(f"{count}", agrees=0 <= count - DEFAULT_PAGE_SIZE <= len(live.listing.pinned))
 
@@ -298,14 +298,16 @@ def _ids(data: Json) -> list[str]:
 
 
 def _is_zero(cursor: Any) -> bool:
-    """Whether it is 0, in whatever form cursors have."""
+    """Whether it is 0, in any form of cursors."""
     return not isinstance(cursor, bool) and str(cursor) in ("0", "0.0")
 
 
 def _kind(cursor: Any) -> str:
-    """A cursor, without the time that it is."""
-    return "0" if cursor == 0 else "missing" if cursor is None else "a time" if isinstance(cursor, int) else "no number"
+    """A cursor's kind, without its time."""
+    if cursor is None:
+        return "missing"
+    return "0" if cursor == 0 else "a time" if isinstance(cursor, int) else "not a number"
 
 
-def _shown(flag: Any) -> str:
-    return str(flag).lower() if isinstance(flag, bool) else "missing" if flag is None else "of another kind"
+def _display(flag: Any) -> str:
+    return str(flag).lower() if isinstance(flag, bool) else "missing" if flag is None else "of another type"

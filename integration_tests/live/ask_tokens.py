@@ -1,17 +1,17 @@
-"""Probes of the token endpoint. Only the refresh at the beginning uses the valid refresh token."""
+"""Probes of the token endpoint. Only the first refresh uses the valid refresh token."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from integration_tests.live.api import Reply
+from integration_tests.live.authorization import MADE_UP
 from integration_tests.live.probe import Finding, Live, NotSeenError, probe
-from integration_tests.live.sign_in import MADE_UP
 from sandbox import Settings
 from sandbox.facts import TOKEN_PATH
 
 DAY_S = 86_400
-ABOUT_S = 60  # lifetimes in a response are remaining ones
+ABOUT_S = 60  # tolerance, because a response has the remaining lifetimes
 FIELDS = {"access_token", "expires_in", "open_id", "refresh_expires_in", "refresh_token", "scope", "token_type"}
 
 
@@ -23,7 +23,7 @@ def token_response(live: Live) -> Finding:
     return Finding(seen, agrees=not missing and not more)
 
 
-@probe("How long does an access token live?", "2 h since Nov 2026, 24 h before", rule="lifetimes")
+@probe("When does an access token expire?", "after 2 h since Nov 2026, 24 h before", rule="lifetimes")
 def access_token_lifetime(live: Live) -> Finding:
     left = seconds(live.tokens, "expires_in")
     usual = Settings.access_token_lifetime
@@ -31,13 +31,13 @@ def access_token_lifetime(live: Live) -> Finding:
     return Finding(f"{left:,} s ({left / 3600:.1f} h)", {"access_token_lifetime": lifetime})
 
 
-@probe("How long does a refresh token live?", "180 days since Nov 2026, 365 before", rule="lifetimes")
+@probe("When does a refresh token expire?", "after 180 days since Nov 2026, 365 before", rule="lifetimes")
 def refresh_token_lifetime(live: Live) -> Finding:
     left = seconds(live.tokens, "refresh_expires_in")
     usual = Settings.refresh_token_lifetime
-    # What is left says no more than that it was at least as much.
+    # The remaining lifetime is only a lower bound.
     lifetime = usual if left <= usual + ABOUT_S else max(left, 365 * DAY_S)
-    return Finding(f"{left / DAY_S:.1f} days are left", {"refresh_token_lifetime": lifetime})
+    return Finding(f"{left / DAY_S:.1f} days remain", {"refresh_token_lifetime": lifetime})
 
 
 @probe("Does a refresh token rotate?", "yes: each refresh returns a new one", rule="rotation")
@@ -45,45 +45,45 @@ def rotation(live: Live) -> Finding:
     returned = live.tokens.body.get("refresh_token")
     if not isinstance(returned, str) or not returned:
         return Finding("the response has no refresh token", agrees=False)
-    rotates = returned != live.sign_in.former
-    seen = "a new one came" if rotates else "the same one came back"
+    rotates = returned != live.authorization.first_refresh_token
+    seen = "TikTok returned a new one" if rotates else "TikTok returned the same one"
     return Finding(seen, {"rotate_refresh_tokens": rotates})
 
 
-@probe("How does a made-up refresh token fail?", "`invalid_grant`, no HTTP status named", rule="token_errors")
+@probe("How does an invalid refresh token fail?", "`invalid_grant`, no HTTP status named", rule="token_errors")
 def token_error(live: Live) -> Finding:
-    reply = _post(live, data=live.sign_in.form(MADE_UP))
+    reply = _post(live, data=live.authorization.form(MADE_UP))
     settings = {} if reply.code == "ok" else {"token_error_status": reply.status}
     return Finding(str(reply), settings, agrees=reply.code == "invalid_grant")
 
 
 @probe("How does a wrong client secret fail?", "`invalid_client`", rule="wrong_client")
 def wrong_client(live: Live) -> Finding:
-    reply = _post(live, data=live.sign_in.form(MADE_UP, client_secret="made-up"))
+    reply = _post(live, data=live.authorization.form(MADE_UP, client_secret="made-up"))
     return Finding(str(reply), agrees=reply.code == "invalid_client")
 
 
-@probe("Does the token endpoint take JSON?", "no, forms only", rule="token_forms")
+@probe("Does the token endpoint accept JSON?", "no, forms only", rule="token_forms")
 def token_json(live: Live) -> Finding:
-    reply = _post(live, json=live.sign_in.form(MADE_UP))
+    reply = _post(live, json=live.authorization.form(MADE_UP))
     return Finding(_accepted(reply), agrees=reply.code != "invalid_grant")
 
 
-@probe("Does it take a charset behind the form's content type?", rule="token_charset")
+@probe("Does it accept a charset in the form's content type?", rule="token_charset")
 def token_charset(live: Live) -> Finding:
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-    reply = _post(live, data=live.sign_in.form(MADE_UP), headers=headers)
+    reply = _post(live, data=live.authorization.form(MADE_UP), headers=headers)
     return Finding(_accepted(reply), agrees=reply.code == "invalid_grant")
 
 
 def _accepted(reply: Reply) -> str:
-    """A request that is understood gets as far as the made-up token."""
-    return f"{'understood' if reply.code == 'invalid_grant' else 'refused'}: {reply}"
+    """Whether the endpoint accepted the request's format: it then rejects the invalid token."""
+    return f"{'accepted' if reply.code == 'invalid_grant' else 'rejected'}: {reply}"
 
 
 def _post(live: Live, **options: Any) -> Reply:
-    if not live.sign_in.renews:
-        raise NotSeenError("the config has an access token alone")
+    if not live.authorization.has_refresh_token:
+        raise NotSeenError("the config has only an access token")
     return live.api.send("POST", TOKEN_PATH, **options)
 
 
@@ -91,5 +91,5 @@ def seconds(reply: Reply, name: str) -> int:
     """A lifetime in a token response (s)."""
     value = reply.body.get(name)
     if not isinstance(value, int):
-        raise NotSeenError(f"`{name}` is no number")
+        raise NotSeenError(f"`{name}` is not a number")
     return value

@@ -1,27 +1,27 @@
-"""Probes of what a video is, and of `video/query`."""
+"""Probes of video fields, and of `video/query`."""
 
 from __future__ import annotations
 
 from integration_tests.live import Json
-from integration_tests.live.ask_profile import told
+from integration_tests.live.ask_profile import describe_fields
 from integration_tests.live.probe import COUNTS, Finding, Live, NotSeenError, probe
 from sandbox.facts import VIDEO_FIELDS, VIDEO_QUERY_PATH
 
 LONG_CAPTION = 150  # characters
-LAG_S = (3, 59)  # the shortest and the longest that were recorded, between an id's time and create_time
+LAG_S = (3, 59)  # the shortest and the longest lag between an id's time and create_time in the recordings
 UNKNOWN_ID = "7000000000000000000"
 
 
 @probe("Is each field of a video accepted (`is_aigc`)?", "yes", rule="fields")
 def video_fields(live: Live) -> Finding:
-    found = sorted(live.refused)
-    videos = live.whole.videos
-    # Counts may be missing from single videos, which is another question.
+    found = sorted(live.rejected_fields)
+    videos = live.first_page.videos
+    # Another probe covers counts that are missing from single videos.
     wanted = [name for name in VIDEO_FIELDS if name not in found]
     absent = [
         name for name in wanted if any(name not in v for v in videos) and not (name in COUNTS and _some(name, videos))
     ]
-    seen = told(VIDEO_FIELDS, found, absent) if videos or found else "all are accepted; there is no video with them"
+    seen = describe_fields(VIDEO_FIELDS, found, absent) if videos or found else "all are accepted; there are no videos"
     return Finding(seen, {"refused_fields": tuple(found)}, agrees=not absent)
 
 
@@ -35,7 +35,9 @@ def missing_counts(live: Live) -> Finding:
     if not videos:
         raise NotSeenError("no videos")
     without = {
-        name: [video for video in videos if video.get(name) is None] for name in COUNTS if name not in live.refused
+        name: [video for video in videos if video.get(name) is None]
+        for name in COUNTS
+        if name not in live.rejected_fields
     }
     missing = {name: found for name, found in without.items() if found}
     if not missing:
@@ -53,7 +55,7 @@ def _missing(name: str, found: list[Json], videos: list[Json]) -> str:
 
 @probe("Which fields of a video are null?", rule="nulls")
 def video_nulls(live: Live) -> Finding:
-    videos = _whole(live)
+    videos = _videos_of_first_page(live)
     nulls = sorted({f"`{name}`" for video in videos for name, value in video.items() if value is None})
     return Finding(", ".join(nulls) or f"none of {len(videos)} videos'", agrees=not nulls)
 
@@ -69,7 +71,7 @@ def ids(live: Live) -> Finding:
     return Finding(seen, {"ids_as_numbers": numbers}, agrees=digits == [19])
 
 
-@probe("Does an id hold the time of posting?", rule="id_time")
+@probe("Does an id contain the time of posting?", rule="id_time")
 def id_time(live: Live) -> Finding:
     videos = live.listing.videos
     if not videos:
@@ -82,7 +84,7 @@ def id_time(live: Live) -> Finding:
 
 @probe("Are there photo posts, with `duration` 0?", rule="photos")
 def photos(live: Live) -> Finding:
-    found = [video for video in _whole(live) if video.get("duration") == 0]
+    found = [video for video in _videos_of_first_page(live) if video.get("duration") == 0]
     if not found:
         raise NotSeenError("no video of the newest page has `duration` 0")
     links = sum("/video/" in str(video.get("share_url")) for video in found)
@@ -91,13 +93,13 @@ def photos(live: Live) -> Finding:
 
 @probe("Do captions exceed 150 characters?", "150 at most", rule="photos")
 def captions(live: Live) -> Finding:
-    longest = max(len(str(video.get("video_description") or "")) for video in _whole(live))
+    longest = max(len(str(video.get("video_description") or "")) for video in _videos_of_first_page(live))
     if longest <= LONG_CAPTION:
         raise NotSeenError(f"the longest of the newest page has {longest}")
     return Finding(f"yes: {longest}", agrees=True)
 
 
-@probe("Which videos does `video/query` return?", "those that the account has", rule="query")
+@probe("Which videos does `video/query` return?", "the account's videos", rule="query")
 def query(live: Live) -> Finding:
     known = [str(video["id"]) for video in live.listing.videos[:2]]
     foreign = _query(live, [UNKNOWN_ID])
@@ -115,21 +117,22 @@ def _query(live: Live, asked: list[str], known: list[str] | None = None) -> str:
         return str(reply)
     returned = [str(video.get("id")) for video in reply.data.get("videos") or () if isinstance(video, dict)]
     right = [video_id for video_id in returned if video_id in (known or ())]
-    return f"{len(right)} of {len(known or ())}" + (f", and {len(returned) - len(right)} others" * (right != returned))
+    others = f", and {len(returned) - len(right)} others" if right != returned else ""
+    return f"{len(right)} of {len(known or ())}{others}"
 
 
-@probe("Does `video_count` count the listed videos?", "it counts public posts", rule="video_count")
+@probe("Does `video_count` match the listed videos?", "it counts public posts", rule="video_count")
 def video_count(live: Live) -> Finding:
     if "user.info.stats" not in live.scopes:
         raise NotSeenError("the owner did not grant user.info.stats")
     listing = live.listing
     if not listing.complete:
-        raise NotSeenError("the list is longer than what was read")
+        raise NotSeenError("the list has more pages than were read")
     count, listed = (live.user(["video_count"]).data.get("user") or {}).get("video_count"), len(listing.videos)
     return Finding(f"{count}, and {listed} are listed", agrees=count == listed)
 
 
-def _whole(live: Live) -> list[dict[str, object]]:
-    if not live.whole.videos:
+def _videos_of_first_page(live: Live) -> list[dict[str, object]]:
+    if not live.first_page.videos:
         raise NotSeenError("no videos")
-    return live.whole.videos
+    return live.first_page.videos

@@ -1,4 +1,4 @@
-"""Hands the connector's requests on to TikTok, so that they are counted, and never fail for an expired access token."""
+"""Forwards the connector's requests to TikTok: counts them, and adds a valid access token."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ STOPPED = Reply(400, {"error": {"code": "run_stopped", "message": "", "log_id": 
 
 
 class Forwarder:
-    """A local server in TikTok's place, as a context manager.
+    """A local proxy for TikTok, as a context manager.
 
     Attributes:
-        stopped: why it forwards no more requests, if it does not.
+        stopped: the error after which it forwards no more requests, or None.
     """
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self.stopped: Exception | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = False  # a token refresh under way is awaited
+        self._server.daemon_threads = False  # wait for a token refresh in progress
         self.base_url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Forwarder:
@@ -57,7 +57,7 @@ class Forwarder:
         forwarder = self
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = 5  # a connection that is kept open must not outlast the server
+            timeout = 5  # s; a kept-alive connection must not outlive the server
 
             def forward(self) -> None:
                 path, _, query = self.path.partition("?")

@@ -1,4 +1,4 @@
-"""Pages of `video/list`, and the list as a plain loop reads it: page by page, until `has_more` is false."""
+"""Pages of `video/list`, and the list read by a plain loop: page by page, until `has_more` is false."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from integration_tests.live import Json
 
 PAGE_SIZE = 20
-FIRST_POST_MS = 1_388_534_400_000  # 2014-01-01: no cursor in ms is smaller
+FIRST_POST_MS = 1_388_534_400_000  # 2014-01-01: a cursor in ms can't be smaller
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it came.
+    """A page as TikTok returned it.
 
     Attributes:
         asked: the cursor of the request (ms), None or 0 for the newest page.
@@ -29,24 +29,24 @@ class Page:
 
     @property
     def ids(self) -> list[str]:
-        """The ids, as text whatever TikTok sends."""
+        """The ids as strings, whatever type TikTok sends."""
         return [str(video["id"]) for video in self.videos]
 
     def without(self, pinned: Collection[str]) -> Page:
-        """The page without those of these ids that stand on top of it, where their time does not belong."""
+        """The page without those of the `pinned` ids that are on top of it and out of order."""
         lead = next((place for place, video in enumerate(self.ids) if video not in pinned), len(self.videos))
-        rest = self.videos[lead:]
-        newest = rest[0]["create_time"] if rest else 0
+        unpinned = self.videos[lead:]
+        newest = unpinned[0]["create_time"] if unpinned else 0
 
         def belongs(video: Json) -> bool:
             is_newer = self.asked is not None and 0 < self.asked < video["create_time"] * 1000
             return not is_newer and video["create_time"] >= newest
 
-        return replace(self, videos=[*filter(belongs, self.videos[:lead]), *rest])
+        return replace(self, videos=[*filter(belongs, self.videos[:lead]), *unpinned])
 
     @property
     def position(self) -> int | None:
-        """The cursor as a time in ms, if it can be taken for one; TikTok may send it in another form."""
+        """The cursor as a time in ms; None if it is not one, as TikTok may send it in another form."""
         cursor = self.cursor
         if isinstance(cursor, str) and cursor.isascii() and cursor.isdigit():
             cursor = int(cursor)
@@ -56,12 +56,12 @@ class Page:
 
     @property
     def moves(self) -> bool:
-        """Whether its cursor leads further into the past."""
+        """Whether its cursor moves further into the past."""
         return self.position is not None and (not self.asked or self.position < self.asked)
 
 
 def page_of(asked: int | None, data: Json) -> Page:
-    """The page in a response's `data`; a video without id or time is dropped."""
+    """The page in a response's `data`; drops videos without id or time."""
     videos = data.get("videos")
     usable = [video for video in videos or () if isinstance(video, dict) and _has_keys(video)]
     return Page(asked, usable, data.get("cursor"), data.get("has_more"))
@@ -73,10 +73,10 @@ def _has_keys(video: Json) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """What the plain loop read.
+    """The pages that the plain loop read.
 
     Attributes:
-        complete: whether it came to the end of the list.
+        complete: whether it reached the end of the list.
     """
 
     pages: list[Page]
@@ -84,12 +84,12 @@ class Listing:
 
     @property
     def videos(self) -> list[Json]:
-        """Each video once, in the order in which they first came."""
+        """Each video once, in order of first appearance."""
         return list({video["id"]: video for page in self.pages for video in page.videos}.values())
 
     @property
     def pinned(self) -> list[Json]:
-        """The videos on top of the first page that are older than what follows them."""
+        """The videos on top of the first page that are older than the videos after them."""
         first = next((page.videos for page in self.pages if page.videos), [])
         return first[: _disorder(first)]
 
@@ -110,23 +110,23 @@ class Listing:
 
     @property
     def neighbours(self) -> Iterator[tuple[Page, Page]]:
-        """Each two bare pages in a row that both hold videos."""
+        """Pairs of consecutive bare pages that both have videos."""
         return ((first, second) for first, second in pairwise(self.bare) if first.videos and second.videos)
 
 
 def _disorder(videos: list[Json]) -> int:
-    """How many videos at the beginning have to go, for the rest to be in order."""
+    """How many videos at the beginning are out of order."""
     times = [video["create_time"] for video in videos]
     jumps = [place for place, (earlier, later) in enumerate(pairwise(times), 1) if earlier < later]
     return max(jumps, default=0)
 
 
-def read_list(ask: Callable[[int | None], Json], most: int) -> Listing:
-    """Read page after page, `most` at most; `ask` returns the `data` for a cursor (ms)."""
+def read_list(request: Callable[[int | None], Json], max_pages: int) -> Listing:
+    """Read at most `max_pages` pages; `request` returns the `data` for a cursor (ms)."""
     pages: list[Page] = []
     cursor = None
-    while len(pages) < most:
-        page = page_of(cursor, ask(cursor))
+    while len(pages) < max_pages:
+        page = page_of(cursor, request(cursor))
         pages.append(page)
         if page.has_more is not True:
             return Listing(pages, page.has_more is False)

@@ -1,4 +1,4 @@
-"""What a probe is, what it finds, and what all of them share."""
+"""Probes, their findings, and the state that they share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from integration_tests.live import Json, LiveError
 from integration_tests.live.api import Api, Reply, UnansweredError
+from integration_tests.live.authorization import Authorization
 from integration_tests.live.listing import PAGE_SIZE, Listing, Page, page_of, read_list
-from integration_tests.live.sign_in import SignIn
 from sandbox import Settings
 from sandbox.facts import USER_FIELDS_BY_SCOPE, USER_INFO_PATH, VIDEO_FIELDS, VIDEO_LIST_PATH, VIDEO_SCOPE
 from sandbox.rules import RULES, Rule
 from sandbox.settings import SCOPE_ERRORS
 
-PAGES_AT_MOST = 50  # of the plain list; the connector reads them once more, within the same budget
+MAX_PAGES = 50  # of the plain list; the connector reads them once more, within the same budget
 KEYS = ("id", "create_time")
 COUNTS = ("view_count", "like_count", "comment_count", "share_count")
 T = TypeVar("T")
@@ -24,17 +24,17 @@ Ask = Callable[["Live"], "Finding"]
 
 
 class NotSeenError(Exception):
-    """This account, or this run, cannot show it; the reason."""
+    """This account or this run can't show the answer; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The response to a question.
+    """The answer to a question.
 
     Attributes:
-        seen: what TikTok did, or why that was not to be seen.
-        settings: the sandbox's settings with which it does the same; those that are its defaults too.
-        agrees: whether the sandbox does so by default; None for what it does not claim, and for what was not seen.
+        seen: what TikTok did, or why it was not seen.
+        settings: the sandbox's settings for the same behaviour, including default values.
+        agrees: whether the sandbox does the same by default; None if it makes no claim, or if nothing was seen.
     """
 
     seen: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 def merged(findings: Iterable[Finding]) -> dict[str, Any]:
-    """The settings with which the sandbox would do all that was seen."""
+    """The settings with which the sandbox would behave as seen."""
     switches: dict[str, Any] = {}
     for name, value in (item for finding in findings for item in finding.switches.items()):
         switches[name] = (*switches.get(name, ()), *value) if isinstance(value, tuple) else value
@@ -66,7 +66,7 @@ class Probe:
     """One question.
 
     Attributes:
-        rule: the rule of the sandbox that it is about; None for what is no claim about TikTok.
+        rule: the sandbox's rule that it checks; None if there is no rule.
         documented: what TikTok's documentation says.
     """
 
@@ -81,7 +81,7 @@ PROBES: list[Probe] = []
 
 
 def probe(question: str, documented: str = "nothing", *, rule: str) -> Callable[[Ask], Ask]:
-    """Add a function to the probes; `rule` is the name of one of the sandbox's or its first words, or empty."""
+    """Add a function to the probes; `rule` is a rule's name or its first words, or empty."""
     found = next(entry for entry in RULES if entry.name == rule or entry.rule.startswith(rule)) if rule else None
 
     def add(ask: Ask) -> Ask:
@@ -93,15 +93,15 @@ def probe(question: str, documented: str = "nothing", *, rule: str) -> Callable[
 
 @dataclass
 class Live:
-    """The account as the probes see it.
+    """The account, as the probes use it.
 
     Attributes:
-        spend_token, limit: whether the probes are asked that may cost the authorization, or lock the app for a while.
+        spend_token, limit: whether to run the probes that may invalidate the authorization, or lock the app.
         errors: each error of a data endpoint, by its code.
     """
 
     api: Api
-    sign_in: SignIn
+    authorization: Authorization
     spend_token: bool = False
     limit: bool = False
     errors: dict[str, list[Reply]] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class Live:
     _known: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, find: Callable[[], T]) -> T:
-        """What `find` returns or raises, found once for all probes."""
+        """The cached result or exception of `find`, called once for all probes."""
         if name not in self._known:
             try:
                 self._known[name] = find()
@@ -121,28 +121,28 @@ class Live:
         return known
 
     def clean(self, text: str) -> str:
-        """A text without any secret of the account."""
-        for secret in self.sign_in.secrets:
+        """A text with all secrets of the account masked."""
+        for secret in self.authorization.secrets:
             text = text.replace(secret, "****")
         return text
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header with the access token; the run begins with a refresh."""
-        if self.sign_in.renews and self.tokens.code != "ok":
-            raise NotSeenError(f"TikTok does not refresh the access token ({self.tokens})")
-        return {"Authorization": f"Bearer {self.sign_in.credentials['access_token']}"}
+        """The header with the access token; the run starts with a refresh."""
+        if self.authorization.has_refresh_token and self.tokens.code != "ok":
+            raise NotSeenError(f"the token refresh failed ({self.tokens})")
+        return {"Authorization": f"Bearer {self.authorization.credentials['access_token']}"}
 
     @property
     def tokens(self) -> Reply:
-        """The response to the refresh with which the run begins."""
-        if not self.sign_in.renews:
-            raise NotSeenError("the config has an access token alone")
-        return self.once("tokens", lambda: self.sign_in.refresh(self.sign_in.former))
+        """The response to the run's first refresh."""
+        if not self.authorization.has_refresh_token:
+            raise NotSeenError("the config has only an access token")
+        return self.once("tokens", lambda: self.authorization.refresh(self.authorization.first_refresh_token))
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The scopes that the owner granted, found by asking for what needs them."""
+        """The scopes that the owner granted, determined by requests that need them."""
         return self.once("scopes", self._scopes)
 
     def _scopes(self) -> frozenset[str]:
@@ -151,26 +151,26 @@ class Live:
         return frozenset(scope for scope, reply in by_scope.items() if reply.code not in SCOPE_ERRORS)
 
     def user(self, fields: Sequence[str], **options: Any) -> Reply:
-        """Ask for the profile."""
+        """Request the profile."""
         return self.data("GET", USER_INFO_PATH, query="fields=" + ",".join(fields), **options)
 
     def videos(self, fields: Sequence[str] = KEYS, query: str = "", **body: Any) -> Reply:
-        """Ask for a page of videos; `body` is `cursor` (ms) and `max_count`."""
+        """Request a page of videos; `body` is `cursor` (ms) and `max_count`."""
         return self.data("POST", VIDEO_LIST_PATH, query=f"fields={','.join(fields)}{query}", json=body)
 
-    def data(self, method: str, path: str, *, noted: bool = True, **options: Any) -> Reply:
-        """Ask a data endpoint, and take note of an error; an access token that expired early is refreshed.
+    def data(self, method: str, path: str, *, recorded: bool = True, **options: Any) -> Reply:
+        """Send a request to a data endpoint and record its error; refreshes an access token that expired early.
 
         Raises:
-            NotSeenError: when the access token is rejected and there is no other.
+            NotSeenError: if the access token is rejected and there is no refresh token.
         """
         reply = self._sent(self.api.send, method, path, **options)
-        if noted and reply.code not in ("", "ok"):
+        if recorded and reply.code not in ("", "ok"):
             self.errors.setdefault(reply.code, []).append(reply)
         return reply
 
     def forward(self, method: str, path: str, **options: Any) -> Reply:
-        """Send the connector's own request once, with the access token that is valid now."""
+        """Send the connector's request once, with the current access token."""
         return self._sent(self.api.once, method, path, paced=False, **options)
 
     def _sent(self, send: Callable[..., Reply], method: str, path: str, **options: Any) -> Reply:
@@ -183,22 +183,22 @@ class Live:
         self._refresh(token)
         reply = send(method, path, headers=self.bearer, **options)
         if reply.code == "access_token_invalid":
-            raise LiveError("The run stops here: TikTok rejects a new access token too.")
+            raise LiveError("The run stopped: TikTok rejects a new access token too.")
         return reply
 
     def _refresh(self, rejected: dict[str, str]) -> None:
         """Refresh the access token, unless another thread has done so since it was sent."""
-        if not self.sign_in.renews:
+        if not self.authorization.has_refresh_token:
             raise NotSeenError("the access token has expired")
         with self._refreshing:
             if self.bearer != rejected:
                 return
-            reply = self.sign_in.refresh(self.sign_in.credentials["refresh_token"])
+            reply = self.authorization.refresh(self.authorization.credentials["refresh_token"])
             if reply.code != "ok":
-                raise LiveError(f"The run stops here: TikTok refreshes no token any more ({reply}).")
+                raise LiveError(f"The run stopped: the token refresh failed ({reply}).")
 
     def page(self, cursor: int | None = None, size: int = PAGE_SIZE, fields: Sequence[str] = KEYS) -> Page:
-        """The first page with videos from a cursor (ms) on; an empty one after five."""
+        """The first non-empty page from a cursor (ms) on; an empty one after five empty pages."""
         for _ in range(5):
             page = page_of(cursor, self._page(cursor, size, fields))
             if page.videos or page.has_more is not True or not page.moves:
@@ -217,30 +217,32 @@ class Live:
 
     @property
     def listing(self) -> Listing:
-        """The plain list, with counts. A cursor that TikTok does not take back ends it."""
-        return self.once("listing", lambda: read_list(self._listed, PAGES_AT_MOST))
+        """The plain list, with counts; it stops at a cursor that does not move."""
+        return self.once("listing", lambda: read_list(self._listed, MAX_PAGES))
 
     def _listed(self, cursor: int | None) -> Json:
-        fields = [*KEYS, *(name for name in COUNTS if name not in self.refused)]
+        fields = [*KEYS, *(name for name in COUNTS if name not in self.rejected_fields)]
         return self._page(cursor, fields=fields)
 
     @property
-    def whole(self) -> Page:
+    def first_page(self) -> Page:
         """The first page with all fields that TikTok accepts."""
-        return self.once("whole", lambda: self.page(fields=[f for f in VIDEO_FIELDS if f not in self.refused]))
+        return self.once(
+            "first_page", lambda: self.page(fields=[f for f in VIDEO_FIELDS if f not in self.rejected_fields])
+        )
 
     @property
-    def refused(self) -> frozenset[str]:
-        """The fields of videos that TikTok refuses, found with one request if there are none."""
-        return self.once("refused", lambda: frozenset(refused(self.videos_ask, VIDEO_FIELDS)))
+    def rejected_fields(self) -> frozenset[str]:
+        """The video fields that TikTok rejects; takes one request if there are none."""
+        return self.once("rejected_fields", lambda: frozenset(find_rejected(self.request_one_video, VIDEO_FIELDS)))
 
-    def videos_ask(self, fields: Sequence[str]) -> Reply:
-        """Ask for one video with these fields."""
+    def request_one_video(self, fields: Sequence[str]) -> Reply:
+        """Request one video with these fields."""
         return self.videos(fields, max_count=1)
 
 
-def refused(ask: Callable[[Sequence[str]], Reply], fields: Sequence[str]) -> Iterator[str]:
-    """The fields that make a request `invalid_params`: asked together, then the newest alone, then each."""
+def find_rejected(ask: Callable[[Sequence[str]], Reply], fields: Sequence[str]) -> Iterator[str]:
+    """The fields that TikTok rejects with `invalid_params`: requests all, then all but the newest, then each."""
     reply = ask(fields)
     if reply.code == "ok":
         return
@@ -252,15 +254,15 @@ def refused(ask: Callable[[Sequence[str]], Reply], fields: Sequence[str]) -> Ite
     yield from (field for field in fields if ask([field]).code == "invalid_params")
 
 
-# Codes that answer another question: whether the token, the scope or the moment was right.
+# Codes that do not answer a probe's question: they are about the token, the scope or the rate limit.
 OTHER_CODES = ("access_token_invalid", *SCOPE_ERRORS, "rate_limit_exceeded")
 
 
 def expected(reply: Reply, code: str) -> Finding:
-    """Whether TikTok refuses a request with this code.
+    """Whether TikTok rejects a request with this code.
 
     Raises:
-        NotSeenError: when it refuses the request for another reason.
+        NotSeenError: if TikTok rejects the request for another reason.
     """
     if reply.code != code and reply.code in OTHER_CODES:
         raise NotSeenError(f"TikTok responds with {reply}")
@@ -270,10 +272,10 @@ def expected(reply: Reply, code: str) -> Finding:
 def ask_all(
     live: Live, probes: Sequence[Probe], start: Callable[[Probe], None], end: Callable[[Probe, Finding], None]
 ) -> None:
-    """Ask the probes in turn; `start` and `end` are told of each, and of what it found, without any secret.
+    """Run the probes in turn; calls `start` and `end` for each one, with its finding without secrets.
 
     Raises:
-        LiveError: when the requests are used up, or new tokens cannot be kept.
+        LiveError: if the budget is used up, or new tokens can't be saved.
     """
     for entry in probes:
         start(entry)
@@ -283,6 +285,6 @@ def ask_all(
             finding = Finding(f"not seen: {error}")
         except LiveError:
             raise
-        except Exception as error:  # noqa: BLE001  # TikTok may send anything; what the other probes find is kept
-            finding = Finding(f"not seen: the response is not understood ({type(error).__name__})")
+        except Exception as error:  # noqa: BLE001  # TikTok may send anything; keep the other probes' findings
+            finding = Finding(f"not seen: the response can't be parsed ({type(error).__name__})")
         end(entry, replace(finding, seen=live.clean(finding.seen)))

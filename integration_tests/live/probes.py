@@ -1,4 +1,4 @@
-"""All probes in the order in which they are asked: what may do harm comes last. And what comes before them."""
+"""All probes in order, the ones that may do harm last, and the checks before them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _ORDER = (ask_tokens, ask_profile, ask_pages, ask_videos, ask_errors, proof, ask
 ALL = tuple(entry for module in _ORDER for entry in PROBES if entry.ask.__module__ == module.__name__)
 
 ADVICE = {
-    "invalid_grant": "authenticate again, with tiktok-organic-sign-in.",
+    "invalid_grant": "re-authenticate with tiktok-organic-sign-in.",
     "invalid_client": "correct client_key and client_secret in the config.",
-    "unauthorized_client": "see on TikTok for Developers whether the app is approved, or use its sandbox's key.",
+    "unauthorized_client": "check on TikTok for Developers that the app is approved, or use its sandbox's key.",
 }
 
 
 def begin(live: Live) -> None:
-    """Refresh the access token, and see that it works.
+    """Refresh the access token, and check that it works.
 
     Raises:
-        LiveError: when it does not, and nothing can be asked.
+        LiveError: if it does not work.
     """
-    if live.sign_in.renews and live.tokens.code != "ok":
+    if live.authorization.has_refresh_token and live.tokens.code != "ok":
         advice = ADVICE.get(live.tokens.code, "try again later.")
-        raise LiveError(f"TikTok does not refresh the access token ({live.tokens}): {advice}")
+        raise LiveError(f"The token refresh failed ({live.tokens}): {advice}")
     try:
         live.user(["open_id"])
     except NotSeenError as error:

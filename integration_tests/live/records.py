@@ -1,6 +1,6 @@
-"""One response of each kind, to be kept beside the recorded ones and compared with the sandbox's.
+"""Records one response of each kind, to add to the recordings and to compare with the sandbox's.
 
-Files are named `<kind>.<HTTP status>.json`; older recordings, whose status is not known, `<kind>.json`.
+Files are named `<kind>.<HTTP status>.json`; older recordings without a known status are named `<kind>.json`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from integration_tests.live.stand_ins import StandIns
 from sandbox.facts import TOKEN_PATH, USER_INFO_PATH, VIDEO_LIST_PATH
 
 VIDEOS_KEPT = 3
-# Objects of which a request chooses the names.
+# Objects whose keys depend on the request.
 CHOSEN = ("user", "videos")
 
 
@@ -28,14 +28,14 @@ class Records:
         self._private: set[str] = set()
 
     def add(self, path: str, sent: Any, reply: Reply) -> None:
-        """Keep a response; `sent` is the JSON of the request."""
+        """Add a response; `sent` is the request's JSON."""
         name = f"{_kind(path, sent, reply)}.{reply.status}"
         if len(str(reply.body)) > len(str(self._longest.get(name, {}))):
             self._longest[name] = reply.body
         self._private.update(_texts(reply.data))
 
     def bodies(self, private: Collection[str] = ()) -> dict[str, Json]:
-        """The bodies by the names of their files, with stand-ins; of a list the first videos."""
+        """The bodies by file name, with stand-ins; lists have only their first videos."""
         stand_ins = StandIns({*private, *self._private})
         return {name: stand_ins.of(_shortened(body)) for name, body in sorted(self._longest.items())}
 
@@ -47,9 +47,9 @@ class Records:
 
 
 def differences(recorded: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """Where the sandbox's bodies, by file name, do not have the form of recorded ones; both as `Records.bodies`.
+    """Where the format of the sandbox's bodies differs from the recorded ones; both as `Records.bodies` returns them.
 
-    A name without status stands for any. Kinds that only one of them has are left out.
+    A name without status matches any status. Skips kinds that only one of them has.
     """
     found = []
     for name, body in recorded.items():
@@ -63,7 +63,7 @@ def differences(recorded: Mapping[str, Any], ours: Mapping[str, Any]) -> list[st
 
 
 def _unlike(recorded: Any, ours: Any, chosen: bool = False) -> Iterator[str]:
-    """Places where two bodies have other names or types; null is like anything, as is an empty list."""
+    """Paths at which keys or types of two bodies differ; null and an empty list match anything."""
     if recorded is None or ours is None:
         return
     if type(recorded) is not type(ours):
@@ -106,7 +106,7 @@ def _shortened(body: Json) -> Json:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in a value that are long enough to be told from TikTok's own words."""
+    """The texts in a value that are too long for TikTok's own words."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):

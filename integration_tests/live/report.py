@@ -1,4 +1,4 @@
-"""What came of a run: a table on the terminal while it grows, and report.md."""
+"""The report of a run: a progress display, a table on the terminal, and report.md."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Report:
     """The findings so far, in the order of the probes.
 
     Attributes:
-        place: where the API is, for people.
-        end: why the run ended before its end, if it did.
+        place: display name of the API.
+        end: why the run stopped early; empty if it did not.
     """
 
     place: str
@@ -33,22 +33,22 @@ class Report:
     end: str = ""
 
     def add(self, probe: Probe, finding: Finding) -> None:
-        """Take a finding."""
+        """Add a finding."""
         self.findings[probe.name] = probe, finding
 
     @property
     def switches(self) -> dict[str, Any]:
-        """The settings with which the sandbox would do what was seen."""
+        """The settings with which the sandbox would behave as seen."""
         return merged(finding for _, finding in self.findings.values())
 
     @property
     def advice(self) -> str:
-        """One sentence on where the sandbox differs."""
+        """One sentence on the differences from the sandbox."""
         if self.switches:
-            return f"The sandbox does the same with Sandbox({_arguments(self.switches)})."
+            return f"The sandbox behaves the same with Sandbox({_arguments(self.switches)})."
         if any(finding.differs for _, finding in self.findings.values()):
-            return "The sandbox has no switch for what differs."
-        return "Nothing that was seen differs from the sandbox."
+            return "The sandbox has no switch for the differences."
+        return "No finding differs from the sandbox."
 
     @property
     def proof(self) -> str:
@@ -57,13 +57,13 @@ class Report:
 
     @property
     def limit(self) -> str:
-        """The sentence on the rate limit, if one was met."""
+        """The sentence on the rate limit, if the run hit one."""
         found = self.findings.get("limit_met")
         is_met = found is not None and not found[1].seen.startswith("not seen")
         return f"Rate limit: {found[1].seen}." if found and is_met else ""
 
     def markdown(self, used: int) -> str:
-        """The whole report."""
+        """The report as Markdown."""
         rows = [_row(probe, finding) for probe, finding in self.findings.values()]
         cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
         today = datetime.now(timezone.utc).date()
@@ -73,14 +73,14 @@ class Report:
             f"**{self.proof}**\n" if self.proof else "",
             f"**{self.limit}**\n" if self.limit else "",
             f"{self.advice}\n",
-            "≠ differs from the sandbox's default, = is the same, ? was not seen or is not claimed.\n",
+            "≠ differs from the sandbox's default, = is the same, ? was not seen or the sandbox makes no claim.\n",
             _table(cells),
         ]
         return "\n".join(part for part in parts if part)
 
 
-def shown(console: Console, report: Report, used: int) -> None:
-    """The table on the terminal."""
+def print_table(console: Console, report: Report, used: int) -> None:
+    """Print the table on the terminal."""
     table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
     for heading, ratio in zip(HEADER[:-1], (3, 4, 2, 4), strict=True):
         table.add_column(heading, ratio=ratio, overflow="fold")
@@ -95,8 +95,8 @@ def shown(console: Console, report: Report, used: int) -> None:
         console.print(Text(line, style="bold" if line in bold else ""), soft_wrap=True)
 
 
-class Course:
-    """How far the run is: a bar on a terminal, elsewhere a line for each finding."""
+class ProgressDisplay:
+    """The run's progress: a bar on a terminal, elsewhere a line for each finding."""
 
     def __init__(self, console: Console, api: Api, count: int) -> None:
         columns = (SpinnerColumn(), BarColumn(20), TextColumn("{task.fields[used]} requests  {task.description}"))
@@ -109,7 +109,7 @@ class Course:
         self.bar.update(self._task, description=probe.question, used=self._api.used)
 
     def end(self, probe: Probe, finding: Finding) -> None:
-        """Show what was found."""
+        """Show a finding."""
         self.bar.update(self._task, advance=1, used=self._api.used)
         if not self._console.is_terminal:
             mark, _ = MARKS[verdict_of(finding)]
@@ -117,7 +117,7 @@ class Course:
 
 
 def verdict_of(finding: Finding) -> bool | None:
-    """Whether it differs from the sandbox; None for what was not seen or what the sandbox does not claim."""
+    """Whether it differs from the sandbox; None if nothing was seen, or if the sandbox makes no claim."""
     return finding.differs if finding.settings or finding.agrees is not None else None
 
 

@@ -1,7 +1,7 @@
-"""Stand-ins of the same form for all that is the account's own in a response: what isn't known to be harmless goes.
+"""Replaces an account's own values in a response with stand-ins of the same form; keeps only known harmless values.
 
-Nobody must find an account by comparing a recording with public pages. So each time moves by an amount of its own, and
-lengths are rounded.
+Nobody must be able to find the account by comparing a recording with public pages. So each time moves by a different
+amount, and lengths are rounded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from integration_tests.live import Json
 
-# Values that are TikTok's words or lifetimes, or the same for thousands of videos.
+# Fields with TikTok's own words or lifetimes, or with values that thousands of videos share.
 HARMLESS = {
     "code",
     "token_type",
@@ -25,23 +25,23 @@ HARMLESS = {
     "height",
     "width",
 }
-WORDS = {"message", "error", "error_description"}  # TikTok's sentences, unless they quote the account
+WORDS = {"message", "error", "error_description"}  # TikTok's sentences, unless they quote the account's values
 IDENTIFIERS = {"open_id", "union_id", "log_id"}
-TIMES = {"create_time": 1, "cursor": 1_000}  # in units a second
-ROUNDED = {"duration": 10}  # up to a multiple (s); 0 stays
+TIMES = {"create_time": 1, "cursor": 1_000}  # units per second
+ROUNDED = {"duration": 10}  # rounded up to a multiple (s); 0 stays 0
 PATH_WORDS = {"video", "photo", "obj", "player", "v1", "tag", "music", "embed"}
 HTML = '<>="/ '
 DAY_S = 86_400
-NEWEST = 1_700_000_000  # the newest stand-in for a time, in s
-LAGS_S = range(3, 60)  # recorded ones, by which create_time is behind an id's time
+NEWEST = 1_700_000_000  # the newest stand-in for a time, in epoch s
+LAGS_S = range(3, 60)  # recorded lags between an id's time and create_time
 TEXT_STEP = 20  # characters
 
 
 class StandIns:
-    """Replaces values. The times of a body keep their order, and nothing else; equal ones stay equal.
+    """Replaces values. The times of a body keep only their order; equal ones stay equal.
 
     Args:
-        private: texts that may occur nowhere.
+        private: texts that must not occur anywhere.
     """
 
     def __init__(self, private: Collection[str] = ()) -> None:
@@ -102,7 +102,7 @@ class StandIns:
         return self._numbers[number]
 
     def _id_second(self, number: int, create_time: Any) -> int:
-        """What the upper 32 bits hold: the video's time, or one as far behind it as recorded ones are."""
+        """The upper 32 bits: the video's time, or one with a lag like the recorded ones."""
         if not isinstance(create_time, int):
             return NEWEST
         lag = create_time - (number >> 32)
@@ -127,17 +127,17 @@ def _seconds(value: Any) -> Iterator[int]:
 
 
 def _rounded(number: int, step: int) -> int:
-    """Up to the next multiple."""
+    """Round up to the next multiple."""
     return -(-number // step) * step
 
 
 def masked(text: str, kept: str = "", mask: str = "x") -> str:
-    """A text of the same length, of which only some characters are kept."""
+    """A text of the same length with all characters masked except `kept`."""
     return "".join(character if character in kept else mask for character in text)
 
 
 def link(address: str) -> str:
-    """A link to the same host, with the same words in its path and the same names in its query."""
+    """A link with the same TikTok host, the same known words in its path and the same names in its query."""
     url = urlsplit(address)
     host = url.netloc if url.netloc.rpartition(".")[0].rpartition(".")[2].startswith("tiktok") else "example.com"
     path = "/".join(part if part in PATH_WORDS else masked(part, "@") for part in url.path.split("/"))
