@@ -118,12 +118,12 @@ def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pyte
     assert data["connectorBuildOptions"] == {"baseImage": BASE_IMAGE}
     changed = {name for name in ours if data.get(name) != ours[name]}
     assert changed == {"tags", "connectorBuildOptions", "connectorTestSuitesOptions"}
-    printed = capsys.readouterr().out
-    assert (printed.startswith(LOST), "What only Airbyte can add" in printed) == (True, True)
-    assert printed.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
+    said = capsys.readouterr().out
+    assert (said.startswith(LOST), "Only Airbyte can add:" in said) == (True, True)
+    assert said.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
 
 
 def test_unknown_form_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "airbyte-integrations" / "connectors").mkdir(parents=True)
     assert main("no python", tmp_path, "both") == 2
-    assert capsys.readouterr().out == "FORM is package or manifest-only, not both.\n"
+    assert capsys.readouterr().out == "FORM must be package or manifest-only, not both.\n"

@@ -1,1 +1,1 @@
-"""Runs Airbyte's own test tools on this connector, each in an environment of its own; see `make airbyte-tests`."""
+"""Runs Airbyte's own test tools on this connector, each in its own environment; see `make airbyte-tests`."""

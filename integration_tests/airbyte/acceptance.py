@@ -2,10 +2,11 @@
 
     python -m integration_tests.airbyte.acceptance <python> <folder of connector-acceptance-test>
 
-The tests, version 3.9.8, are not on PyPI: they are the folder
-airbyte-integrations/bases/connector-acceptance-test of Airbyte's repository. <python> has acceptance_requirements.txt,
-what they were written for; `make airbyte-acceptance` sees to it. `process_container.py` lets them run without Docker.
-Tests that compare with a published version are left out, and those of the documentation.
+The tests, version 3.9.8, are not on PyPI: they are in the folder
+airbyte-integrations/bases/connector-acceptance-test of Airbyte's repository. <python> needs the packages of
+acceptance_requirements.txt, for which the tests were written; `make airbyte-acceptance` installs them.
+`process_container.py` makes the tests run without Docker. Skips the tests that compare with a published version, and
+those of the documentation.
 """
 
 import os
@@ -21,9 +22,9 @@ from integration_tests.acceptance import acceptance_sandbox
 from integration_tests.airbyte.checkout import ROOT, copy_into
 
 PLUGIN = "integration_tests.airbyte.process_container"
-COMMANDS = Path(sys.executable).parent  # with the connector's
+COMMANDS = Path(sys.executable).parent  # contains the connector's command
 OPTIONS = ["--acceptance-test-config=.", "-rs", "-m", "not backward_compatibility"]
-DOCUMENTATION = "They want a template's wording, which Airbyte's QA checks (make airbyte-qa) have since replaced."
+DOCUMENTATION = "They require a template's wording, which Airbyte's QA checks (make airbyte-qa) have since replaced."
 PLUGINS = ["-p", PLUGIN, "-p", "connector_acceptance_test.plugin", "-p", "no:cacheprovider"]
 
 
@@ -39,14 +40,14 @@ def main(python: str, tests: str) -> int:
             "TIKTOK_API_BASE_URL": sandbox.base_url,
             "PYTHONPATH": os.pathsep.join([str(copy), tests]),
         }
-        # An ini file of their own: this project's options are for a later pytest.
+        # Their own ini file, because this project's options need a later pytest.
         (copy / "pytest.ini").write_text("[pytest]\n")
         options = [*OPTIONS, *PLUGINS, "-c", "pytest.ini"]
         return subprocess.run([python, "-m", "pytest", *options], env=env, cwd=copy).returncode
 
 
 def _extend_config(path: Path) -> None:
-    """Add what these tests ask for at high strictness, and the file's other readers reject.
+    """Add entries that these tests require at high strictness, and other readers of the file reject.
 
     airbyte-cdk 7.39 rejects `expect_records`, and `checkout.py` a section without tests.
     """

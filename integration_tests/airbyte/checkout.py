@@ -1,4 +1,4 @@
-"""This checkout as Airbyte's tools and Airbyte's repository want it."""
+"""Copies this checkout in the layouts of Airbyte's tools and Airbyte's repository."""
 
 import re
 import shutil
@@ -12,9 +12,9 @@ from integration_tests.airbyte import manifest_only
 
 ROOT = Path(__file__).parents[2]
 NAME = "source-tiktok-organic"
-# What is no part of the connector: environments, caches, what git keeps, a person's own credentials.
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "*.duckdb*", "build", "dist", "secrets")
-# The metadata of a certified connector, of which the tools ask the most.
+# Not part of the connector: environments, caches, git's data, the user's credentials.
+IGNORED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "*.duckdb*", "build", "dist", "secrets")
+# The metadata of a certified connector, because the tools have the most checks for it.
 CERTIFIED = {"supportLevel: community": "supportLevel: certified", "sl: 100": "sl: 300", "ql: 100": "ql: 400"}
 
 CONNECTORS, PAGE = Path("airbyte-integrations/connectors"), Path("docs/integrations/sources/tiktok-organic.md")
@@ -41,18 +41,18 @@ OUR_TESTS = (
 OURS = {str(PAGE), *(f"docs/{name}.py" for name in ("changelog", "generate", "skill"))}
 OURS |= {"unit_tests/markdown.py"}
 OURS |= {f"unit_tests/test_{name}.py" for name in OUR_TESTS}
-# Airbyte's tests read the live API there, with the config that Airbyte keeps as a secret.
+# In Airbyte's repository, the tests read the live API with a config that Airbyte stores as a secret.
 README = """\
 # source-tiktok-organic
 
 Reads the profile and the public videos of a TikTok account, over the TikTok Open API v2. The
-[documentation](https://docs.airbyte.com/integrations/sources/tiktok-organic) leads through its setup.
+[documentation](https://docs.airbyte.com/integrations/sources/tiktok-organic) explains the setup.
 
-[CONTRIBUTING.md](CONTRIBUTING.md) tells how to test it, [AGENTS.md](AGENTS.md) how it behaves and why.
+[CONTRIBUTING.md](CONTRIBUTING.md) explains how to test it, [AGENTS.md](AGENTS.md) how it behaves and why.
 """
-OWN_REPOSITORY = "## In its own repository"  # where the part of CONTRIBUTING.md begins that is of no use there
+OWN_REPOSITORY = "## In its own repository"  # this section of CONTRIBUTING.md and the later ones don't apply there
 MASTER = f"https://github.com/airbytehq/airbyte/blob/master/{CONNECTORS}/{NAME}"
-# A manifest-only connector has no package, no lock file and no image of its own.
+# A manifest-only connector has no package, no lock file and no own image.
 MANIFEST_ONLY_PARTS = """
 icon.svg acceptance-test-config.yml
 integration_tests/catalogs/ integration_tests/configs/invalid integration_tests/states/
@@ -67,15 +67,15 @@ CONFIG, SECRET = "integration_tests/configs/valid_config.json", "secrets/config.
 
 
 def copy_into(folder: Path, *, certified: bool = False) -> Path:
-    """Copy the checkout to `folder`/source-tiktok-organic; a link would not do, as the tools resolve it."""
-    copy = Path(shutil.copytree(ROOT, folder / NAME, ignore=LEFT_OUT))
+    """Copy the checkout to `folder`/source-tiktok-organic; a link does not work, because the tools resolve it."""
+    copy = Path(shutil.copytree(ROOT, folder / NAME, ignore=IGNORED))
     if certified:
         certify(copy)
     return copy
 
 
 def certify(connector: Path) -> None:
-    """Make it a certified connector."""
+    """Change the metadata to a certified connector's."""
     metadata = connector / "metadata.yaml"
     text = metadata.read_text()
     for ours, theirs in CERTIFIED.items():
@@ -85,36 +85,36 @@ def certify(connector: Path) -> None:
 
 
 def lay_out(repository: Path) -> Path:
-    """Put the connector and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
+    """Copy the connector and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
     connector = _emptied(repository)
     _copy(connector, PARTS)
     (connector / "README.md").write_text(README)
     contributing = connector / "CONTRIBUTING.md"
     contributing.write_text(contributing.read_text().partition(f"\n{OWN_REPOSITORY}\n")[0])
-    _read_with_the_secret(connector / "acceptance-test-config.yml")
+    _use_secret_config(connector / "acceptance-test-config.yml")
     (repository / PAGE).write_text(page())
     return connector
 
 
 def lay_out_manifest_only(repository: Path) -> Path:
-    """Put the manifest-only form and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
+    """Copy the manifest-only form and its page into a checkout of airbytehq/airbyte; returns the connector's folder."""
     connector = _emptied(repository)
     _copy(connector, MANIFEST_ONLY_PARTS)
     manifest_only.write(connector)
     (connector / "README.md").write_text(README)
     (connector / "metadata.yaml").write_text(_manifest_only_metadata())
-    _read_with_the_secret(connector / "acceptance-test-config.yml")
+    _use_secret_config(connector / "acceptance-test-config.yml")
     (repository / PAGE).write_text(page())
     return connector
 
 
 def page() -> str:
-    """The page as it is in Airbyte's repository."""
+    """The page for Airbyte's repository."""
     return with_links_to_airbyte((ROOT / PAGE).read_text())
 
 
 def with_links_to_airbyte(text: str) -> str:
-    """The page's text with absolute links: Airbyte's panel takes relative ones for pages of docs.airbyte.com."""
+    """The page's text with absolute links: Airbyte's panel resolves relative ones against docs.airbyte.com."""
 
     def absolute(link: re.Match[str]) -> str:
         path = (ROOT / PAGE).parent.joinpath(link[1]).resolve().relative_to(ROOT.resolve())
@@ -155,8 +155,8 @@ def _manifest_only_metadata() -> str:
     return text
 
 
-def _read_with_the_secret(path: Path) -> None:
-    """Replace the configs that work on the sandbox; one with an access token alone could not be kept for a day."""
+def _use_secret_config(path: Path) -> None:
+    """Replace the sandbox's configs with the secret one; drop tests with an access token, which expires in a day."""
     config: dict[str, Any] = yaml.safe_load(path.read_text())
     for section in config["acceptance_tests"].values():
         section["tests"] = [test for test in section["tests"] if "access_token" not in test["config_path"]]

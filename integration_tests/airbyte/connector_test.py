@@ -1,6 +1,6 @@
 """Runs `airbyte-cdk connector test` on a copy of the checkout named source-tiktok-organic, against a sandbox.
 
-Its image tests want a Docker engine and are left out; `make image-test` does without one.
+It skips the image tests, which need a Docker engine; `make image-test` needs none.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""A pytest plugin for Airbyte's Connector Acceptance Tests 3.9.8: the connector's command in place of a container.
+"""A pytest plugin for Airbyte's Connector Acceptance Tests 3.9.8: runs the connector's command instead of a container.
 
-Those tests start a Dagger engine, which needs Docker. `ProcessContainer` has what they use of it. The plugin runs in
-their environment, not in this project's. PATH must contain the connector's command. CONNECTOR_DOCKERFILE is the path of
-the file with the image's labels, variables and entrypoint.
+Those tests start a Dagger engine, which needs Docker. `ProcessContainer` implements the part that they use. The plugin
+runs in their environment, not in this project's. PATH must contain the connector's command. CONNECTOR_DOCKERFILE is the
+path of the file with the image's labels, variables and entrypoint.
 """
 
 import os
@@ -38,15 +38,15 @@ class ProcessContainer:
         return replace(self, env={**self.env, name: value})
 
     def with_user(self, name: str) -> "ProcessContainer":
-        """The user stays the one who started the tests."""
+        """Ignored: the command runs as the user who started the tests."""
         return self
 
     def with_new_file(self, path: str, contents: str, owner: str) -> "ProcessContainer":
-        """The owner is that user as well."""
+        """The owner is ignored, like the user."""
         return replace(self, files={**self.files, path: contents})
 
     def with_exec(self, args: list[str]) -> "ProcessContainer":
-        """The last command counts: the one before it creates DATA, which exists here."""
+        """Only the last command is run: the one before it creates DATA, which already exists here."""
         return replace(self, command=tuple(args))
 
     async def stdout(self) -> str:
@@ -89,7 +89,7 @@ class OutputFile:
 
 
 def _in_dockerfile(pattern: str) -> str:
-    """The last match, as the last stage is the image."""
+    """The last match, because the last stage is the image."""
     return re.findall(f"^{pattern}$", Path(os.environ["CONNECTOR_DOCKERFILE"]).read_text(), re.MULTILINE)[-1]
 
 

@@ -2,8 +2,9 @@
 
     python -m integration_tests.airbyte.pull_request <python> <checkout> [package | manifest-only]
 
-<python> has qa_requirements.txt; `make airbyte-pr` sees to it. The standard tests (FAST) read a sandbox. Those of the
-manifest-only form can't, as its address is in the manifest: it is laid out, and read by test_manifest_only.py.
+<python> needs the packages of qa_requirements.txt; `make airbyte-pr` installs them. The standard tests (FAST) read a
+sandbox. They can't with the manifest-only form, because its manifest contains TikTok's URL: this command only lays it
+out, and test_manifest_only.py reads it.
 """
 
 import os
@@ -27,25 +28,25 @@ from integration_tests.airbyte.qa import check
 
 COMMAND = Path(sys.executable).with_name("airbyte-cdk")
 ONLY_AIRBYTE = f"""
-{{connector}} and {PAGE} are ready to be committed. What only Airbyte can add:
+{{connector}} and {PAGE} are ready to commit. Only Airbyte can add:
 - the secret {SECRET}, with which its CI reads the live API: a TikTok sandbox app, and an account that authorized it.
-  A refresh token works once, so its CI has to store what the connector emits;
-- the image on Docker Hub, the entry in the registry, and the comparison of both with what is published;
-- an app of Airbyte's own for authentication on Airbyte Cloud, then `registryOverrides.cloud.enabled` in metadata.yaml;
-- the decision on pull request #77520, which has the same name for another API of TikTok's: `name` in metadata.yaml."""
+  A refresh token can be used only once, so its CI must store the config that the connector emits;
+- the image on Docker Hub, the entry in the registry, and the comparison of both with the published ones;
+- Airbyte's own app for authentication on Airbyte Cloud, then `registryOverrides.cloud.enabled` in metadata.yaml;
+- the decision on pull request #77520, which uses the same name for another TikTok API: `name` in metadata.yaml."""
 
 DIGEST = f"""
-Airbyte's QA checks want the digest of the base image in metadata.yaml, as in <image>:<tag>@<digest>. This prints it:
+Airbyte's QA checks require the digest of the base image in metadata.yaml, as <image>:<tag>@<digest>. This prints it:
   docker buildx imagetools inspect {BASE_IMAGE}"""
 
 
 def main(python: str, repository: Path, form: str = "package") -> int:
-    """Lay the connector out and check it; returns 0 if all is well."""
+    """Lay the connector out and check it; returns 0 on success."""
     if not (repository / CONNECTORS).is_dir():
-        print(f"{repository} is no checkout of airbytehq/airbyte: it has no {CONNECTORS}.")  # noqa: T201
+        print(f"{repository} isn't a checkout of airbytehq/airbyte: it has no {CONNECTORS}.")  # noqa: T201
         return 2
     if form not in ("package", "manifest-only"):
-        print(f"FORM is package or manifest-only, not {form}.")  # noqa: T201
+        print(f"FORM must be package or manifest-only, not {form}.")  # noqa: T201
         return 2
     if form == "manifest-only":
         connector = lay_out_manifest_only(repository)
@@ -62,7 +63,7 @@ def main(python: str, repository: Path, form: str = "package") -> int:
 
 
 def standard_tests(connector: Path) -> int:
-    """Run Airbyte's command for them; what it leaves behind is removed."""
+    """Run Airbyte's command for the standard tests, and remove the files that it leaves."""
     secret = connector / SECRET
     secret.parent.mkdir()
     shutil.copy(ROOT / CONFIG, secret)

@@ -2,9 +2,10 @@
 
     python -m integration_tests.airbyte.qa <python>
 
-<python> has qa_requirements.txt; `make airbyte-qa` sees to it. The checks look for the connector and its page of the
-documentation where Airbyte's repository has them, so they get a folder of that shape. With DOCKER_HUB_USERNAME and
-DOCKER_HUB_PASSWORD in the environment they compare with what has been published; without, see `unpublished.py`.
+<python> needs the packages of qa_requirements.txt; `make airbyte-qa` installs them. The checks expect the connector and
+its documentation page at their paths in Airbyte's repository, so they run in a folder with that layout. With
+DOCKER_HUB_USERNAME and DOCKER_HUB_PASSWORD in the environment, they compare with the published versions; without, see
+`unpublished.py`.
 The weekly workflow runs them.
 """
 

@@ -1,10 +1,10 @@
-"""Runs Airbyte's `airbyte-ops` as if nothing of this connector had been published yet, without asking anybody.
+"""Runs Airbyte's `airbyte-ops` as if this connector were unpublished: fakes the responses about it.
 
     python unpublished.py local connector qa --name=source-tiktok-organic
 
-Runs in that tool's environment, not in this project's. Some of its checks compare with what Docker Hub, Airbyte's
-registry and the master branch of its repository have, and end in a traceback where these cannot be asked. Each answer
-given in their place is printed; whether the base image exists is then not checked.
+Runs in that tool's environment, not in this project's. Some of its checks compare with Docker Hub, Airbyte's registry
+and the master branch of its repository, and fail with a traceback if these can't be reached. This script prints each
+response that it fakes. The base image's existence is then not checked.
 """
 
 import json
@@ -16,10 +16,10 @@ from airbyte_ops_mcp import metadata_validator
 from airbyte_ops_mcp.cli.app import main
 
 CONNECTOR = "airbyte-integrations/connectors/source-tiktok-organic"
-ask = requests.get
+real_get = requests.get
 
 
-def _answer(url: str, *args: Any, **kwargs: Any) -> requests.Response:
+def _fake_get(url: str, *args: Any, **kwargs: Any) -> requests.Response:
     response = requests.Response()
     if url.startswith("https://connectors.airbyte.com/files/registries/"):
         response.status_code, response._content = 200, json.dumps({"sources": [], "destinations": []}).encode()
@@ -28,17 +28,17 @@ def _answer(url: str, *args: Any, **kwargs: Any) -> requests.Response:
     elif url.startswith(("https://raw.githubusercontent.com/airbytehq/", "https://registry.hub.docker.com/")):
         response.status_code = 404
     else:
-        return ask(url, *args, **kwargs)
-    print(f"Not asked, answered {response.status_code}: {url}", file=sys.stderr)  # noqa: T201
+        return real_get(url, *args, **kwargs)
+    print(f"Faked response {response.status_code}: {url}", file=sys.stderr)  # noqa: T201
     return response
 
 
-def _is_there(image: str, *_: Any, **__: Any) -> bool:
-    print(f"Not asked, answered yes: is {image} on Docker Hub?", file=sys.stderr)  # noqa: T201
+def _image_exists(image: str, *_: Any, **__: Any) -> bool:
+    print(f"Not checked: whether {image} is on Docker Hub", file=sys.stderr)  # noqa: T201
     return True
 
 
 if __name__ == "__main__":
-    requests.get = _answer
-    metadata_validator.is_image_on_docker_hub = _is_there
+    requests.get = _fake_get
+    metadata_validator.is_image_on_docker_hub = _image_exists
     main()
