@@ -1,4 +1,4 @@
-"""The versions of CHANGELOG.md; `python docs/changelog.py 0.2.0` prints the text of one, for its release."""
+"""Reads CHANGELOG.md; `python docs/changelog.py 0.2.0` prints the notes of one version, for its release."""
 
 import re
 import sys
@@ -10,13 +10,13 @@ VERSION = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)\n\n(.*?)(?=^#
 
 
 def versions() -> Iterator[tuple[str, str, str]]:
-    """Number, day and text of each version, the newest first."""
+    """Number, date and notes of each version, newest first."""
     for match in VERSION.finditer(CHANGELOG.read_text()):
         yield match[1], match[2], match[3].strip()
 
 
 def notes(wanted: str) -> str:
-    """The text of one version."""
+    """The notes of one version."""
     found = [text for version, _, text in versions() if version == wanted]
     return found[0] if found else sys.exit(f"CHANGELOG.md has no version {wanted}.")
 

@@ -1,4 +1,4 @@
-"""Writes what repeats other files: the tables of docs/columns.md and the skill file. `make docs` runs it.
+"""Generates the tables of docs/columns.md and the skill file. `make docs` runs it.
 
 The tables are between `<!-- generated: STREAM_columns -->` and `<!-- /generated -->`.
 """
@@ -19,7 +19,7 @@ MANIFEST = ROOT / "source_tiktok_organic" / "manifest.yaml"
 DOCS = ROOT / "docs"
 PAGE = DOCS / "integrations" / "sources" / "tiktok-organic.md"
 COLUMNS = DOCS / "columns.md"
-MORE = [DOCS / f"{name}.md" for name in ("reading", "command-line", "messages")]  # what the page leads to, with COLUMNS
+LINKED = [DOCS / f"{name}.md" for name in ("reading", "command-line", "messages")]  # the page links to them
 BLOCK = re.compile(r"(<!-- generated: (\w+)_columns -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 Manifest = Mapping[str, Any]
@@ -27,14 +27,14 @@ Manifest = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Document:
-    """A file, the text that it should have, and by file the texts that this one is made from."""
+    """A generated file, its text, and the source texts by file."""
 
     path: Path
     text: str
     sources: Mapping[Path, str]
 
     def source_of(self, line: str) -> Path:
-        """The file to change for a line."""
+        """The source file that a line comes from."""
         found = (path for path, text in self.sources.items() if line.lstrip("#") in without_links(text))
         return next(found, next(iter(self.sources)))
 
@@ -42,7 +42,7 @@ class Document:
 def documents() -> list[Document]:
     """The generated files."""
     columns = render(COLUMNS.read_text(), yaml.safe_load(MANIFEST.read_text()))
-    others = {path: path.read_text() for path in MORE}
+    others = {path: path.read_text() for path in LINKED}
     page = PAGE.read_text()
     return [
         Document(COLUMNS, columns, {MANIFEST: columns}),
@@ -55,12 +55,12 @@ def documents() -> list[Document]:
 
 
 def render(text: str, manifest: Manifest) -> str:
-    """The text with the tables as the manifest has them."""
+    """The text with tables generated from the manifest."""
     return BLOCK.sub(lambda block: f"{block[1]}\n{columns(manifest, block[2])}\n{block[3]}", text)
 
 
 def columns(manifest: Manifest, stream: str) -> str:
-    """The columns of a stream; one that no request of its own asks for comes from the parent stream."""
+    """A table of a stream's columns; a column that its requests don't have comes from the parent stream."""
     retriever = manifest["definitions"]["streams"][stream]["retriever"]
     requesters = [parent["stream"]["retriever"]["requester"] for parent in _parents(retriever)]
     requesters.append(retriever["requester"])
@@ -91,7 +91,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file if its text changes, and say so."""
+    """Write a file if its text changed, and print its name."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.write_text(text, encoding="utf-8")
