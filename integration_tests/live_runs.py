@@ -31,7 +31,7 @@ class ProbeRun:
         self.records = Records()
         self.config = deepcopy(config) if config else sandbox.config()
         api = Api(sandbox.base_url, budget=budget, clock=self._clock, sleep=self._sleep, watch=self.records.add)
-        keep = lambda changed: self.kept.append(deepcopy(changed))  # noqa: E731
+        keep = lambda changed: self.stored_configs.append(deepcopy(changed))  # noqa: E731
         self.live = Live(api, Authorization(api, self.config, keep), **options)
 
     def run(self) -> ProbeRun:

@@ -266,7 +266,7 @@ def test_literal_and_encoded_commas_are_distinguished(literal: str, encoded: str
 
 
 def test_error_type_of_the_consent_page_is_reported(start: Any) -> None:
-    found = Probed(start()).run().findings["error_type"]
+    found = ProbeRun(start()).run().findings["error_type"]
     assert (found.seen, found.differs) == ("for an invalid client key: `client_key`", False)
 
 
@@ -454,12 +454,12 @@ def test_unexpected_rate_limit_is_reported(start: Any) -> None:
 
     probe_run = ProbeRun(sandbox).run()
 
-    assert (probed.differing, probed.not_seen) == (set(), (NEVER_SEEN | ON_DEMAND) - {"limit_met"})
-    assert probed.live.api.rejected == [request.status for request in sandbox.requests].count(429) > 0
+    assert (probe_run.differing, probe_run.not_seen) == (set(), (NEVER_SEEN | ON_DEMAND) - {"limit_met"})
+    assert probe_run.live.api.rejected == [request.status for request in sandbox.requests].count(429) > 0
     assert (
         "`/v2/user/info/` rejected a request after accepting 7 in the last minute, 7 in total; it accepted "
         "the next 61 s later (1 rejected); rate limit headers: none"
-    ) in probed.findings["limit_met"].seen
+    ) in probe_run.findings["limit_met"].seen
 
 
 def test_budget_stops_the_run(start: Any) -> None:

@@ -114,7 +114,7 @@ def test_proof_stops_when_the_budget_is_used_up() -> None:
         probe_run.live.api.budget = used + 10
         sandbox.fail(VIDEO_LIST_PATH, *["http_500"] * 6)
         with pytest.raises(LiveError, match=f"budget of {used + 10} requests"):
-            proof(probed.live)
+            proof(probe_run.live)
         assert len(sandbox.requests) == used + 10
 
 
@@ -218,8 +218,8 @@ def test_links_and_tokens_keep_their_format() -> None:
 
 def test_written_records_match_the_responses(tmp_path: Path) -> None:
     with Sandbox(now=NOW, rate_limit=9) as sandbox:
-        probed = Probed(sandbox).run()
-    probed.records.write(tmp_path, probed.live.authorization.secrets)
+        probe_run = ProbeRun(sandbox).run()
+    probe_run.records.write(tmp_path, probe_run.live.authorization.secrets)
 
     written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
     assert set(written) == {

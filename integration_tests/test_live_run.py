@@ -21,7 +21,7 @@ from integration_tests.live import ask_last, probes
 from integration_tests.live.api import GAP_S, WINDOW_S, Api, UnansweredError
 from integration_tests.live.authorization import Authorization
 from integration_tests.live.probe import Finding, ask_all
-from integration_tests.live_runs import QUICK, Probed
+from integration_tests.live_runs import QUICK, ProbeRun
 from integration_tests.waiting import wait_for
 from sandbox import Sandbox
 from sandbox.client import Client
@@ -167,7 +167,7 @@ def test_rejected_token_leaves_the_file_unchanged(
 
 def test_finding_never_contains_a_secret() -> None:
     with Sandbox() as sandbox:
-        live = Probed(sandbox).live
+        live = ProbeRun(sandbox).live
         former, token = live.authorization.first_refresh_token, live.tokens.body["access_token"]
         secrets = [former, token, sandbox.client_secret]
         entry = replace(probes.ALL[0], ask=lambda _: Finding(f"seen: {secrets}"))
@@ -211,12 +211,12 @@ def test_config_file_stays_valid_when_the_run_is_stopped(
 
 def test_new_token_is_stored_before_the_next_request() -> None:
     with Sandbox() as sandbox:
-        probed = Probed(sandbox, spend_token=True)
-        kept_after: list[int] = []
+        probe_run = ProbeRun(sandbox, spend_token=True)
+        stored_after: list[int] = []
         authorization = Authorization(
-            probed.live.api, probed.config, lambda _: kept_after.append(len(sandbox.requests))
+            probe_run.live.api, probe_run.config, lambda _: stored_after.append(len(sandbox.requests))
         )
-        live = replace(probed.live, authorization=authorization)
+        live = replace(probe_run.live, authorization=authorization)
         ask_all(live, QUICK, lambda _: None, lambda *_: None)
         codes = [(request.path, request.status) for request in sandbox.requests]
     refreshed = [place for place, code in enumerate(codes, 1) if code == (TOKEN_PATH, 200)]
@@ -285,7 +285,7 @@ def test_rate_limit_is_waited_out_twice_at_most() -> None:
             probe_run.live.user(["open_id"])
 
         assert waits == [WINDOW_S] * 2
-        assert len(sandbox.requests_to(USER_INFO_PATH)) == probed.live.api.rejected == 3
+        assert len(sandbox.requests_to(USER_INFO_PATH)) == probe_run.live.api.rejected == 3
 
 
 def test_rate_limit_is_reported_with_numbers_and_headers() -> None:

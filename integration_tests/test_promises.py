@@ -29,9 +29,7 @@ from unit_tests.connector import InProcess
 SINCE, SINCE_S = "2025-06-01", 1_748_736_000
 CORRUPT_AT = [(path, fault) for path in (LIST, USER) for fault in CORRUPT if fault in names_for(path)]
 UNREADABLE = ("long_number", "deep_json", "redirect_away", "bad_redirect")
-ERRORS = {
-    fault: expected_messages.of_code("unreadable" if fault in UNREADABLE else "incomplete") for fault in CORRUPT
-}
+ERRORS = {fault: expected_messages.of_code("unreadable" if fault in UNREADABLE else "incomplete") for fault in CORRUPT}
 STREAMS = {USER: "user_info", LIST: "videos", TOKEN: "videos"}
 
 
