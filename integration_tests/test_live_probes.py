@@ -70,7 +70,7 @@ ERRORS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "commas": ({"refuse_encoded_commas": True}, {"encoded_commas"}),
 }
 VARIANTS = {"none": ({}, set()), **PAGES, **CURSORS, **VALUES, **TOKENS, **ERRORS}
-# What a retried request gets past. `rate_limited` is reported, and changes nothing else.
+# Faults that a retry gets past. `rate_limited` is reported, and changes nothing else.
 FAULTS = (*TRANSIENT, *CORRUPT, "token_expired", "without_id", "invalid_utf8")
 TOKEN_FAULTS = ("html_502", "empty_200", "reset_before", "token_limited", "token_500", "temporarily_unavailable")
 
@@ -265,7 +265,7 @@ def test_literal_and_encoded_commas_are_distinguished(literal: str, encoded: str
     assert (found.switches, found.differs) == outcome
 
 
-def test_error_type_of_the_consent_page_is_reported(start: Any) -> None:
+def test_consent_page_error_type_is_reported(start: Any) -> None:
     found = ProbeRun(start()).run().findings["error_type"]
     assert (found.seen, found.differs) == ("for an invalid client key: `client_key`", False)
 

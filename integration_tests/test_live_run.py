@@ -1,4 +1,4 @@
-"""`make live` as a person runs it: it loses no token, shows no secret, and stops when it is describe_fields to."""
+"""`make live` as a person runs it: it loses no token, prints no secret, and stops on a signal."""
 
 from __future__ import annotations
 

@@ -118,9 +118,9 @@ def test_manifest_only_layout_has_two_files_of_code(tmp_path: Path, capsys: pyte
     assert data["connectorBuildOptions"] == {"baseImage": BASE_IMAGE}
     changed = {name for name in ours if data.get(name) != ours[name]}
     assert changed == {"tags", "connectorBuildOptions", "connectorTestSuitesOptions"}
-    said = capsys.readouterr().out
-    assert (said.startswith(LOST), "Only Airbyte can add:" in said) == (True, True)
-    assert said.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
+    printed = capsys.readouterr().out
+    assert (printed.startswith(LOST), "Only Airbyte can add:" in printed) == (True, True)
+    assert printed.endswith(f"docker buildx imagetools inspect {BASE_IMAGE}\n")
 
 
 def test_unknown_form_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

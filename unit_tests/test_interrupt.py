@@ -9,7 +9,7 @@ from examples.sync import interrupt
 
 
 def test_ctrl_c_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a KeyboardInterrupt that PyAirbyte has lost, and a run that goes on as if there had been none."""
+    """Catches a run that continues after PyAirbyte has swallowed a KeyboardInterrupt."""
     monkeypatch.setattr(interrupt, "_received", [])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

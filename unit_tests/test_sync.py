@@ -252,8 +252,10 @@ STATE = {"states": [{"partition": {"open_id": "a"}, "cursor": {"create_time": st
         ({}, "a", STOPPED, 1_791_000_001),
     ],
 )
-def test_sync_covers_what_its_state_left(config: dict[str, Any], open_id: str, state: Any, covers_from: int) -> None:
-    """Catches videos that look gone because the lookback did not reach them."""
+def test_covered_period_follows_state_and_lookback(
+    config: dict[str, Any], open_id: str, state: Any, covers_from: int
+) -> None:
+    """Catches videos that are reported as gone because they are older than the lookback."""
     assert Account("brand", config, save=lambda changed: None).covers_from(open_id, state) == covers_from
 
 
@@ -435,8 +437,8 @@ def test_unexpected_error_prints_one_sentence(
     monkeypatch.setattr("examples.sync.__main__._run", raised_by(ZeroDivisionError("division by zero\nmore")))
     assert main(["--accounts", str(tmp_path)]) == 1
     log = tmp_path / ".sync" / "errors.log"
-    said = f"Unexpected error: ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
-    assert capsys.readouterr() == ("", said)
+    message = f"Unexpected error: ZeroDivisionError: division by zero. Its traceback is in {log}.\n"
+    assert capsys.readouterr() == ("", message)
     assert "Traceback (most recent call last)" in log.read_text()
 
 
@@ -464,7 +466,7 @@ def test_any_exception_of_one_account_leaves_the_others(
 
     assert read == ["a", "b"]
     first, second = problems
-    assert first.startswith("a: Unexpected error: RuntimeError: odd. ")
+    assert first.startswith("a: Unexpected error: RuntimeError: unusual. ")
     assert second.startswith("c: The config file ")
     assert capsys.readouterr().err.splitlines() == [
         "a: The refresh token expires in 5 days.",
