@@ -213,7 +213,7 @@ def test_cancel_is_reported_as_denied_access(
 def test_non_target_user_gets_its_own_error(browser: Browser, sign_in: Callable[..., SignIn], sandbox: Sandbox) -> None:
     run = sign_in()
     browser.open(run.link_in_browser())
-    browser.press_on("no target user", Keys.ENTER)
+    browser.press_on("not a target user", Keys.ENTER)
     browser.wait_for("/callback/")
 
     exit_code, _, err = run.finish()

@@ -66,10 +66,10 @@ def video_query(world: World, request: Request, log_id: str) -> Response:
     grant = _accept(world, request, "POST")
     fields = read_fields(request, VIDEO_FIELDS, world.settings)
     body = read_json_object(request, ("filters",))
-    asked = read_video_ids(body, numbers=world.settings.ids_as_numbers)
+    requested = read_video_ids(body, numbers=world.settings.ids_as_numbers)
     _require_scopes(world, grant, {VIDEO_SCOPE})
     # TikTok silently drops unknown and foreign ids.
-    ids = [video_id for video_id in dict.fromkeys(asked) if video_id in grant.account]
+    ids = [video_id for video_id in dict.fromkeys(requested) if video_id in grant.account]
     return _videos(world, grant, ids, fields, {"cursor": 0, "has_more": False}, log_id)
 
 

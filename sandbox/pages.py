@@ -57,7 +57,7 @@ def consent_page(scopes: Sequence[str], accounts: Sequence[tuple[str, str]]) -> 
         f"{''.join(_switch(scope) for scope in scopes)}</fieldset>"
         '<button class="main" name="decision" value="authorize">Authorize</button>'
         '<button name="decision" value="cancel">Cancel</button>'
-        '<button name="decision" value="other_account">Use an account that is no target user</button></form>',
+        '<button name="decision" value="other_account">Use an account that is not a target user</button></form>',
     )
 
 

@@ -110,8 +110,8 @@ def query(live: Live) -> Finding:
     return Finding(f"known ids: {both}; an unknown id: {foreign}", agrees=right)
 
 
-def _query(live: Live, asked: list[str], known: list[str] | None = None) -> str:
-    body = {"filters": {"video_ids": asked}}
+def _query(live: Live, requested: list[str], known: list[str] | None = None) -> str:
+    body = {"filters": {"video_ids": requested}}
     reply = live.data("POST", VIDEO_QUERY_PATH, query="fields=id,create_time", json=body)
     if reply.code != "ok":
         return str(reply)

@@ -18,11 +18,11 @@ class Page:
     """A page as TikTok returned it.
 
     Attributes:
-        asked: the cursor of the request (ms), None or 0 for the newest page.
+        requested: the cursor of the request (ms), None or 0 for the newest page.
         videos: at least `id` and `create_time` (s) of each.
     """
 
-    asked: int | None
+    requested: int | None
     videos: list[Json]
     cursor: Any
     has_more: Any
@@ -39,7 +39,7 @@ class Page:
         newest = unpinned[0]["create_time"] if unpinned else 0
 
         def belongs(video: Json) -> bool:
-            is_newer = self.asked is not None and 0 < self.asked < video["create_time"] * 1000
+            is_newer = self.requested is not None and 0 < self.requested < video["create_time"] * 1000
             return not is_newer and video["create_time"] >= newest
 
         return replace(self, videos=[*filter(belongs, self.videos[:lead]), *unpinned])
@@ -57,14 +57,14 @@ class Page:
     @property
     def moves(self) -> bool:
         """Whether its cursor moves further into the past."""
-        return self.position is not None and (not self.asked or self.position < self.asked)
+        return self.position is not None and (not self.requested or self.position < self.requested)
 
 
-def page_of(asked: int | None, data: Json) -> Page:
+def page_of(requested: int | None, data: Json) -> Page:
     """The page in a response's `data`; drops videos without id or time."""
     videos = data.get("videos")
     usable = [video for video in videos or () if isinstance(video, dict) and _has_keys(video)]
-    return Page(asked, usable, data.get("cursor"), data.get("has_more"))
+    return Page(requested, usable, data.get("cursor"), data.get("has_more"))
 
 
 def _has_keys(video: Json) -> bool:
