@@ -1,5 +1,7 @@
 """Tracks which periods of each account were read, and which are left. Times are in s; periods include both ends."""
 
+from __future__ import annotations
+
 import bisect
 import math
 import threading
@@ -92,8 +94,12 @@ class AccountCursor(Cursor):
 
     def newest_window(self, open_id: str) -> Partition:
         """The newest window of an account without a state, for a check."""
+        return self.create_partition(self.account(open_id, {}).windows[0].stream_slice())
+
+    def account(self, open_id: str, state: State) -> Account:
+        """An account as a sync that starts with this state finds it."""
         partition = cdk.StreamSlice(partition={"open_id": open_id, "parent_slice": {}}, cursor_slice={})
-        return self.create_partition(Account(self, partition, {}).windows[0].stream_slice())
+        return Account(self, partition, state)
 
     def page_was_read(self) -> None:
         """Emit the state every few pages or seconds: the records are in the queue now. Call it with the lock held."""

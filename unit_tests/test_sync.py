@@ -256,7 +256,8 @@ def test_covered_period_follows_state_and_lookback(
     config: dict[str, Any], open_id: str, state: Any, covers_from: int
 ) -> None:
     """Catches videos that are reported as gone because they are older than the lookback."""
-    assert Account("brand", config, save=lambda changed: None).covers_from(open_id, state) == covers_from
+    account = Account("brand", {**CONFIG, **config}, save=lambda changed: None)
+    assert account.covers_from(open_id, state) == covers_from
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ from source_tiktok_organic.sign_in.config_file import replace_file
 
 Json = dict[str, Any]
 CONFIG = Path("secrets/config.json")
-FIRST_POST = "2014-01-01"
-LOOKBACK_DAYS = 30  # the connector's own default
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,15 @@ class Account:
     def covers_from(self, open_id: str, state: Json) -> int:
         """The time, in epoch s, from which a sync with this state of `videos` reads all videos.
 
-        A sync that continues a stopped one covers only videos posted after the stop, as it doesn't read others again.
+        The connector's cursor knows it. For a full read, which may be scheduled for today, pass an empty state.
         """
-        start = datetime.fromisoformat(self.config.get("start_date") or FIRST_POST).replace(tzinfo=timezone.utc)
+        from source_tiktok_organic.source import SourceTiktokOrganic
+
+        # A copy, as the source adds to it. If midnight has passed since the sync, today's schedule isn't the sync's.
+        config = {**deepcopy(self.config), "additional_full_sync": "never"}
+        _, videos = SourceTiktokOrganic(None, config, None).streams(config)
         cursors = {part["partition"]["open_id"]: part["cursor"] for part in state.get("states", [])}
-        cursor = cursors.get(open_id, {"create_time": 0})
-        if "slices" in cursor:
-            return max(int(part["end"]) + 1 for part in cursor["slices"])
-        lookback = self.config.get("lookback_window_days", LOOKBACK_DAYS) * 86_400
-        return max(int(start.timestamp()), int(cursor["create_time"]) - lookback)
+        return int(videos.cursor.account(open_id, cursors.get(open_id, {})).covers_from)
 
 
 def config_files(place: Path) -> list[Path]:
