@@ -142,7 +142,7 @@ def test_future_start_date_causes_a_warning(tiktok: TikTok, connector: Connector
     tiktok.with_videos(NOW_S - DAY, NOW_S - 60)
     outcome = connector.read(config(start_date="2027-01-01"), "videos")
     assert (outcome.exit_code, outcome.errors, times(outcome)) == (0, [], [])
-    assert outcome.warnings == ["start_date 2027-01-01 is in the future; nothing will be synced until then."]
+    assert outcome.warnings == ["start_date 2027-01-01 is in the future; no videos will be synced until then."]
     assert int(outcome.states[-1]["states"][0]["cursor"]["create_time"]) <= NOW_S
 
 
