@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; None if unknown."""
+        """Whether the value passes the bar; None if it was not measured."""
         if self.measured is None:
             return None
         return self.measured >= self.bar.limit if self.bar.at_least else self.measured <= self.bar.limit

@@ -53,7 +53,7 @@ def report(results: Results, heading: str, versions: Mapping[str, Mapping[str, s
 
 
 def bars_table(found: Sequence[Verdict]) -> str:
-    """A table of measured values, bars, and whether they are met."""
+    """A table of measured values and bars, and whether each value passes."""
     rows = [
         (v.bar.what, _measured(v), f"at {'least' if v.bar.at_least else 'most'} {v.bar.limit:g}", MET[v.met])
         for v in found

@@ -110,6 +110,12 @@ def test_page_has_no_removed_error() -> None:
     assert [row for row in rows_with_a_type(PAGE) if row[-2] not in sentences] == []
 
 
+def test_page_says_how_a_retried_error_ends() -> None:
+    page = " ".join(PAGE.read_text().split())
+    assert f'ends with "{as_documented(MESSAGES["gave_up"])}"' in page
+    assert f'ends with "{DEFINITIONS["in_check"]["messages"]["gave_up"].partition(". ")[2]}"' in page
+
+
 def test_page_has_exactly_the_warnings() -> None:
     listed = re.findall("^- (.*)$", markdown.section(PAGE, "## Warnings and other log lines"), re.MULTILINE)
     assert sorted(listed) == sorted(WARNINGS), in_the_manifest("docs/messages.md", "see the difference")

@@ -55,7 +55,7 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """`ok`, or TikTok's error code, in either format; empty if there is no valid one."""
+        """`ok`, or TikTok's error code, in either format; "" if the response has no valid code."""
         error = self.body.get("error")
         code = error.get("code") if isinstance(error, dict) else error
         if code is None and self.body.get("access_token"):
